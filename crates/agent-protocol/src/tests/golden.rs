@@ -1,0 +1,42 @@
+//! The bytes of every kind of record. A change here is a new version of the protocol.
+
+use crate::{
+    AgentPhase, ArtifactUploaded, Fact, PhaseOutcome, Timestamp,
+    journal::{encode_fact, encode_log},
+};
+use expect_test::{Expect, expect};
+
+const AT: Timestamp = Timestamp::from_millis(1_700_000_000_123);
+
+fn check(fact: &Fact, expected: &Expect) {
+    let mut bytes = Vec::new();
+    encode_fact(&mut bytes, AT, fact);
+    expected.assert_eq(&bytes.escape_ascii().to_string());
+}
+
+#[test]
+fn log_records_keep_their_bytes() {
+    let mut bytes = Vec::new();
+    encode_log(&mut bytes, AT, b"hello\xff\n");
+    expect![[r#"\x10\x00\x00\x00;\xa7]P\x01x  \x18$\n\x06\x00hello\xff\n"#]]
+        .assert_eq(&bytes.escape_ascii().to_string());
+}
+
+#[test]
+fn facts_keep_their_bytes() {
+    check(&Fact::Hello { protocol: 1 }, &expect![[r#"&\x00\x00\x00\xaf\xe8\xa1$\x02x  \x18$\n\x06\x00{\"fact\":\"hello\",\"protocol\":1}"#]]);
+    check(&Fact::PhaseStarted { phase: AgentPhase::DownloadSource }, &expect![[r#";\x00\x00\x00g\x8f\xaa=\x02x  \x18$\n\x06\x00{\"fact\":\"phase_started\",\"phase\":\"DOWNLOAD_SOURCE\"}"#]]);
+    let outcome = PhaseOutcome::failed("COMMAND_EXECUTION_ERROR", "Error");
+    check(&Fact::PhaseFinished { phase: AgentPhase::PreBuild, outcome }, &expect![[r#"\x9d\x00\x00\x00B/i\x03\x02x  \x18$\n\x06\x00{\"fact\":\"phase_finished\",\"phase\":\"PRE_BUILD\",\"outcome\":{\"status\":\"FAILED\",\"contexts\":[{\"status_code\":\"COMMAND_EXECUTION_ERROR\",\"message\":\"Error\"}]}}"#]]);
+    check(&Fact::SourceResolved { version: "abc".into() }, &expect![[r#"3\x00\x00\x00\xbf\x0f\xd3K\x02x  \x18$\n\x06\x00{\"fact\":\"source_resolved\",\"version\":\"abc\"}"#]]);
+    check(&Fact::Exported { variables: vec![("A".into(), "b".into())] }, &expect![[r#"4\x00\x00\x00H\xc2\x1b\n\x02x  \x18$\n\x06\x00{\"fact\":\"exported\",\"variables\":[[\"A\",\"b\"]]}"#]]);
+    let artifact = ArtifactUploaded {
+        identifier: None,
+        bucket: "out".into(),
+        key: "demo".into(),
+        md5: Some("aa".into()),
+        sha256: None,
+    };
+    check(&Fact::ArtifactUploaded(artifact), &expect![[r#"l\x00\x00\x00\xd9%Q\xc0\x02x  \x18$\n\x06\x00{\"fact\":\"artifact_uploaded\",\"identifier\":null,\"bucket\":\"out\",\"key\":\"demo\",\"md5\":\"aa\",\"sha256\":null}"#]]);
+    check(&Fact::Finished, &expect![[r#"\x1c\x00\x00\x00Xs\x10s\x02x  \x18$\n\x06\x00{\"fact\":\"finished\"}"#]]);
+}

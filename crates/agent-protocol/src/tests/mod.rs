@@ -1,0 +1,4 @@
+//! What the protocol promises: bytes that do not change, and readers that survive anything.
+
+mod golden;
+mod journal;

@@ -1,0 +1,3 @@
+//! The environment's first process: source, phases, artifacts, journal.
+
+fn main() {}

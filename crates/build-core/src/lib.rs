@@ -1,0 +1,1 @@
+//! A build as a value: phases, statuses, decisions; pure.

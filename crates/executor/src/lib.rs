@@ -1,0 +1,104 @@
+//! What makes environments: the contract, the built-in sandbox, images, and a scripted fake.
+//!
+//! It knows containers and nothing of projects, builds, AWS shapes or the store. It is the only
+//! package that may touch namespaces, mounts, cgroups and `unsafe` code.
+
+mod spec;
+
+pub use spec::{ContainerId, ContainerSpec, Image, Limits, Mount, MountKind, Network};
+
+use async_trait::async_trait;
+use std::net::TcpListener;
+use thiserror::Error;
+
+/// Makes containers, says how they end, and takes them away.
+///
+/// # The contract
+///
+/// - **A container is known by its id alone.** The executor keeps what it needs to find the
+///   container again on disk, so another process of the same service may go on after this one died.
+/// - **`launch` is safe to repeat.** For an id that already has a container, running or ended, it
+///   gives that container and starts nothing: one id never runs twice. When it fails, nothing is left.
+/// - **The agent is the container's first process**, with the spec's orders on file descriptor 3
+///   (read to the end, then closed) and the journal, opened for appending only, on 4.
+/// - **The containers outlive the service.** Nothing in a container ends because the service did.
+/// - **`watch` answers when the first process is gone**, with all others of the container, and may
+///   be asked any number of times, also for a container that ended long ago: until `destroy`.
+/// - **`destroy` ends every process and removes every trace**: mounts, cgroups, folders, interfaces.
+///   It is safe for a container that runs, that ended, that never started, and twice.
+/// - **Containers see nothing of each other** and nothing of the host that the spec does not give.
+#[async_trait]
+pub trait Executor: Send + Sync {
+    /// Starts the container, or finds the one that this id already has.
+    async fn launch(&self, spec: &ContainerSpec) -> Result<Container, LaunchError>;
+
+    /// Waits until the container has ended, and says why it did.
+    async fn watch(&self, id: &ContainerId) -> Exit;
+
+    /// Ends and removes the container.
+    async fn destroy(&self, id: &ContainerId) -> Result<(), Fault>;
+
+    /// The ids of all containers that have not been destroyed, running or ended.
+    async fn list(&self) -> Result<Vec<ContainerId>, Fault>;
+}
+
+/// A container that was launched.
+#[derive(Debug)]
+pub struct Container {
+    /// Listening sockets *inside* the container's network, in the order of
+    /// [`ContainerSpec::listen`]. Whoever accepts on them serves this one container and nobody else.
+    ///
+    /// The container's first process holds them too, so they outlive the service: connections made
+    /// while it is away wait in the backlog for the next `launch` of the same id.
+    pub listeners: Vec<TcpListener>,
+}
+
+/// Why a container ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// The first process ended by itself. The code is unknown when another service had started it.
+    Exited {
+        /// Its exit code.
+        code: Option<i32>,
+    },
+    /// A signal ended the first process.
+    Killed {
+        /// The signal's number.
+        signal: i32,
+    },
+    /// The memory limit ended the first process.
+    OutOfMemory,
+    /// The container is gone and nobody knows how: the machine was restarted, or state is missing.
+    Lost,
+    /// No container of this id was ever started.
+    NeverStarted,
+}
+
+/// Why a container did not start.
+#[derive(Debug, Error)]
+pub enum LaunchError {
+    /// The image cannot be used, for a reason that the user can mend.
+    #[error("{0}")]
+    Image(String),
+    /// The executor or the machine failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// The executor or the machine failed at something.
+#[derive(Debug, Error)]
+#[error("failed to {doing}")]
+pub struct Fault {
+    /// What was being done, as a phrase after "failed to".
+    pub doing: String,
+    /// What went wrong.
+    #[source]
+    pub source: std::io::Error,
+}
+
+impl Fault {
+    /// A fault while `doing` something, a phrase that reads after "failed to".
+    pub fn new(doing: impl Into<String>, source: impl Into<std::io::Error>) -> Self {
+        Self { doing: doing.into(), source: source.into() }
+    }
+}

@@ -1,0 +1,1 @@
+//! What is kept: records and events in SQLite, logs and objects in files.

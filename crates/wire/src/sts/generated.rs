@@ -115,3 +115,13 @@ mod constraints {
     pub(super) static USER_ID_TYPE: Schema =
         Schema::Text(Text { min: 0, max: usize::MAX, pattern: None, sensitive: false });
 }
+
+/// The constraints of every shape, for the test that tries them all.
+#[cfg(test)]
+pub(crate) static SCHEMAS: &[&crate::Schema] = &[
+    &constraints::GET_CALLER_IDENTITY_REQUEST,
+    &constraints::GET_CALLER_IDENTITY_RESPONSE,
+    &constraints::ACCOUNT_TYPE,
+    &constraints::ARN_TYPE,
+    &constraints::USER_ID_TYPE,
+];

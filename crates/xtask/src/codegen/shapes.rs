@@ -166,7 +166,15 @@ fn constraints(out: &mut String, model: &Model, reach: &Reach) -> Result<()> {
     }
     let uses: Vec<&str> = uses.into_iter().collect();
     writeln!(out, "use crate::schema::{{{}}};\n", uses.join(", "))?;
-    writeln!(out, "{body}}}")?;
+    writeln!(out, "{body}}}\n")?;
+    let all: Vec<String> = reach
+        .shapes
+        .iter()
+        .map(|name| format!("&constraints::{}", names::constant(name)))
+        .collect();
+    writeln!(out, "/// The constraints of every shape, for the test that tries them all.")?;
+    writeln!(out, "#[cfg(test)]\npub(crate) static SCHEMAS: &[&crate::Schema] =")?;
+    writeln!(out, "&[{}];", all.join(", "))?;
     Ok(())
 }
 

@@ -362,11 +362,10 @@ def operations(service):
 
 
 def container_folders(service):
-    """Folders of the data folder that are named after a build, apart from its log."""
+    """What the data folder still holds that is named after a build, apart from its log."""
     uuids = {build.split(":")[1] for build in service.build_ids}
+    paths = [path.relative_to(service.data_dir) for path in service.data_dir.rglob("*")]
     return [
-        str(folder.relative_to(service.data_dir))
-        for folder in service.data_dir.rglob("*")
-        if folder.is_dir() and any(uuid in folder.name for uuid in uuids)
-        and "logs" not in folder.relative_to(service.data_dir).parts
+        str(path) for path in paths
+        if any(uuid in path.name for uuid in uuids) and path.parts[0] not in ("logs", "objects")
     ]

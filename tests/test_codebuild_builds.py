@@ -2,6 +2,7 @@
 
 import json
 import re
+import sqlite3
 import time
 import uuid
 
@@ -198,7 +199,7 @@ OVERRIDES = {
         {"type": "LOCAL", "modes": ["LOCAL_CUSTOM_CACHE"]}, lambda b: b["cache"],
         {"type": "LOCAL", "modes": ["LOCAL_CUSTOM_CACHE"]}),
     "serviceRoleOverride": (harness.ROLE + "-2", lambda b: b["serviceRole"], harness.ROLE + "-2"),
-    "privilegedModeOverride": (True, lambda b: b["environment"]["privilegedMode"], True),
+    "privilegedModeOverride": (False, lambda b: b["environment"]["privilegedMode"], False),
     "timeoutInMinutesOverride": (23, lambda b: b["timeoutInMinutes"], 23),
     "queuedTimeoutInMinutesOverride": (29, lambda b: b["queuedTimeoutInMinutes"], 29),
     "encryptionKeyOverride": (
@@ -213,15 +214,13 @@ OVERRIDES = {
     "imagePullCredentialsTypeOverride": (
         "SERVICE_ROLE", lambda b: b["environment"]["imagePullCredentialsType"], "SERVICE_ROLE"),
     "debugSessionEnabled": (True, lambda b: b["debugSession"]["sessionEnabled"], True),
-    "fleetOverride": (
-        {"fleetArn": PREFIX + "fleet/f"}, lambda b: b["environment"]["fleet"], {"fleetArn": PREFIX + "fleet/f"}),
     "autoRetryLimitOverride": (2, lambda b: b["autoRetryConfig"]["autoRetryLimit"], 2),
 }
 # These have tests of their own.
 ELSEWHERE = {
     "projectName", "idempotencyToken", "environmentVariablesOverride", "sourceTypeOverride",
     "sourceLocationOverride", "secondarySourcesVersionOverride", "reportBuildStatusOverride",
-    "buildStatusConfigOverride", "sourceAuthOverride", "hostKernelOverride",
+    "buildStatusConfigOverride", "sourceAuthOverride", "hostKernelOverride", "fleetOverride",
 }
 
 
@@ -326,21 +325,23 @@ def test_stopping_what_ended_gives_it_unchanged(yard, build):
     assert yard.codebuild.stop_build(id=ended["arn"])["build"] == ended
 
 
-def test_a_queued_build_can_be_stopped(own_yard):
-    yard = own_yard().start()
+def test_a_queued_build_can_be_stopped(own_yard, tmp_path):
+    config = tmp_path / "buildyard.toml"
+    config.write_text("[builds]\nat_once_max = 1\n")
+    yard = own_yard(arguments=["--config", config]).start()
     yard.create_project("p")
-    builds = [yard.start_build("p", buildspecOverride=FOREVER,
-                               computeTypeOverride="BUILD_GENERAL1_2XLARGE") for _ in range(60)]
-    last = builds[-1]["id"]
-    if yard.build(last)["currentPhase"] != "QUEUED":
-        pytest.skip("this machine runs sixty of the largest builds at once")
-    yard.codebuild.stop_build(id=last)
-    ended = yard.ended(last, 5)
+    running = yard.start_build("p", buildspecOverride=FOREVER)
+    yard.wait_for_log(running["id"], "started\n")
+    waiting = yard.start_build("p")
+    assert yard.build(waiting["id"])["currentPhase"] == "QUEUED"
+    yard.codebuild.stop_build(id=waiting["id"])
+    ended = yard.ended(waiting["id"], 5)
     assert ended["buildStatus"] == "STOPPED"
     assert kinds(ended) == ["SUBMITTED", "QUEUED", "COMPLETED"]
     assert phase(ended, "QUEUED")["phaseStatus"] == "STOPPED"
-    for build in builds:
-        yard.codebuild.stop_build(id=build["id"])
+    behind = yard.start_build("p")
+    yard.codebuild.stop_build(id=running["id"])
+    assert yard.ended(behind["id"])["buildStatus"] == "SUCCEEDED"
 
 
 def test_what_is_unknown_cannot_be_stopped_or_retried(yard, project):
@@ -458,6 +459,27 @@ def test_an_override_out_of_its_bounds_is_refused(yard, project, overrides):
     assert "ids" not in (a := lenient.list_builds_for_project(projectName=project)) or a["ids"] == []
 
 
+LACKING = {
+    "a repository": {"sourceTypeOverride": "GITHUB", "sourceLocationOverride": "https://github.com/a/b"},
+    "another kind of machine": {"environmentTypeOverride": "ARM_CONTAINER"},
+    "a parameter's value": {
+        "environmentVariablesOverride": [{"name": "P", "value": "/p", "type": "PARAMETER_STORE"}]},
+    "a secret's value": {
+        "environmentVariablesOverride": [{"name": "S", "value": "s", "type": "SECRETS_MANAGER"}]},
+    "privileged mode": {"privilegedModeOverride": True},
+    "a fleet": {"fleetOverride": {"fleetArn": PREFIX + "fleet/f"}},
+    "a log in a bucket": {"logsConfigOverride": {"s3Logs": {"status": "ENABLED", "location": "logs"}}},
+}
+
+
+@pytest.mark.parametrize("what", LACKING)
+def test_a_build_with_what_is_not_there_is_refused_and_not_run_without_it(yard, project, what):
+    message = refused(yard.codebuild.start_build, "InvalidInputException",
+                      projectName=project, **LACKING[what])
+    assert "not supported by this service yet" in message
+    assert yard.codebuild.list_builds_for_project(projectName=project)["ids"] == []
+
+
 @pytest.mark.parametrize("operation", sorted(set(harness.operations("codebuild")) - HONOURED))
 def test_an_operation_that_is_not_there_is_refused_in_codebuilds_own_words(yard, operation):
     client = yard.client("codebuild", parameter_validation=False)
@@ -485,13 +507,52 @@ def test_an_operation_that_codebuild_does_not_know_is_refused(yard):
     assert answer.json()["__type"].endswith("UnknownOperationException")
 
 
-def test_a_builds_time_is_over_when_the_project_says_so(own_yard):
-    """The least `timeoutInMinutes` is five minutes: `BUILDYARD_MINUTE_MILLIS` shortens the minute."""
-    yard = own_yard(variables={"BUILDYARD_MINUTE_MILLIS": "300"}).start()
+def age(yard, build_id, minutes):
+    """Lets a stopped service's build look as if it had been received this much earlier."""
+    state = sqlite3.connect(yard.data_dir / "state.db")
+    with state:
+        (text,) = state.execute("SELECT state FROM build WHERE id = ?", (build_id,)).fetchone()
+        document = json.loads(text)
+        earlier = minutes * 60_000_000
+        document["submitted"]["received_at"] -= earlier
+        for record in document["phases"]:
+            record["started_at"] -= earlier
+            if record["ended"]:
+                record["ended"][0] -= earlier
+        state.execute("UPDATE build SET state = ? WHERE id = ?", (json.dumps(document), build_id))
+    state.close()
+
+
+def test_a_builds_time_is_over_when_its_project_says_so(own_yard):
+    """No test waits for the five minutes that are the least: the state is made older instead."""
+    yard = own_yard().start()
     yard.create_project("p", timeoutInMinutes=5)
     build = yard.start_build("p", buildspecOverride=FOREVER)
+    yard.wait_for_log(build["id"], "started\n")
+    yard.stop()
+    age(yard, build["id"], 4.97)
+    yard.start()
+    assert not yard.build(build["id"])["buildComplete"]
     ended = yard.ended(build["id"], 20)
     assert phase(ended, "BUILD")["phaseStatus"] == "TIMED_OUT"
     assert context(ended, "BUILD") == ("BUILD_TIMED_OUT", "Build has timed out. ")
     assert kinds(ended) == ALL_PHASES[:7] + ["COMPLETED"]
-    assert ended["buildStatus"] in ("TIMED_OUT", "FAILED")
+    assert ended["buildStatus"] == "TIMED_OUT"
+
+
+def test_a_build_waits_no_longer_than_its_queued_timeout(own_yard, tmp_path):
+    config = tmp_path / "buildyard.toml"
+    config.write_text("[builds]\nat_once_max = 1\n")
+    yard = own_yard(arguments=["--config", config]).start()
+    yard.create_project("p", queuedTimeoutInMinutes=5)
+    running = yard.start_build("p", buildspecOverride=FOREVER)
+    yard.wait_for_log(running["id"], "started\n")
+    waiting = yard.start_build("p")
+    yard.stop()
+    age(yard, waiting["id"], 5)
+    yard.start()
+    ended = yard.ended(waiting["id"], 20)
+    assert ended["buildStatus"] == "TIMED_OUT"
+    assert kinds(ended) == ["SUBMITTED", "QUEUED", "COMPLETED"]
+    assert phase(ended, "QUEUED")["phaseStatus"] == "TIMED_OUT"
+    assert not yard.build(running["id"])["buildComplete"]

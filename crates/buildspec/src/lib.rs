@@ -5,6 +5,7 @@
 //! [`merge_variables`] for its variables.
 
 mod decode;
+mod glob;
 mod limits;
 mod model;
 mod on_failure;
@@ -13,9 +14,12 @@ mod problems;
 mod render;
 mod secret;
 mod suggest;
+mod summary;
+mod variables;
 mod yaml;
 
 pub use decode::{Parsed, parse};
+pub use glob::{BaseDirectory, FilePatterns};
 pub use limits::{DEPTH_MAX, EXPANDED_BYTES_MAX, NODES_MAX, PROBLEMS_MAX, TEXT_BYTES_MAX};
 pub use model::{
     Artifacts, Batch, BatchBuild, BatchEnv, BatchFanout, BatchKind, BatchMatrix, Buildspec, Cache,
@@ -25,3 +29,5 @@ pub use model::{
 pub use on_failure::OnFailureError;
 pub use problem::{Problem, ProblemCode, Severity};
 pub use secret::{SecretReference, SecretReferenceError};
+pub use summary::phases_found;
+pub use variables::merge_variables;

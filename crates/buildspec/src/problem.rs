@@ -261,6 +261,15 @@ impl Problem {
             .aws(found_subkeys(index, line))
     }
 
+    /// A command that begins with a brace.
+    pub(crate) fn command_in_braces(place: Place, item: CommandItem<'_>) -> Self {
+        let CommandItem { path, index, line } = item;
+        let message = format!("`{path}[{index}]` is a mapping, not a command");
+        Self::error(ProblemCode::CommandNotText, place, message)
+            .help("a command that begins with `{` needs quotes, or `|` before it")
+            .aws(found_subkeys(index, line))
+    }
+
     /// A command written as a list.
     pub(crate) fn command_is_list(place: Place, item: CommandItem<'_>) -> Self {
         let CommandItem { path, index, line } = item;

@@ -52,7 +52,7 @@ phases:
               |
             7 |      - {}
               |        ^
-              = help: a colon and a space make a mapping: put quotes around the whole command
+              = help: a command that begins with `{` needs quotes, or `|` before it
               aws: Expected Commands[1] to be of string type: found subkeys instead at line 7, value of the key tag on line 6 might be empty
             buildspec.yml:8:8: error: `phases.build.commands[2]` is a list, not a command
               |
@@ -212,20 +212,20 @@ fn version_and_phases_are_required() {
     check(
         "env: {}\n",
         expect![[r#"
-        buildspec.yml:1:1: error: `version` is missing
-          |
-        1 | env: {}
-          | ^
-          = help: begin with `version: 0.2`
-          aws: Invalid buildspec version: . Expecting: 0.1,0.2
-        buildspec.yml:1:1: error: `phases` is missing
-          |
-        1 | env: {}
-          | ^
-          = help: add `phases` with at least one of install, pre_build, build, post_build
-          aws: wrong number of container tags, expected 1
-        not usable
-    "#]],
+            buildspec.yml:1:1: error: `phases` is missing
+              |
+            1 | env: {}
+              | ^
+              = help: add `phases` with at least one of install, pre_build, build, post_build
+              aws: wrong number of container tags, expected 1
+            buildspec.yml:1:1: error: `version` is missing
+              |
+            1 | env: {}
+              | ^
+              = help: begin with `version: 0.2`
+              aws: Invalid buildspec version: . Expecting: 0.1,0.2
+            not usable
+        "#]],
     );
     check(
         "version: 0.3\nphases:\n  build: {commands: [a]}\n",
@@ -555,6 +555,17 @@ phases:
     : d
 "#,
         expect![[r#"
+            buildspec.yml:6:8: warning: `phases.build.commands[1]` is empty
+              |
+            6 |       -
+              |        ^
+              = help: remove the dash
+            buildspec.yml:7:9: error: `phases.build.commands[2]` is a list, not a command
+              |
+            7 |       - [b]
+              |         ^
+              = help: write the commands of an inner list as entries of the outer one
+              aws: Expected Commands[2] to be of string type: found subkeys instead at line 7, value of the key tag on line 6 might be empty
             buildspec.yml:8:7: error: a key must be text, but here is a list
               |
             8 |     ? [c]
@@ -715,16 +726,16 @@ cache:
               |   ^^
               = help: add `files`
               aws: `reports.r2` has no `files` at line 5
+            buildspec.yml:6:1: warning: `artifacts` has no `files`; the primary artifact will hold nothing
+              |
+            6 | artifacts:
+              | ^^^^^^^^^
+              = help: add `files`, also where only the secondary artifacts are wanted
             buildspec.yml:7:3: warning: `artifacts.type` is ignored; the project says where artifacts go
               |
             7 |   type: zip
               |   ^^^^
               = help: remove it
-            buildspec.yml:7:3: warning: `artifacts` has no `files`; the primary artifact will hold nothing
-              |
-            7 |   type: zip
-              |   ^
-              = help: add `files`, also where only the secondary artifacts are wanted
             buildspec.yml:9:5: error: `artifacts.secondary-artifacts.one` has no `files`
               |
             9 |     one: {name: x}
@@ -762,10 +773,10 @@ phases: {build: {commands: [a]}}
 artifacts: {name: x}
 "#,
         expect![[r#"
-            buildspec.yml:3:12: error: `artifacts` has no `files`
+            buildspec.yml:3:1: error: `artifacts` has no `files`
               |
             3 | artifacts: {name: x}
-              |            ^
+              | ^^^^^^^^^
               = help: add `files`
               aws: `artifacts` has no `files` at line 3
             not usable
@@ -778,14 +789,14 @@ artifacts:
 cache:
 "#,
         expect![[r#"
-            buildspec.yml:3:10: warning: `artifacts` is empty and has no effect
+            buildspec.yml:3:1: warning: `artifacts` is empty and has no effect
               |
             3 | artifacts:
-              |          ^
-            buildspec.yml:4:6: warning: `cache` is empty and has no effect
+              | ^^^^^^^^^
+            buildspec.yml:4:1: warning: `cache` is empty and has no effect
               |
             4 | cache:
-              |      ^
+              | ^^^^^
             usable
         "#]],
     );
@@ -810,11 +821,6 @@ batch:
   build-list: []
 "#,
         expect![[r#"
-            buildspec.yml:5:5: error: the identifier `a` is taken already
-              |
-            5 |     - identifier: a
-              |     ^
-              aws: the identifier `a` is taken already at line 5
             buildspec.yml:10:22: error: no build has the identifier `bb`
                |
             10 |       depend-on: [a, bb]
@@ -831,6 +837,11 @@ batch:
             11 |       env: {fleet: f, compute-type: g, typ: h}
                |                                        ^^^
                = help: did you mean `type`?
+            buildspec.yml:12:19: error: the identifier `a` is taken already
+               |
+            12 |     - identifier: a
+               |                   ^
+              aws: the identifier `a` is taken already at line 12
             buildspec.yml:13:7: error: `batch.build-graph[4]` has no `identifier`
                |
             13 |     - ignore-failure: true
@@ -860,14 +871,14 @@ batch:
     check(
         "version: 0.2\nbatch: {}\n",
         expect![[r#"
-        buildspec.yml:2:8: error: `batch` does not say which builds there are
-          |
-        2 | batch: {}
-          |        ^
-          = help: add one of build-list, build-matrix, build-graph, build-fanout
-          aws: `batch` does not say which builds there are at line 2
-        not usable
-    "#]],
+            buildspec.yml:2:1: error: `batch` does not say which builds there are
+              |
+            2 | batch: {}
+              | ^^^^^
+              = help: add one of build-list, build-matrix, build-graph, build-fanout
+              aws: `batch` does not say which builds there are at line 2
+            not usable
+        "#]],
     );
 }
 

@@ -83,7 +83,7 @@ impl App {
                 image_environment: Box::new(move |image| image_source.image_environment(image)),
             },
             serve: serve_builds(Arc::clone(&front)),
-            ended: watch::Sender::new(0),
+            changed: watch::Sender::new(0),
         });
         let driver =
             Driver::start(store.clone(), Arc::clone(&grounds), capacity(&config)).await?;
@@ -141,13 +141,13 @@ fn lock(data_dir: &Path) -> anyhow::Result<File> {
 }
 
 fn sandbox(config: &Config, data_dir: &Path) -> anyhow::Result<Sandbox> {
-    let helper = std::env::current_exe().context("failed to find this program's own file")?;
+    let mut host_image = HostImage::default();
+    host_image.folders.extend(config.host_image.folders.iter().cloned());
     let sandbox_config = SandboxConfig {
         state_dir: data_dir.join("containers"),
-        images_dir: data_dir.join("images"),
-        helper,
+        helper: "/proc/self/exe".into(),
         agent: Agent::Bytes(AGENT),
-        host_image: HostImage { extra: config.host_image.folders.clone(), ..HostImage::default() },
+        host_image,
     };
     Sandbox::new(sandbox_config).context("failed to prepare the sandbox")
 }

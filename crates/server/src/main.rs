@@ -5,8 +5,8 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     // The sandbox's helper is this program again. It must be the first thing that runs: it is
     // single-threaded, and knows nothing of the command line.
-    if std::env::args_os().nth(1).is_some_and(|first| first == executor::HELPER_ARGUMENT) {
-        executor::helper_main();
+    if std::env::args_os().nth(1).is_some_and(|first| first == executor::HELPER_VERB) {
+        return executor::helper_main();
     }
     server::cli::main()
 }

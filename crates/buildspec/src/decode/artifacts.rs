@@ -27,16 +27,16 @@ enum Rank {
 }
 
 impl Reader<'_> {
-    pub(super) fn artifacts(&mut self, node: &Node) -> Option<Artifacts> {
-        let entries = self.section(node, "artifacts");
+    pub(super) fn artifacts(&mut self, section: &Entry) -> Option<Artifacts> {
+        let entries = self.section(section, "artifacts");
         if entries.is_empty() {
             return None;
         }
         let artifacts = self.artifact(entries, "artifacts", Rank::Primary);
         if !entries.iter().any(|entry| &*entry.key == "files") {
             self.problem(match artifacts.secondary.is_empty() {
-                true => Problem::required(node.place, "artifacts", "files"),
-                false => Problem::files_missing(node.place),
+                true => Problem::required(section.key_place, "artifacts", "files"),
+                false => Problem::files_missing(section.key_place),
             });
         }
         Some(artifacts)
@@ -60,7 +60,7 @@ impl Reader<'_> {
                 }
                 "s3-prefix" => artifacts.s3_prefix = self.optional_text(value, &inner),
                 "secondary-artifacts" if rank == Rank::Primary => {
-                    artifacts.secondary = self.secondary(value);
+                    artifacts.secondary = self.secondary(entry);
                 }
                 "type" => self.problem(Problem::artifact_type(entry.key_place)),
                 _ => {
@@ -73,8 +73,8 @@ impl Reader<'_> {
         artifacts
     }
 
-    fn secondary(&mut self, node: &Node) -> Vec<(String, Artifacts)> {
-        let entries = self.section(node, "artifacts.secondary-artifacts");
+    fn secondary(&mut self, section: &Entry) -> Vec<(String, Artifacts)> {
+        let entries = self.section(section, "artifacts.secondary-artifacts");
         let artifacts = entries.iter().map(|entry| {
             let path = format!("artifacts.secondary-artifacts.{}", entry.key);
             let inner = self.mapping(&entry.value, &path);
@@ -101,10 +101,10 @@ impl Reader<'_> {
         }
     }
 
-    pub(super) fn cache(&mut self, node: &Node) -> Option<Cache> {
+    pub(super) fn cache(&mut self, section: &Entry) -> Option<Cache> {
         let mut cache = Cache::default();
         let mut fallback_place = None;
-        let entries = self.section(node, "cache");
+        let entries = self.section(section, "cache");
         for entry in entries {
             let value = &entry.value;
             match &*entry.key {

@@ -20,6 +20,7 @@ const DYNAMIC_KEYS: &[&str] = &["buildspec", "env"];
 /// A build and the places that only its checks need.
 struct Build {
     build: BatchBuild,
+    identifier_place: Place,
     depend_on_places: Vec<Place>,
 }
 
@@ -31,10 +32,10 @@ enum Shape {
 }
 
 impl Reader<'_> {
-    pub(super) fn batch(&mut self, node: &Node) -> Option<Batch> {
+    pub(super) fn batch(&mut self, section: &Entry) -> Option<Batch> {
         let mut fast_fail = false;
         let mut kind: Option<(&str, Option<BatchKind>)> = None;
-        for entry in self.section(node, "batch") {
+        for entry in self.section(section, "batch") {
             let value = &entry.value;
             match &*entry.key {
                 "fast-fail" => {
@@ -51,8 +52,8 @@ impl Reader<'_> {
                 }
             }
         }
-        if kind.is_none() && node.entries().is_some() {
-            self.problem(Problem::batch_kind_missing(node.place, KINDS));
+        if kind.is_none() && section.value.entries().is_some() {
+            self.problem(Problem::batch_kind_missing(section.key_place, KINDS));
         }
         Some(Batch { fast_fail, kind: kind?.1? })
     }
@@ -62,7 +63,7 @@ impl Reader<'_> {
         match key {
             "build-list" => Some(BatchKind::List(self.builds(value, Shape::List))),
             "build-graph" => Some(BatchKind::Graph(self.builds(value, Shape::Graph))),
-            "build-matrix" => Some(BatchKind::Matrix(self.matrix(value))),
+            "build-matrix" => Some(BatchKind::Matrix(self.matrix(entry))),
             _ => self.fanout(entry).map(BatchKind::Fanout),
         }
     }
@@ -76,7 +77,7 @@ impl Reader<'_> {
         let builds: Vec<_> = items
             .map(|(index, item)| self.batch_build(item, &format!("{path}[{index}]"), shape))
             .collect();
-        self.check_identifiers(node, &builds);
+        self.check_identifiers(&builds);
         if shape == Shape::Graph {
             self.check_graph(&builds);
         }
@@ -85,12 +86,14 @@ impl Reader<'_> {
 
     fn batch_build(&mut self, node: &Node, path: &str, shape: Shape) -> Build {
         let mut build = BatchBuild::default();
+        let mut identifier_place = node.place;
         let mut depend_on_places = Vec::new();
-        for entry in self.section(node, path) {
+        for entry in self.mapping(node, path) {
             let value = &entry.value;
             let inner = format!("{path}.{}", entry.key);
             match &*entry.key {
                 "identifier" => {
+                    identifier_place = value.place;
                     build.identifier = self.optional_text(value, &inner).unwrap_or_default();
                 }
                 "buildspec" => build.buildspec = self.optional_text(value, &inner),
@@ -114,15 +117,15 @@ impl Reader<'_> {
                 _ => self.unknown_key(entry, path, BUILD_KEYS),
             }
         }
-        if build.identifier.is_empty() && node.entries().is_some() {
+        if build.identifier.is_empty() && (node.is_null() || node.entries().is_some()) {
             self.problem(Problem::required(node.place, path, "identifier"));
         }
-        Build { build, depend_on_places }
+        Build { build, identifier_place, depend_on_places }
     }
 
     fn batch_env(&mut self, env: &Entry, path: &str) -> BatchEnv {
         let mut found = BatchEnv::default();
-        for entry in self.section(&env.value, path) {
+        for entry in self.section(env, path) {
             let value = &entry.value;
             let inner = format!("{path}.{}", entry.key);
             match &*entry.key {
@@ -141,12 +144,12 @@ impl Reader<'_> {
         found
     }
 
-    fn check_identifiers(&mut self, list: &Node, builds: &[Build]) {
+    fn check_identifiers(&mut self, builds: &[Build]) {
         let mut taken = HashSet::new();
         for build in builds {
             let identifier = build.build.identifier.as_str();
             if !identifier.is_empty() && !taken.insert(identifier) {
-                self.problem(Problem::identifier_twice(list.place, identifier));
+                self.problem(Problem::identifier_twice(build.identifier_place, identifier));
             }
         }
     }
@@ -175,13 +178,13 @@ impl Reader<'_> {
         }
     }
 
-    fn matrix(&mut self, node: &Node) -> BatchMatrix {
+    fn matrix(&mut self, section: &Entry) -> BatchMatrix {
         let mut matrix = BatchMatrix::default();
         let path = "batch.build-matrix";
-        for entry in self.section(node, path) {
+        for entry in self.section(section, path) {
             match &*entry.key {
-                "static" => self.matrix_static(&entry.value, &mut matrix),
-                "dynamic" => self.matrix_dynamic(&entry.value, &mut matrix),
+                "static" => self.matrix_static(entry, &mut matrix),
+                "dynamic" => self.matrix_dynamic(entry, &mut matrix),
                 _ => {
                     let known = &["static", "dynamic"];
                     self.unknown_key(entry, path, known);
@@ -191,16 +194,16 @@ impl Reader<'_> {
         matrix
     }
 
-    fn matrix_static(&mut self, node: &Node, matrix: &mut BatchMatrix) {
+    fn matrix_static(&mut self, section: &Entry, matrix: &mut BatchMatrix) {
         let path = "batch.build-matrix.static";
-        for entry in self.section(node, path) {
+        for entry in self.section(section, path) {
             let inner = format!("{path}.{}", entry.key);
             match &*entry.key {
                 "ignore-failure" => {
                     matrix.ignore_failure = self.flag(&entry.value, &inner).unwrap_or_default();
                 }
                 "env" => {
-                    for entry in self.section(&entry.value, &inner) {
+                    for entry in self.section(entry, &inner) {
                         let (value, path) = (&entry.value, format!("{inner}.{}", entry.key));
                         match &*entry.key {
                             "privileged-mode" => matrix.privileged_mode = self.flag(value, &path),
@@ -217,19 +220,19 @@ impl Reader<'_> {
         }
     }
 
-    fn matrix_dynamic(&mut self, node: &Node, matrix: &mut BatchMatrix) {
+    fn matrix_dynamic(&mut self, section: &Entry, matrix: &mut BatchMatrix) {
         let path = "batch.build-matrix.dynamic";
-        for entry in self.section(node, path) {
+        for entry in self.section(section, path) {
             let inner = format!("{path}.{}", entry.key);
             match &*entry.key {
                 "buildspec" => matrix.buildspecs = self.texts(&entry.value, &inner),
                 "env" => {
-                    for entry in self.section(&entry.value, &inner) {
+                    for entry in self.section(entry, &inner) {
                         let (value, path) = (&entry.value, format!("{inner}.{}", entry.key));
                         match &*entry.key {
                             "compute-type" => matrix.compute_types = self.texts(value, &path),
                             "image" => matrix.images = self.texts(value, &path),
-                            "variables" => matrix.variables = self.matrix_variables(value, &path),
+                            "variables" => matrix.variables = self.matrix_variables(entry, &path),
                             _ => {
                                 let known = &["compute-type", "image", "variables"];
                                 self.unknown_key(entry, &inner, known);
@@ -242,9 +245,9 @@ impl Reader<'_> {
         }
     }
 
-    fn matrix_variables(&mut self, node: &Node, path: &str) -> Vec<(String, Vec<String>)> {
+    fn matrix_variables(&mut self, section: &Entry, path: &str) -> Vec<(String, Vec<String>)> {
         let mut variables = Vec::new();
-        for entry in self.section(node, path) {
+        for entry in self.section(section, path) {
             let inner = format!("{path}.{}", entry.key);
             let items = self.list(&entry.value, &inner);
             let values: Vec<_> = items.iter().filter_map(|item| self.text(item, &inner)).collect();

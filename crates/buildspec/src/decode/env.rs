@@ -17,9 +17,9 @@ const ENV_KEYS: &[&str] = &[
 ];
 
 impl Reader<'_> {
-    pub(super) fn env(&mut self, node: &Node) -> Env {
+    pub(super) fn env(&mut self, section: &Entry) -> Env {
         let mut env = Env::default();
-        for entry in self.section(node, "env") {
+        for entry in self.section(section, "env") {
             let value = &entry.value;
             match &*entry.key {
                 "shell" => env.shell = self.shell(value),
@@ -40,10 +40,10 @@ impl Reader<'_> {
     }
 
     /// The `environment_variables` of version 0.1.
-    pub(super) fn plaintext_variables(&mut self, node: &Node) -> Vec<(String, String)> {
+    pub(super) fn plaintext_variables(&mut self, section: &Entry) -> Vec<(String, String)> {
         let path = "environment_variables";
         let mut variables = Vec::new();
-        for entry in self.section(node, path) {
+        for entry in self.section(section, path) {
             match &*entry.key {
                 "plaintext" => {
                     variables = self.variables(&entry.value, "environment_variables.plaintext");
@@ -128,9 +128,9 @@ impl Reader<'_> {
         Some(shell)
     }
 
-    pub(super) fn proxy(&mut self, node: &Node) -> Proxy {
+    pub(super) fn proxy(&mut self, section: &Entry) -> Proxy {
         let mut proxy = Proxy::default();
-        for entry in self.section(node, "proxy") {
+        for entry in self.section(section, "proxy") {
             let value = &entry.value;
             match &*entry.key {
                 "upload-artifacts" => {

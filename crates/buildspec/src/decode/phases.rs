@@ -3,19 +3,18 @@
 use super::reader::Reader;
 use crate::model::{OnFailure, Phase, PhaseName, Phases};
 use crate::problem::{CommandItem, Problem, Value};
-use crate::yaml::{Entry, Node, NodeValue, Place};
+use crate::yaml::{Entry, Node, NodeValue};
 use std::rc::Rc;
 
 const PHASE_KEYS: &[&str] = &["commands", "finally", "on-failure", "run-as"];
 const INSTALL_KEYS: &[&str] = &["commands", "finally", "on-failure", "run-as", "runtime-versions"];
 
 impl Reader<'_> {
-    /// `place` is that of the key.
-    pub(super) fn phases(&mut self, place: Place, node: &Node) -> Phases {
+    pub(super) fn phases(&mut self, section: &Entry) -> Phases {
         let mut phases = Phases::default();
-        let entries = self.mapping(node, "phases");
-        if entries.is_empty() {
-            self.problem(Problem::no_phase(place));
+        let entries = self.mapping(&section.value, "phases");
+        if section.value.is_null() || section.value.entries().is_some_and(<[Entry]>::is_empty) {
+            self.problem(Problem::no_phase(section.key_place));
         }
         for entry in entries {
             let Some(name) = self.phase_name(entry) else { continue };
@@ -118,9 +117,12 @@ impl Reader<'_> {
                 None
             }
             NodeValue::Mapping(entries) => {
-                let colon =
-                    entries.first().map_or(node.place, |first| first.key_place.just_behind());
-                self.problem(Problem::command_is_mapping(colon, item));
+                // A mapping without braces begins where its first key does.
+                let first = entries.first().map(|first| first.key_place);
+                self.problem(match first.filter(|first| first.begins_with(node.place)) {
+                    Some(key) => Problem::command_is_mapping(key.just_behind(), item),
+                    None => Problem::command_in_braces(node.place, item),
+                });
                 None
             }
             NodeValue::List(_) => {

@@ -32,11 +32,11 @@ impl<'p> Reader<'p> {
     }
 
     /// The entries of a mapping; none, with a warning, where nothing stands.
-    pub(super) fn section<'n>(&mut self, node: &'n Node, path: &str) -> &'n [Entry] {
-        if node.is_null() {
-            self.problem(Problem::section_empty(node.place, path));
+    pub(super) fn section<'n>(&mut self, entry: &'n Entry, path: &str) -> &'n [Entry] {
+        if entry.value.is_null() {
+            self.problem(Problem::section_empty(entry.key_place, path));
         }
-        self.mapping(node, path)
+        self.mapping(&entry.value, path)
     }
 
     /// The entries of a mapping; none where nothing stands.

@@ -3,15 +3,15 @@
 use super::reader::Reader;
 use crate::model::{Report, ReportFormat};
 use crate::problem::Problem;
-use crate::yaml::{Entry, Node};
+use crate::yaml::Entry;
 
 const REPORT_KEYS: &[&str] = &["files", "file-format", "base-directory", "discard-paths"];
 /// How many report groups a build may have.
 const REPORTS_MAX: usize = 5;
 
 impl Reader<'_> {
-    pub(super) fn reports(&mut self, node: &Node) -> Vec<Report> {
-        let entries = self.section(node, "reports");
+    pub(super) fn reports(&mut self, section: &Entry) -> Vec<Report> {
+        let entries = self.section(section, "reports");
         if let Some(extra) = entries.get(REPORTS_MAX) {
             self.problem(Problem::too_many_reports(extra.key_place, REPORTS_MAX));
         }

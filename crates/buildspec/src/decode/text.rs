@@ -6,7 +6,6 @@ use crate::model::{Buildspec, Env, Phases, Proxy, Version};
 use crate::problem::{Problem, TOP_LEVEL_KEYS};
 use crate::problems::Problems;
 use crate::yaml::{Entry, Node, Place, load};
-use std::rc::Rc;
 
 /// What [`parse`] found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,11 +40,14 @@ fn read(text: &str, problems: &mut Problems) -> Option<Buildspec> {
         return None;
     }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let root = load(text, problems);
-    if problems.has_errors() {
-        return None;
-    }
-    let Some(root) = root.filter(|root| !root.is_null()) else {
+    let root = match load(text, problems) {
+        Ok(root) => root.filter(|root| !root.is_null()),
+        Err(problem) => {
+            problems.push(problem);
+            return None;
+        }
+    };
+    let Some(root) = root else {
         problems.push(Problem::nothing_there());
         return None;
     };
@@ -59,67 +61,61 @@ fn read(text: &str, problems: &mut Problems) -> Option<Buildspec> {
 /// Where each section is, if it is there.
 #[derive(Default)]
 struct Sections<'n> {
-    version: Option<&'n Node>,
-    run_as: Option<&'n Node>,
-    env: Option<&'n Node>,
-    proxy: Option<&'n Node>,
-    batch: Option<&'n Node>,
-    phases: Option<(Place, &'n Node)>,
-    reports: Option<&'n Node>,
-    artifacts: Option<&'n Node>,
-    cache: Option<&'n Node>,
-    environment_variables: Option<(Place, &'n Node)>,
+    version: Option<&'n Entry>,
+    run_as: Option<&'n Entry>,
+    env: Option<&'n Entry>,
+    proxy: Option<&'n Entry>,
+    batch: Option<&'n Entry>,
+    phases: Option<&'n Entry>,
+    reports: Option<&'n Entry>,
+    artifacts: Option<&'n Entry>,
+    cache: Option<&'n Entry>,
+    environment_variables: Option<&'n Entry>,
 }
 
-fn sections(entries: &[Entry], root: &Rc<Node>, problems: &mut Problems) -> Buildspec {
+fn sections(entries: &[Entry], root: &Node, problems: &mut Problems) -> Buildspec {
     let mut reader = Reader::new(problems);
     let found = find(entries, &mut reader);
+    // The builds of a batch may all have buildspecs of their own.
+    if found.phases.is_none() && found.batch.is_none() {
+        reader.problem(Problem::phases_missing(root.place));
+    }
     let version = version(found.version, root.place, &mut reader);
-    let mut env = found.env.map_or_else(Env::default, |node| reader.env(node));
-    if let Some((place, node)) = found.environment_variables {
+    let mut env = found.env.map_or_else(Env::default, |entry| reader.env(entry));
+    if let Some(entry) = found.environment_variables {
         match version {
-            Version::V0_1 => env.variables.extend(reader.plaintext_variables(node)),
-            Version::V0_2 => reader.problem(Problem::old_variables(place)),
+            Version::V0_1 => env.variables.extend(reader.plaintext_variables(entry)),
+            Version::V0_2 => reader.problem(Problem::old_variables(entry.key_place)),
         }
     }
-    let phases = match found.phases {
-        Some((place, node)) => reader.phases(place, node),
-        None => {
-            // The builds of a batch may all have buildspecs of their own.
-            if found.batch.is_none() {
-                reader.problem(Problem::phases_missing(root.place));
-            }
-            Phases::default()
-        }
-    };
     Buildspec {
         version,
-        run_as: found.run_as.and_then(|node| reader.user(node, "run-as")),
+        run_as: found.run_as.and_then(|entry| reader.user(&entry.value, "run-as")),
         env,
-        proxy: found.proxy.map_or_else(Proxy::default, |node| reader.proxy(node)),
-        batch: found.batch.and_then(|node| reader.batch(node)),
-        phases,
-        reports: found.reports.map_or_else(Vec::new, |node| reader.reports(node)),
-        artifacts: found.artifacts.and_then(|node| reader.artifacts(node)),
-        cache: found.cache.and_then(|node| reader.cache(node)),
+        proxy: found.proxy.map_or_else(Proxy::default, |entry| reader.proxy(entry)),
+        batch: found.batch.and_then(|entry| reader.batch(entry)),
+        phases: found.phases.map_or_else(Phases::default, |entry| reader.phases(entry)),
+        reports: found.reports.map_or_else(Vec::new, |entry| reader.reports(entry)),
+        artifacts: found.artifacts.and_then(|entry| reader.artifacts(entry)),
+        cache: found.cache.and_then(|entry| reader.cache(entry)),
     }
 }
 
 fn find<'n>(entries: &'n [Entry], reader: &mut Reader<'_>) -> Sections<'n> {
     let mut found = Sections::default();
     for entry in entries {
-        let (place, node) = (entry.key_place, &*entry.value);
+        let place = entry.key_place;
         match &*entry.key {
-            "version" => found.version = Some(node),
-            "run-as" => found.run_as = Some(node),
-            "env" => found.env = Some(node),
-            "proxy" => found.proxy = Some(node),
-            "batch" => found.batch = Some(node),
-            "phases" => found.phases = Some((place, node)),
-            "reports" => found.reports = Some(node),
-            "artifacts" => found.artifacts = Some(node),
-            "cache" => found.cache = Some(node),
-            "environment_variables" => found.environment_variables = Some((place, node)),
+            "version" => found.version = Some(entry),
+            "run-as" => found.run_as = Some(entry),
+            "env" => found.env = Some(entry),
+            "proxy" => found.proxy = Some(entry),
+            "batch" => found.batch = Some(entry),
+            "phases" => found.phases = Some(entry),
+            "reports" => found.reports = Some(entry),
+            "artifacts" => found.artifacts = Some(entry),
+            "cache" => found.cache = Some(entry),
+            "environment_variables" => found.environment_variables = Some(entry),
             key @ ("install" | "pre_build" | "build" | "post_build") => {
                 reader.problem(Problem::misplaced_key(place, key, "phases"));
             }
@@ -135,8 +131,8 @@ fn find<'n>(entries: &'n [Entry], reader: &mut Reader<'_>) -> Sections<'n> {
     found
 }
 
-fn version(node: Option<&Node>, root: Place, reader: &mut Reader<'_>) -> Version {
-    let Some(node) = node.filter(|node| !node.is_null()) else {
+fn version(entry: Option<&Entry>, root: Place, reader: &mut Reader<'_>) -> Version {
+    let Some(node) = entry.map(|entry| &entry.value).filter(|node| !node.is_null()) else {
         reader.problem(Problem::version_missing(root));
         return Version::V0_2;
     };

@@ -9,12 +9,12 @@ use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, Tag}
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// Reads the first document. `None` when there is none or when an error was found.
-pub(crate) fn load(text: &str, problems: &mut Problems) -> Option<Rc<Node>> {
-    if let Some(problem) = forbidden_character(text) {
-        problems.push(problem);
-        return None;
-    }
+/// Reads the first document; none when there is none. Problems that leave a tree are noted.
+///
+/// # Errors
+/// The text is no YAML, or more than the limits allow.
+pub(crate) fn load(text: &str, problems: &mut Problems) -> Result<Option<Rc<Node>>, Problem> {
+    forbidden_character(text).map_or(Ok(()), Err)?;
     let mut options = granit_parser::options! {
         emit_unresolved_aliases: true,
         flow_nesting_limit: DEPTH_MAX,
@@ -24,19 +24,13 @@ pub(crate) fn load(text: &str, problems: &mut Problems) -> Option<Rc<Node>> {
     let mut loader =
         Loader { text, problems, open: Vec::new(), anchors: HashMap::new(), done: None };
     for next in Parser::new_from_str_with_options(text, options) {
-        match next
-            .map_err(|error| syntax(&error))
-            .and_then(|(event, span)| loader.take(event, span))
-        {
-            Ok(Step::More) => {}
-            Ok(Step::Enough) => break,
-            Err(problem) => {
-                loader.problems.push(problem);
-                return None;
-            }
+        let (event, span) = next.map_err(|error| syntax(&error))?;
+        match loader.take(event, span)? {
+            Step::More => {}
+            Step::Enough => break,
         }
     }
-    loader.done
+    Ok(loader.done)
 }
 
 /// YAML allows few control characters, and the parser must not stop at a NUL.

@@ -18,6 +18,11 @@ impl Place {
     /// The very beginning.
     pub(crate) const START: Self = Self { line: 1, column: 1, width: 1 };
 
+    /// Whether both begin with the same character.
+    pub(crate) fn begins_with(self, other: Self) -> bool {
+        (self.line, self.column) == (other.line, other.column)
+    }
+
     /// The character just behind, on the same line.
     pub(crate) fn just_behind(self) -> Self {
         Self { column: self.column + self.width, width: 1, ..self }

@@ -20,8 +20,12 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use store::logs::{LogStore, NewEvent, Stream};
-use tokio::{sync::watch, time::timeout};
+use store::logs::{Batch, GroupClass, LogError, LogStore, NewEvent, NewGroup, StreamId};
+use tokio::{
+    sync::watch,
+    task::spawn_blocking,
+    time::{Instant, sleep_until, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
 /// How long a line that has begun waits for its end before the log shows it as it is.
@@ -44,8 +48,8 @@ pub struct Grounds {
     pub provision: Provision,
     /// Serves the service to a container, on sockets inside its network.
     pub serve: Box<dyn Fn(Container, ServedBuild) + Send + Sync>,
-    /// Counts the builds that have ended, for whoever waits for one.
-    pub ended: watch::Sender<u64>,
+    /// Changes whenever a build has, for whoever waits for one.
+    pub changed: watch::Sender<u64>,
 }
 
 /// Whom a container's sockets serve, and for how long.
@@ -64,7 +68,6 @@ pub(super) struct Charge {
     pub(super) number: u64,
     pub(super) received_at: Timestamp,
     pub(super) deadline: Option<Timestamp>,
-    pub(super) journal_offset: u64,
     /// Cancelled when the container is to go.
     pub(super) ending: CancellationToken,
 }
@@ -106,6 +109,10 @@ pub(super) async fn sweep(grounds: &Grounds, live: &HashSet<String>) {
     }
 }
 
+fn millis(at: Timestamp) -> i64 {
+    i64::try_from(at.millis()).unwrap_or(i64::MAX)
+}
+
 fn journal_of(journals: &Path, id: &BuildId) -> PathBuf {
     journals.join(id.uuid())
 }
@@ -129,22 +136,24 @@ impl Attendant {
         let id = self.charge.request.id().clone();
         let container = ContainerId::new(id.uuid()).expect("a UUID is a container's id");
         let gone = CancellationToken::new();
-        let stream = self.log_stream().await;
-        let mut follower = None;
-        if !self.charge.ending.is_cancelled() {
-            match self.launch(&container, &gone).await {
-                Ok(()) => {
-                    follower = self.follow(&container, stream.as_ref()).await;
-                }
+        let (mut follower, stream);
+        if self.charge.ending.is_cancelled() {
+            (stream, follower) = (self.log_stream().await, None);
+        } else {
+            let launched;
+            (stream, launched) = tokio::join!(self.log_stream(), self.launch(&container, &gone));
+            follower = match launched {
+                Ok(()) => self.follow(&container, stream).await,
                 Err(error) => {
                     self.driver.inputs(&id, vec![(not_launched(&error), None)]).await;
                     self.charge.ending.cancelled().await;
+                    None
                 }
-            }
+            };
         }
         self.destroy(&container).await;
         gone.cancel();
-        self.read_out(follower, stream.as_ref()).await;
+        self.read_out(&mut follower, stream).await;
         self.driver.inputs(&id, vec![(Input::Gone, None)]).await;
     }
 
@@ -180,7 +189,7 @@ impl Attendant {
     async fn follow(
         &self,
         container: &ContainerId,
-        stream: Option<&Stream>,
+        stream: Option<StreamId>,
     ) -> Option<Follower> {
         let id = self.charge.request.id();
         let journal = journal_of(&self.grounds.journals, id);
@@ -198,6 +207,7 @@ impl Attendant {
         };
         let exit = self.grounds.executor.watch(container);
         tokio::pin!(exit);
+        let mut flush_at = None;
         let ended = loop {
             match self.drain(&mut follower, stream).await {
                 Ok(false) => {}
@@ -207,10 +217,14 @@ impl Attendant {
                     break Ended::Exited(Exited::Died);
                 }
             }
-            let pending = follower.has_pending_line();
+            if !follower.has_pending_line() {
+                flush_at = None;
+            } else if flush_at.is_none() {
+                flush_at = Some(Instant::now() + PENDING_LINE_AFTER);
+            }
             tokio::select! {
                 () = watched.grown.notified() => {}
-                () = tokio::time::sleep(PENDING_LINE_AFTER), if pending => {
+                () = sleep_until(flush_at.unwrap_or_else(Instant::now)), if flush_at.is_some() => {
                     self.log(stream, follower.flush()).await;
                 }
                 () = self.charge.ending.cancelled() => break Ended::Wanted,
@@ -231,7 +245,7 @@ impl Attendant {
     async fn drain(
         &self,
         follower: &mut Follower,
-        stream: Option<&Stream>,
+        stream: Option<StreamId>,
     ) -> Result<bool, FollowError> {
         let mut finished = false;
         while let Some(items) = follower.read()? {
@@ -255,56 +269,76 @@ impl Attendant {
     }
 
     /// After the container is gone nothing is written any more: the log gets the rest.
-    async fn read_out(&self, follower: Option<Follower>, stream: Option<&Stream>) {
-        let follower = follower.or_else(|| {
+    async fn read_out(&self, follower: &mut Option<Follower>, stream: Option<StreamId>) {
+        if follower.is_none() {
             let journal = journal_of(&self.grounds.journals, self.charge.request.id());
-            Follower::open(&journal, self.logged(stream)).ok()
-        });
-        if let Some(mut follower) = follower {
+            *follower = Follower::open(&journal, self.logged(stream)).ok();
+        }
+        if let Some(follower) = follower {
             // A journal torn by the container's end holds nothing more that is whole.
-            let _ = self.drain(&mut follower, stream).await;
+            let _ = self.drain(follower, stream).await;
             self.log(stream, follower.flush()).await;
         }
-        if let Some(stream) = stream
-            && let Err(fault) = self.grounds.logs.sync(stream)
-        {
-            tracing::error!(error = %chain(&fault), "a log may not be on disk");
+        let Some(stream) = stream else { return };
+        let logs = self.grounds.logs.clone();
+        match spawn_blocking(move || logs.sync(stream)).await {
+            Ok(Ok(()) | Err(LogError::StreamMissing)) => {}
+            Ok(Err(error)) => tracing::error!(error = %chain(&error), "a log may not be on disk"),
+            Err(error) => tracing::error!(%error, "a log may not be on disk"),
         }
     }
 
-    async fn log(&self, stream: Option<&Stream>, lines: Vec<Line>) {
-        let Some(stream) = stream.filter(|_| !lines.is_empty()) else { return };
+    async fn log(&self, stream: Option<StreamId>, lines: Vec<Line>) {
+        let Some((stream, last)) = stream.zip(lines.last()) else { return };
+        let source = Some(last.position);
         let events: Vec<NewEvent> = lines
             .into_iter()
-            .map(|line| NewEvent {
-                timestamp: i64::try_from(line.at.millis()).unwrap_or(i64::MAX),
-                message: line.text,
-                source: line.position,
-            })
+            .map(|line| NewEvent { timestamp: millis(line.at), message: line.text })
             .collect();
-        // Output is never dropped: while the disk is full, the build's log waits for room.
-        while let Err(fault) = self.grounds.logs.append(stream, &events) {
-            tracing::error!(error = %chain(&fault), "output is not in the log; trying again");
-            tokio::time::sleep(RETRY_AFTER).await;
-        }
-    }
-
-    async fn log_stream(&self) -> Option<Stream> {
-        let target = self.charge.request.log_target()?;
         loop {
-            match self.grounds.logs.ensure_stream(&target.region, &target.group, &target.stream).await
-            {
-                Ok(stream) => return Some(stream),
-                Err(fault) => {
-                    tracing::error!(error = %chain(&fault), "no log stream; trying again");
+            let batch = Batch { events: &events, source, ingested_at: millis(super::now()) };
+            match self.grounds.logs.append(stream, batch) {
+                // Somebody has deleted the stream: they do not want what it would hold.
+                Ok(()) | Err(LogError::StreamMissing) => return,
+                // Output is never dropped: while the disk is full, the build's log waits for room.
+                Err(error) => {
+                    tracing::error!(error = %chain(&error), "output is not in the log; trying again");
                     tokio::time::sleep(RETRY_AFTER).await;
                 }
             }
         }
     }
 
-    fn logged(&self, stream: Option<&Stream>) -> u64 {
-        stream.and_then(|stream| self.grounds.logs.source_offset(stream).ok()).unwrap_or_default()
+    async fn log_stream(&self) -> Option<StreamId> {
+        let target = self.charge.request.log_target()?;
+        loop {
+            let (logs, target) = (self.grounds.logs.clone(), target.clone());
+            let made = spawn_blocking(move || {
+                let now = millis(super::now());
+                let group = NewGroup {
+                    region: target.region,
+                    name: target.group,
+                    class: GroupClass::Standard,
+                    tags: std::collections::BTreeMap::new(),
+                    created_at: now,
+                };
+                logs.ensure_stream(&group, &target.stream, now)
+            });
+            match made.await {
+                Ok(Ok(stream)) => return Some(stream),
+                Ok(Err(error)) => {
+                    tracing::error!(error = %chain(&error), "no log stream; trying again");
+                }
+                Err(error) => tracing::error!(%error, "no log stream; trying again"),
+            }
+            tokio::time::sleep(RETRY_AFTER).await;
+        }
+    }
+
+    /// How much of the journal is in the log already.
+    fn logged(&self, stream: Option<StreamId>) -> u64 {
+        let source = |stream| self.grounds.logs.source_offset(stream).ok().flatten();
+        stream.and_then(source).unwrap_or_default()
     }
 
     fn exited(&self, exit: &Exit) -> Exited {

@@ -336,11 +336,15 @@ impl Turns {
             async move { if changes.is_empty() { Ok(()) } else { store.commit(changes).await } }
         });
         let results = join_all(transactions).await;
+        let any = !staged.is_empty();
         for (entry, result) in staged.into_iter().zip(results) {
             match result {
                 Ok(()) => self.install(entry),
                 Err(error) => self.undo(entry, error),
             }
+        }
+        if any {
+            self.grounds.changed.send_modify(|count| *count += 1);
         }
     }
 
@@ -365,7 +369,6 @@ impl Turns {
                 self.running.remove(id.project(), live.request.share());
             }
             attendant::forget(&self.grounds, &id);
-            self.grounds.ended.send_modify(|count| *count += 1);
             return;
         }
         self.note_deadline(&live);
@@ -425,7 +428,6 @@ impl Turns {
                     number: live.build.submitted.number,
                     received_at: live.build.submitted.received_at,
                     deadline: live.build.wanted().deadline,
-                    journal_offset: live.journal_offset,
                     ending,
                 };
                 attendant::spawn(Arc::clone(&self.grounds), self.driver.clone(), charge);

@@ -87,3 +87,13 @@ fn rustfmt(root: &Path, source: &str) -> Result<String> {
     }
     Ok(String::from_utf8(output.stdout)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Mode, run};
+
+    #[test]
+    fn the_generated_sources_are_what_the_models_give() {
+        run(&crate::root().unwrap(), Mode::Check).unwrap();
+    }
+}

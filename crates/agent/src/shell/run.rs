@@ -9,7 +9,7 @@ use crate::shell::{User, exports};
 use rustix::process::Pid;
 use std::ffi::OsString;
 use std::fs;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
@@ -167,7 +167,7 @@ impl Shell {
         // A shell in the background may still read the file that is there.
         match fs::remove_file(&path) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-            _ => fs::write(&path, script.text()),
+            _ => fs::File::create_new(&path).and_then(|mut file| file.write_all(&script.text())),
         }
         .doing(|| "write script.sh".to_owned())?;
         if let Some(user) = user {

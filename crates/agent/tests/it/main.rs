@@ -1,5 +1,11 @@
 //! The agent as the executor starts it: orders on fd 3, a journal on fd 4, real shells.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod agent;
+mod artifacts;
+mod process;
 mod session;
 mod shell;
+mod source;
+mod store;

@@ -8,7 +8,9 @@ use expect_test::expect;
 fn a_build_without_a_source_runs_every_phase() {
     let build =
         inline("version: 0.2\nphases:\n  build:\n    commands:\n      - echo hello\n").run();
-    build.expect_exit_0().expect_log(expect![[r#"
+    build
+        .expect_exit_0()
+        .expect_log(expect![[r#"
         [Container] Waiting for agent ping
         [Container] Waiting for DOWNLOAD_SOURCE
         [Container] Phase is DOWNLOAD_SOURCE
@@ -41,7 +43,8 @@ fn a_build_without_a_source_runs_every_phase() {
         [Container] Phase context status code:  Message: 
         [Container] Phase complete: UPLOAD_ARTIFACTS State: SUCCEEDED
         [Container] Phase context status code:  Message: 
-    "#]]).expect_facts(expect![[r#"
+    "#]])
+        .expect_facts(expect![[r#"
         hello 1
         started DOWNLOAD_SOURCE
         ended DOWNLOAD_SOURCE SUCCEEDED
@@ -185,7 +188,8 @@ fn output_without_a_line_end_is_ended_by_the_empty_line() {
         [Container] Phase context status code:  Message: 
         [Container] Phase complete: UPLOAD_ARTIFACTS State: SUCCEEDED
         [Container] Phase context status code:  Message: 
-    "#]].assert_eq(&log[from..]);
+    "#]]
+    .assert_eq(&log[from..]);
 }
 
 #[test]
@@ -250,9 +254,11 @@ fn secrets_without_a_service_are_refused() {
 fn orders_that_are_none_are_told_and_run_nothing() {
     let build = inline("").run_with_orders(b"{\"protocol\":");
     assert_eq!(build.process.status.code(), Some(70));
-    build.expect_log(expect![[r#"
+    build
+        .expect_log(expect![[r#"
         [Container] failed to understand the orders: EOF while parsing a value at line 1 column 12
-    "#]]).expect_facts(expect![[r#"
+    "#]])
+        .expect_facts(expect![[r#"
         hello 1
     "#]]);
 }

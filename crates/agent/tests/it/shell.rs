@@ -15,12 +15,18 @@ fn check_bash(list: &[&str], expected: Expect) {
 fn the_folder_and_variables_carry_over() {
     let list =
         ["mkdir -p deep/er && cd deep/er", "export A=\"it's\"", "B=plain", "echo $PWD $A $B"];
-    check(&list, expect![[r#"
+    check(
+        &list,
+        expect![[r#"
         /codebuild/output/src42/src/deep/er it's plain
-    "#]]);
-    check_bash(&list, expect![[r#"
+    "#]],
+    );
+    check_bash(
+        &list,
+        expect![[r#"
         /codebuild/output/src42/src/deep/er it's plain
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -31,7 +37,9 @@ fn values_keep_every_byte() {
         "printf '<%s>\\n' \"$A\" \"$B\" \"$C\" \"$D\" \"$E\" \"$F\"",
         "sh -c 'printf \"<%s>\\n\" \"$A\" \"$B\" \"$C\" \"$D\" \"$E\" \"$F\"'",
     ];
-    check(&list, expect![[r#"
+    check(
+        &list,
+        expect![[r#"
         lines' B='quotes "double" '"'"'single'"'"'' C='$HOME `id` \ back'
         <two
         lines>
@@ -47,8 +55,11 @@ fn values_keep_every_byte() {
         <tab	here>
         <>
         <  spaces  >
-    "#]]);
-    check_bash(&list, expect![[r#"
+    "#]],
+    );
+    check_bash(
+        &list,
+        expect![[r#"
         lines' B='quotes "double" '"'"'single'"'"'' C='$HOME `id` \ back'
         <two
         lines>
@@ -64,7 +75,8 @@ fn values_keep_every_byte() {
         <tab	here>
         <>
         <  spaces  >
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -80,20 +92,29 @@ fn a_variable_that_was_unset_stays_unset() {
 
 #[test]
 fn the_way_back_carries_over() {
-    check(&["mkdir a b", "cd a", "cd ../b", "cd - >/dev/null", "pwd"], expect![[r#"
+    check(
+        &["mkdir a b", "cd a", "cd ../b", "cd - >/dev/null", "pwd"],
+        expect![[r#"
         /codebuild/output/src42/src/a
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_shells_own_messages_show_its_script_and_line_4() {
-    check(&["nosuchcommand || true"], expect![[r#"
+    check(
+        &["nosuchcommand || true"],
+        expect![[r#"
         /codebuild/output/tmp/script.sh: 4: nosuchcommand: not found
-    "#]]);
-    check_bash(&["true\nnosuchcommand || true"], expect![[r#"
+    "#]],
+    );
+    check_bash(
+        &["true\nnosuchcommand || true"],
+        expect![[r#"
         nosuchcommand || true
         /codebuild/output/tmp/script.sh: line 5: nosuchcommand: command not found
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -102,28 +123,37 @@ fn functions_options_and_traps_end_with_their_command() {
         "f() { echo f; }; f; set -u; trap 'echo trapped' EXIT",
         "command -v f || echo no f; echo \"${UNSET_VARIABLE}\"",
     ];
-    check(&list, expect![[r#"
+    check(
+        &list,
+        expect![[r#"
         f
         trapped
         no f
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn exit_ends_its_command_alone() {
-    check(&["export A=1", "export A=2; exit 0; echo never", "echo $A"], expect![[r#"
+    check(
+        &["export A=1", "export A=2; exit 0; echo never", "echo $A"],
+        expect![[r#"
         1
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn set_e_and_set_x_leave_no_trace() {
-    check(&["set -ex; cd /; A=1", "pwd; echo $A; false; true"], expect![[r#"
+    check(
+        &["set -ex; cd /; A=1", "pwd; echo $A; false; true"],
+        expect![[r#"
         + cd /
         + A=1
         /
         1
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -135,7 +165,9 @@ fn here_documents_and_many_lines() {
         "echo ends with a comment # so",
         "cat <<EOF\nnever ends",
     ];
-    check(&list, expect![[r#"
+    check(
+        &list,
+        expect![[r#"
         one $((1 + 1))
           two
         EOF
@@ -151,26 +183,33 @@ fn here_documents_and_many_lines() {
         never ends
         { CODEBUILD_LAST_EXIT=0; set +exv; command export -p >| '/codebuild/output/tmp/env.new' && command pwd >| '/codebuild/output/tmp/dir.new'; } 2>/dev/null
         exit "0"
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn stdin_is_empty() {
-    check(&["cat; read line || echo nothing to read"], expect![[r#"
+    check(
+        &["cat; read line || echo nothing to read"],
+        expect![[r#"
         nothing to read
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn stdout_and_stderr_keep_their_order() {
-    check(&["for i in 1 2 3; do echo out $i; echo err $i >&2; done"], expect![[r#"
+    check(
+        &["for i in 1 2 3; do echo out $i; echo err $i >&2; done"],
+        expect![[r#"
         out 1
         err 1
         out 2
         err 2
         out 3
         err 3
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -194,11 +233,14 @@ fn a_big_environment_reaches_the_shell() {
         "unset BIG",
         "echo $V1999; sh -c 'echo $V1999'",
     ];
-    check_bash(&list, expect![[r#"
+    check_bash(
+        &list,
+        expect![[r#"
         300000
         0123456789012345678901234567890123456789
         0123456789012345678901234567890123456789
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -226,8 +268,10 @@ fn the_environment_file_of_bash_is_read_before_a_command() {
 
 #[test]
 fn names_that_no_shell_can_carry_reach_programs() {
-    commands(&["env | grep '^a[.]b'"])
+    inline(&buildspec("env: {shell: bash}\n", &["env | grep '^a[.]b'"]))
         .variable("a.b", "dots")
         .run()
-        .expect_printed(expect![[r#""#]]);
+        .expect_printed(expect![[r#"
+            a.b=dots
+        "#]]);
 }

@@ -71,7 +71,8 @@ fn a_zip_is_unpacked_with_modes_and_links() {
         [Container] Setting HTTP client timeout to higher timeout for S3 source
         [Container] Processing environment variables
         [Container] No runtime version selected in buildspec.
-    "#]].assert_eq(&first);
+    "#]]
+    .assert_eq(&first);
     let left = std::fs::read_dir(build.root.path().join("codebuild/output/tmp")).unwrap();
     let mut left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
     left.sort();

@@ -62,9 +62,21 @@ impl StoreError {
     }
 }
 
+impl StoreError {
+    /// Why the phase cannot go on, in a sentence that begins with `prefix`.
+    pub(crate) fn stop(&self, prefix: &str) -> Stop {
+        let message = format!("{prefix}{self}");
+        match self {
+            Self::Refused { status, .. } if *status < 500 => Stop::client(message),
+            Self::Local(_) => Stop::client(message),
+            Self::Refused { .. } | Self::Unreachable(_) => Stop::Unavailable(message),
+        }
+    }
+}
+
 impl From<StoreError> for Stop {
     fn from(error: StoreError) -> Self {
-        Self::client(error.to_string())
+        error.stop("")
     }
 }
 

@@ -145,15 +145,15 @@ struct Commands<'a> {
 
 impl Commands<'_> {
     fn run_phase(&mut self, phase: &Phase, run_as: Option<&str>) -> PhaseOutcome {
-        match phase.run_as.as_deref().or(run_as) {
-            None | Some("root") => {}
-            Some(name) => match User::find(&self.build.layout, name) {
-                Some(user) => self.user = Some(user),
-                None => {
-                    let message = format!("user {name} of run-as does not exist in the image");
-                    return PhaseOutcome::failed(COMMAND_EXECUTION_ERROR, message);
-                }
-            },
+        if let Some(name) = phase.run_as.as_deref().or(run_as).filter(|name| *name != "root") {
+            let Some(user) = User::find(&self.build.layout, name) else {
+                let message = format!("user {name} of run-as does not exist in the image");
+                return PhaseOutcome::failed(COMMAND_EXECUTION_ERROR, message);
+            };
+            if let Err(fault) = source::give(&self.build.orders, &user) {
+                return outcome::fault(fault.to_string());
+            }
+            self.user = Some(user);
         }
         // AWS: `finally` runs in any case, and what failed first is what the phase says.
         let commands = self.run_list(&phase.commands);

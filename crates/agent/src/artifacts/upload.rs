@@ -15,6 +15,9 @@ use buildspec::{Artifacts, Buildspec};
 use std::fs::File;
 use std::path::Path;
 
+/// AWS: begins what the user reads when an artifact cannot be kept.
+const FAILED: &str = "Failed to upload artifacts: ";
+
 /// Uploads what the project and the buildspec agree on, or says why the phase fails.
 pub(crate) fn upload(build: &Build, buildspec: &Buildspec, shell: &Shell) -> Result<(), Stop> {
     if !buildspec.reports.is_empty() {
@@ -95,7 +98,7 @@ impl ArtifactUpload<'_> {
                 file: &file,
             })
         })
-        .map_err(upload_failed)
+        .map_err(|error| error.stop(FAILED))
     }
 
     fn zip(&self) -> Result<Checksums, Stop> {
@@ -118,7 +121,7 @@ impl ArtifactUpload<'_> {
                 metadata: &metadata,
                 file: &file,
             })
-            .map_err(upload_failed)?;
+            .map_err(|error| error.stop(FAILED))?;
         Ok(checksums)
     }
 
@@ -128,5 +131,5 @@ impl ArtifactUpload<'_> {
 }
 
 fn upload_failed(error: impl std::fmt::Display) -> Stop {
-    Stop::client(format!("Failed to upload artifacts: {error}"))
+    Stop::client(format!("{FAILED}{error}"))
 }

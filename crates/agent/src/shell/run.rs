@@ -195,8 +195,10 @@ impl Shell {
         let Some(user) = user else { return shell.spawn() };
         // Users are a thread's own: the thread that becomes another never comes back.
         let start = move || user.assume().and_then(|()| shell.spawn());
-        std::thread::scope(|scope| scope.spawn(start).join())
-            .unwrap_or_else(|_| Err(io::Error::other("the thread that starts it died")))
+        std::thread::scope(|scope| {
+            let starter = std::thread::Builder::new().spawn_scoped(scope, start)?;
+            starter.join().unwrap_or_else(|_| Err(io::Error::other("the starting thread died")))
+        })
     }
 
     fn program(&self) -> io::Result<Command> {

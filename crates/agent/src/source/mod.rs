@@ -1,9 +1,12 @@
 //! DOWNLOAD_SOURCE: the sources, the buildspec and the variables, ready for the first command.
 
 mod buildspec_file;
+mod ownership;
 mod s3;
 mod tree;
 mod unzip;
+
+pub(crate) use ownership::give;
 
 use crate::environment::{merge, secondary_folder_variable};
 use crate::fault::Doing;

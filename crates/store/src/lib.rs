@@ -6,6 +6,8 @@
 //! [`Store`] keeps the service's state in one SQLite file. A transaction is a value, a list of
 //! [`Change`]s, and everybody who commits at the same moment shares one `fsync`.
 
+pub mod objects;
+
 mod apply;
 mod build;
 mod change;

@@ -4,6 +4,7 @@ mod dispatch;
 mod json;
 mod properties;
 mod query;
+mod sigv4;
 mod validation;
 
 use crate::{Caller, Principal};

@@ -77,8 +77,11 @@ def spec(*commands, phase="build", **top):
 class Service:
     """One `buildyard serve` process over one data folder; may be stopped, killed and started again."""
 
-    def __init__(self, data_dir, *, arguments=(), variables=None, own_credentials=True):
+    def __init__(self, data_dir, *, arguments=(), variables=None, own_credentials=True, user=None,
+                 binary=BINARY):
         self.data_dir = pathlib.Path(data_dir)
+        self.binary = binary
+        self.identity = {} if user is None else {"user": user, "group": user, "extra_groups": []}
         self.arguments = list(arguments)
         self.variables = dict(variables or {})
         self.access_key, self.secret_key = ACCESS_KEY, SECRET_KEY
@@ -95,8 +98,8 @@ class Service:
 
     def start(self):
         """Starts it and waits until it takes requests."""
-        assert BINARY.exists(), f"{BINARY} is missing: run ./check, or `cargo build --bin buildyard`"
-        command = [BINARY, "serve", "--listen", f"127.0.0.1:{self.port}"]
+        assert self.binary.exists(), f"no {self.binary}: run ./check, or `cargo build --bin buildyard`"
+        command = [self.binary, "serve", "--listen", f"127.0.0.1:{self.port}"]
         command += ["--data-dir", self.data_dir, *self.arguments]
         with open(self.errors, "ab") as errors:
             self.process = subprocess.Popen(
@@ -106,6 +109,7 @@ class Service:
                 stderr=errors,
                 env=self.clean_environment() | self.variables,
                 text=True,
+                **self.identity,
             )
         lines = queue.Queue()
         reader = threading.Thread(target=self._read, args=(self.process.stdout, lines), daemon=True)

@@ -2,7 +2,8 @@
 
 use super::{Finding, Source};
 use anyhow::{Context, Result};
-use proc_macro2::Span;
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::ToTokens as _;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 use syn::{
@@ -35,10 +36,11 @@ impl Walk<'_> {
         self.found.push(self.source.finding(span.start().line, sentence));
     }
 
-    /// The lines from the opening to the closing brace, without these two.
+    /// The lines between the braces. A literal of many lines counts as one: it is data.
     fn length(&mut self, name: &syn::Ident, block: &Block) {
         let span = block.brace_token.span;
         let lines = (span.close().start().line - span.open().start().line).saturating_sub(1);
+        let lines = lines.saturating_sub(literal_lines(block.to_token_stream()));
         let name = name.to_string();
         let excepted = LONG.contains(&(self.source.file, name.as_str()));
         if lines > FUNCTION_LINES_MAX && !excepted && !self.source.is_generated() {
@@ -93,6 +95,18 @@ impl<'ast> Visit<'ast> for Walk<'_> {
     }
 }
 
+/// How many lines literals go on for after their first.
+fn literal_lines(tokens: TokenStream) -> usize {
+    let lines = |tree: TokenTree| match tree {
+        TokenTree::Group(group) => literal_lines(group.stream()),
+        TokenTree::Literal(literal) => {
+            literal.span().end().line.saturating_sub(literal.span().start().line)
+        }
+        TokenTree::Ident(_) | TokenTree::Punct(_) => 0,
+    };
+    tokens.into_iter().map(lines).sum()
+}
+
 fn is_test(attribute: &Attribute) -> bool {
     attribute.path().segments.last().is_some_and(|segment| segment.ident == "test")
 }
@@ -142,6 +156,8 @@ mod tests {
         );
         let text = format!("fn short() {{\n{}}}\n", "    step();\n".repeat(70));
         findings("crates/a/src/a.rs", &text, &expect![]);
+        let data = format!("fn data() {{\n    print!(\"{}\");\n}}\n", "line\n".repeat(100));
+        findings("crates/a/src/a.rs", &data, &expect![]);
     }
 
     #[test]

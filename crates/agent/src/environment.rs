@@ -2,23 +2,28 @@
 
 use agent_protocol::{Orders, Variable};
 
+/// Where programs are looked for, if the image does not say.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// Merges the environment's own variables, the buildspec's and the caller's, weakest first, and
 /// what the agent itself has to say.
 pub(crate) fn merge(orders: &Orders, buildspec: &[(String, String)]) -> Vec<(String, String)> {
-    let mut merged = Merged(Vec::new());
-    merged.set("HOME", "/root");
-    merged.set("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-    let pair = |variable: &Variable| (variable.name.clone(), variable.value.clone());
-    let orders_base = orders.base_variables.iter().map(pair);
-    let orders_own = orders.variables.iter().map(pair);
-    for (name, value) in orders_base.chain(buildspec.iter().cloned()).chain(orders_own) {
-        merged.set(&name, &value);
-    }
-    merged.set("CODEBUILD_SRC_DIR", &orders.source_dir);
-    for source in &orders.secondary_sources {
-        merged.set(&secondary_folder_variable(&source.identifier), &source.source_dir);
-    }
-    merged.0
+    let pairs = |variables: &[Variable]| {
+        variables.iter().map(|v| (v.name.clone(), v.value.clone())).collect::<Vec<_>>()
+    };
+    let defaults =
+        vec![("HOME".to_owned(), "/root".to_owned()), ("PATH".to_owned(), PATH.to_owned())];
+    let folders = orders.secondary_sources.iter().map(|secondary| {
+        (secondary_folder_variable(&secondary.identifier), secondary.source_dir.clone())
+    });
+    let own = [("CODEBUILD_SRC_DIR".to_owned(), orders.source_dir.clone())];
+    buildspec::merge_variables([
+        defaults,
+        pairs(&orders.base_variables),
+        buildspec.to_vec(),
+        pairs(&orders.variables),
+        own.into_iter().chain(folders).collect(),
+    ])
 }
 
 /// The name of the variable with a secondary source's folder; the identifier keeps its case.
@@ -29,17 +34,6 @@ pub(crate) fn secondary_folder_variable(identifier: &str) -> String {
 /// Whether a variable's value may be told to the caller.
 pub(crate) fn is_exportable(name: &str) -> bool {
     !name.starts_with("AWS_")
-}
-
-struct Merged(Vec<(String, String)>);
-
-impl Merged {
-    fn set(&mut self, name: &str, value: &str) {
-        match self.0.iter_mut().find(|(known, _)| known == name) {
-            Some(known) => value.clone_into(&mut known.1),
-            None => self.0.push((name.to_owned(), value.to_owned())),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Where things are inside the environment. The only file that spells `/codebuild`.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// The folders and files that the agent uses, below a root that is `/` in every real build.
@@ -52,6 +53,14 @@ impl Layout {
     /// The environment's groups.
     pub(crate) fn group(&self) -> PathBuf {
         self.root.join("etc/group")
+    }
+
+    /// A file for as long as it is open, on the disk that the sources are on.
+    pub(crate) fn nameless_file(&self) -> std::io::Result<File> {
+        let path = self.tmp().join("nameless");
+        let file = File::options().read(true).write(true).create_new(true).open(&path)?;
+        std::fs::remove_file(&path)?;
+        Ok(file)
     }
 
     /// Makes the agent's own folders.

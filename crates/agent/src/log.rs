@@ -3,6 +3,7 @@
 //! AWS: people and programs read these lines, so they are CodeBuild's to the letter, with two spaces
 //! and a trailing one where a successful phase has no code and no message.
 
+use crate::calendar;
 use agent_protocol::{AgentPhase, PhaseContext, PhaseStatus, Timestamp};
 use std::fmt;
 
@@ -13,7 +14,7 @@ impl fmt::Display for Prefix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let micros = self.0.micros();
         let (seconds, fraction) = (micros / 1_000_000, micros % 1_000_000);
-        let (year, month, day) = civil(seconds / 86_400);
+        let (year, month, day) = calendar::date(seconds / 86_400);
         let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
         write!(
             f,
@@ -21,21 +22,6 @@ impl fmt::Display for Prefix {
              {hour:02}:{minute:02}:{second:02}.{fraction:06} "
         )
     }
-}
-
-/// The calendar date of a day counted from 1970-01-01, in the Gregorian calendar.
-///
-/// Years are counted from March, so that the leap day is a year's last; 400 years have 146,097 days.
-fn civil(days: u64) -> (u64, u64, u64) {
-    let shifted = days + 719_468;
-    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
 }
 
 /// The first lines of a build.
@@ -64,6 +50,10 @@ pub(crate) const CACHE_SKIPPED: &str = "Skip cache due to: no paths specified to
 /// The commands are about to run.
 pub(crate) const REGISTERING: &str = "Registering with agent";
 
+/// The buildspec asks for reports, which are not there yet.
+pub(crate) const NO_REPORTS: &str = "Reports are not supported: the buildspec's reports section is \
+                                     skipped";
+
 /// Files are being looked for.
 pub(crate) const ASSEMBLING: &str = "Assembling file list";
 
@@ -80,16 +70,6 @@ pub(crate) fn yaml_location(path: &str) -> String {
 /// Where the first command runs.
 pub(crate) fn moving_to(folder: &str) -> String {
     format!("Moving to directory {folder}")
-}
-
-/// How many phases the buildspec has.
-pub(crate) fn phases_found(count: usize) -> String {
-    format!("Phases found in YAML: {count}")
-}
-
-/// How many commands a phase has.
-pub(crate) fn phase_commands(phase: &str, count: usize) -> String {
-    format!(" {phase}: {count} commands")
 }
 
 /// A phase with commands began.

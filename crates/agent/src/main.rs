@@ -1,14 +1,17 @@
 //! The environment's first process: source, phases, artifacts, journal.
 
 mod artifacts;
+mod calendar;
 mod environment;
 mod fault;
 mod inherited;
 mod journal;
 mod layout;
 mod log;
+mod object_store;
 mod outcome;
 mod output;
+mod parallel;
 mod processes;
 mod rules;
 mod run;

@@ -31,6 +31,8 @@ pub(crate) enum Stop {
     },
     /// For a reason on our side.
     Fault(Fault),
+    /// Because a service that the build needs does not answer.
+    Unavailable(String),
 }
 
 impl Stop {
@@ -49,6 +51,7 @@ impl Stop {
         match self {
             Self::Failure { code, message } => PhaseOutcome::failed(code, message),
             Self::Fault(error) => fault(error.to_string()),
+            Self::Unavailable(message) => fault(message),
         }
     }
 }

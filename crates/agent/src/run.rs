@@ -6,13 +6,15 @@ use crate::fault::Fault;
 use crate::journal::Journal;
 use crate::layout::Layout;
 use crate::log;
+use crate::object_store::Client;
 use crate::outcome::{self, COMMAND_EXECUTION_ERROR};
+use crate::output::Output;
 use crate::rules::{Next, next};
 use crate::shell::{Ended, Shell, Succeeding, User};
 use crate::source::{self, Prepared};
 use agent_protocol::{AgentPhase, Fact, Orders, PhaseOutcome, PhaseStatus};
 use buildspec::{Buildspec, OnFailure, Phase, PhaseName};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Everything that lives as long as the build.
 pub(crate) struct Build {
@@ -23,7 +25,25 @@ pub(crate) struct Build {
     /// Where everything that happens is told.
     pub(crate) journal: Arc<Journal>,
     /// What the commands print to.
-    pub(crate) output: Arc<crate::output::Output>,
+    pub(crate) output: Arc<Output>,
+    store: OnceLock<Client>,
+}
+
+impl Build {
+    /// A build that has not begun.
+    pub(crate) fn new(
+        orders: Orders,
+        layout: Layout,
+        journal: Arc<Journal>,
+        output: Arc<Output>,
+    ) -> Self {
+        Self { orders, layout, journal, output, store: OnceLock::new() }
+    }
+
+    /// The object store; made when it is first needed, which many builds never do.
+    pub(crate) fn store(&self) -> &Client {
+        self.store.get_or_init(|| Client::new(&self.orders.object_store))
+    }
 }
 
 /// Runs the build to its end. How it went is in the journal.
@@ -125,15 +145,15 @@ struct Commands<'a> {
 
 impl Commands<'_> {
     fn run_phase(&mut self, phase: &Phase, run_as: Option<&str>) -> PhaseOutcome {
-        match phase.run_as.as_deref().or(run_as) {
-            None | Some("root") => {}
-            Some(name) => match User::find(&self.build.layout, name) {
-                Some(user) => self.user = Some(user),
-                None => {
-                    let message = format!("user {name} of run-as does not exist in the image");
-                    return PhaseOutcome::failed(COMMAND_EXECUTION_ERROR, message);
-                }
-            },
+        if let Some(name) = phase.run_as.as_deref().or(run_as).filter(|name| *name != "root") {
+            let Some(user) = User::find(&self.build.layout, name) else {
+                let message = format!("user {name} of run-as does not exist in the image");
+                return PhaseOutcome::failed(COMMAND_EXECUTION_ERROR, message);
+            };
+            if let Err(fault) = source::give(&self.build.orders, &user) {
+                return outcome::fault(fault.to_string());
+            }
+            self.user = Some(user);
         }
         // AWS: `finally` runs in any case, and what failed first is what the phase says.
         let commands = self.run_list(&phase.commands);

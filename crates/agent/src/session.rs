@@ -39,7 +39,7 @@ fn prepare(layout: Layout, orders: impl Read, journal: &Arc<Journal>) -> Result<
     processes::adopt_orphans()?;
     layout.make_folders().doing(|| "make the agent's folders".to_owned())?;
     let output = Output::start(Arc::clone(journal))?;
-    Ok(Build { orders, layout, journal: Arc::clone(journal), output })
+    Ok(Build::new(orders, layout, Arc::clone(journal), output))
 }
 
 fn read_orders(mut from: impl Read) -> Result<Orders, Fault> {

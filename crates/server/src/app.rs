@@ -71,7 +71,6 @@ impl App {
 
         // Builds that are under way need the front before it can be made of the driver.
         let front: Arc<OnceLock<Arc<Front>>> = Arc::default();
-        let image_source = Arc::clone(&sandbox);
         let grounds = Arc::new(Grounds {
             executor: sandbox as Arc<dyn Executor>,
             logs: logs.clone(),
@@ -80,7 +79,7 @@ impl App {
             provision: Provision {
                 config: Arc::clone(&config),
                 identity: Arc::clone(&identity),
-                image_environment: Box::new(move |image| image_source.image_environment(image)),
+                image_environment: Box::new(|_| Vec::new()),
             },
             serve: serve_builds(Arc::clone(&front)),
             changed: watch::Sender::new(0),

@@ -9,7 +9,7 @@ use crate::shell::{User, exports};
 use rustix::process::Pid;
 use std::ffi::OsString;
 use std::fs;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
@@ -167,7 +167,7 @@ impl Shell {
         // A shell in the background may still read the file that is there.
         match fs::remove_file(&path) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-            _ => fs::write(&path, script.text()),
+            _ => fs::File::create_new(&path).and_then(|mut file| file.write_all(&script.text())),
         }
         .doing(|| "write script.sh".to_owned())?;
         if let Some(user) = user {
@@ -195,8 +195,10 @@ impl Shell {
         let Some(user) = user else { return shell.spawn() };
         // Users are a thread's own: the thread that becomes another never comes back.
         let start = move || user.assume().and_then(|()| shell.spawn());
-        std::thread::scope(|scope| scope.spawn(start).join())
-            .unwrap_or_else(|_| Err(io::Error::other("the thread that starts it died")))
+        std::thread::scope(|scope| {
+            let starter = std::thread::Builder::new().spawn_scoped(scope, start)?;
+            starter.join().unwrap_or_else(|_| Err(io::Error::other("the starting thread died")))
+        })
     }
 
     fn program(&self) -> io::Result<Command> {

@@ -3,6 +3,7 @@
 //! AWS: whatever is wrong with it fails DOWNLOAD_SOURCE with `YAML_FILE_ERROR` and one sentence in
 //! the words of a Go program; what helps its author stands in the log before it.
 
+use super::s3;
 use crate::fault::Doing;
 use crate::layout::shown;
 use crate::log;
@@ -26,7 +27,10 @@ pub(crate) fn read(build: &Build) -> Result<Buildspec, Stop> {
             fs::write(&path, text).doing(|| "write the inline buildspec".to_owned())?;
             (path, text.clone())
         }
-        BuildspecLocation::S3(_) => return Err(Stop::client("buildspecs in S3 come next")),
+        BuildspecLocation::S3(from) => {
+            let path = s3::fetch_buildspec(build, from)?;
+            (path.clone(), read_file(&path)?)
+        }
     };
     build.journal.line(&log::yaml_location(&shown(&path)));
     let parsed = buildspec::parse(&text);

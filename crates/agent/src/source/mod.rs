@@ -1,6 +1,12 @@
 //! DOWNLOAD_SOURCE: the sources, the buildspec and the variables, ready for the first command.
 
 mod buildspec_file;
+mod ownership;
+mod s3;
+mod tree;
+mod unzip;
+
+pub(crate) use ownership::give;
 
 use crate::environment::{merge, secondary_folder_variable};
 use crate::fault::Doing;
@@ -9,7 +15,8 @@ use crate::outcome::Stop;
 use crate::run::Build;
 use crate::shell::{Beginning, Carried, Shell};
 use agent_protocol::Source;
-use buildspec::{Buildspec, PhaseName, Version};
+use buildspec::{Buildspec, Version, phases_found};
+use std::path::Path;
 
 /// What the commands need.
 pub(crate) struct Prepared {
@@ -42,10 +49,11 @@ pub(crate) fn prepare(build: &Build) -> Result<Prepared, Stop> {
 
 fn fetch(build: &Build, source: &Source, folder: &str) -> Result<(), Stop> {
     std::fs::create_dir_all(folder).doing(|| format!("make the source's folder {folder}"))?;
-    let _ = build;
+    let folder = Path::new(folder);
     match source {
         Source::NoSource | Source::Mounted => Ok(()),
-        Source::S3Zip(_) | Source::S3Folder(_) => Err(Stop::client("S3 sources come next")),
+        Source::S3Zip(from) => s3::fetch_zip(build, from, folder),
+        Source::S3Folder(from) => s3::fetch_folder(build, from, folder),
     }
 }
 
@@ -92,13 +100,8 @@ fn announce(build: &Build, buildspec: &Buildspec) {
             batch.line(log::CACHE_SKIPPED);
         }
         batch.line(log::REGISTERING);
-        batch.line(&log::phases_found(buildspec.phases.iter().count()));
-        for (name, phase) in buildspec.phases.iter() {
-            batch.line(&log::phase_commands(label(name), phase.commands.len()));
+        for line in phases_found(buildspec) {
+            batch.line(&line);
         }
     });
-}
-
-fn label(name: PhaseName) -> &'static str {
-    name.label()
 }

@@ -16,6 +16,8 @@ use tempfile::TempDir;
 pub(crate) struct Trial {
     pub(crate) root: TempDir,
     pub(crate) orders: Orders,
+    /// A program and its arguments that the agent is started through.
+    pub(crate) wrapper: Vec<&'static str>,
 }
 
 /// What a build left behind.
@@ -50,7 +52,7 @@ pub(crate) fn inline(buildspec: &str) -> Trial {
             },
         },
     };
-    Trial { root, orders }
+    Trial { root, orders, wrapper: Vec::new() }
 }
 
 /// A build whose BUILD phase runs these commands.
@@ -90,8 +92,11 @@ impl Trial {
         fs::write(folder.join("orders"), orders).unwrap();
         let process = Command::new("sh")
             .arg("-c")
-            .arg(r#"exec 3<"$2/orders" 4>>"$2/journal"; exec "$1" --root "$2""#)
-            .args(["sh", env!("CARGO_BIN_EXE_agent")])
+            .arg(r#"exec 3<"$1/orders" 4>>"$1/journal"; shift; exec "$@""#)
+            .arg("sh")
+            .arg(folder)
+            .args(&self.wrapper)
+            .args([env!("CARGO_BIN_EXE_agent"), "--root"])
             .arg(folder)
             .stdin(Stdio::null())
             .output()

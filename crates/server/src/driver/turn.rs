@@ -439,11 +439,7 @@ impl Turns {
 impl Staged {
     fn decide(&mut self, input: &Input, now: Timestamp) {
         for event in self.live.build.decide(input, now) {
-            let build = std::mem::replace(
-                &mut self.live.build,
-                Build::new(self.live.build.submitted.clone()),
-            );
-            self.live.build = build.evolve(&event);
+            self.live.build = self.live.build.clone().evolve(&event);
             self.events.push((now, event));
         }
     }

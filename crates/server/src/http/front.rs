@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     codebuild::CodeBuildService, driver::Grounds, identity::Identity, logs::LogsService,
-    permission, sts::StsService,
+    permission, s3::S3Service, sts::StsService,
 };
 use axum::{
     Extension, Router,
@@ -17,8 +17,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use s3s::service::S3Service;
-use std::{future::Future, sync::Arc};
+use std::sync::Arc;
 use uuid::Uuid;
 use wire::{Caller, Service, ServiceError};
 
@@ -64,7 +63,7 @@ async fn service(State(front): State<Arc<Front>>, request: Request) -> Response 
     if *request.method() == Method::POST && is_form(request.headers()) {
         return front.query(request).await;
     }
-    front.s3(request).await
+    front.s3.handle(request).await
 }
 
 fn is_form(headers: &HeaderMap) -> bool {
@@ -170,20 +169,6 @@ impl Front {
             )
                 .into_response(),
             Err(error) => respond(service, request_id, Err(error)),
-        }
-    }
-
-    fn s3(&self, request: Request) -> impl Future<Output = Response> + Send + 'static {
-        let s3 = self.s3.clone();
-        async move {
-            let request = request.map(s3s::Body::http_body_unsync);
-            match s3.call(request).await {
-                Ok(response) => response.map(Body::new),
-                Err(error) => {
-                    tracing::error!(%error, "S3 did not answer");
-                    StatusCode::INTERNAL_SERVER_ERROR.into_response()
-                }
-            }
         }
     }
 }

@@ -20,7 +20,7 @@ pub struct Condition {
 
 impl Condition {
     /// Checks the condition; a delete marker counts as nothing.
-    pub(super) fn check(&self, current: Option<&Version>) -> Result<()> {
+    pub fn check(&self, current: Option<&Version>) -> Result<()> {
         let current = current.filter(|version| !version.is_marker);
         if self.is_absent && current.is_some() {
             return Err(ObjectError::PreconditionFailed("If-None-Match"));
@@ -46,7 +46,7 @@ impl Condition {
     }
 
     /// Says whether the condition asks anything at all.
-    pub(super) fn is_none(&self) -> bool {
+    pub fn is_none(&self) -> bool {
         !self.exists
             && !self.is_absent
             && self.etag.is_none()

@@ -1,6 +1,7 @@
 //! Tests of the encodings.
 
 mod dispatch;
+mod event_stream;
 mod json;
 mod properties;
 mod query;

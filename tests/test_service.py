@@ -219,3 +219,18 @@ def test_an_idle_service_is_small(own_yard):
     resident = int(re.search(r"VmRSS:\s+(\d+) kB", status)[1])
     # A debug build is larger than what is promised of a release: 25 MiB.
     assert resident < 64 * 1024
+
+
+def test_many_builds_at_once_all_end_well(yard, project):
+    builds = [yard.start_build(project, buildspecOverride=spec("echo $$")) for _ in range(40)]
+    for build in builds:
+        ended = yard.ended(build["id"], 120)
+        assert ended["buildStatus"] == "SUCCEEDED", yard.log(ended)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_can_complete_its_commands(shell):
+    done = subprocess.run(
+        [harness.BINARY, "completion", shell], capture_output=True, text=True, timeout=10
+    )
+    assert "credentials" in done.stdout

@@ -3,12 +3,12 @@
 //! A build's credentials are made from the service's master key and checked with it, so they need
 //! no storage and hold over a restart. They end with the build.
 
-use agent_protocol::{Credentials, Timestamp};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use crate::{
     driver, permission,
     s3::{Access, BadKey},
 };
+use agent_protocol::{Credentials, Timestamp};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
@@ -98,7 +98,8 @@ impl Identity {
     /// Makes the credentials of a build, the same for the same build and expiry.
     pub fn issue(&self, mut claims: Claims) -> Credentials {
         let seed = self.mac(&["id", &claims.build_arn, &claims.expires_at.to_string()]);
-        let id: String = seed[..16].iter().map(|b| char::from(BASE32[usize::from(b % 32)])).collect();
+        let id: String =
+            seed[..16].iter().map(|b| char::from(BASE32[usize::from(b % 32)])).collect();
         claims.access_key_id = format!("ASIA{id}");
         let body = serde_json::to_vec(&claims).expect("claims hold only text and numbers");
         let body = URL_SAFE_NO_PAD.encode(body);
@@ -211,8 +212,12 @@ fn kept(path: &Path, make: impl FnOnce() -> io::Result<String>) -> io::Result<St
             let text = make()?;
             // Whole or not at all: a crash here must not leave half a key.
             let new = path.with_extension("new");
-            let mut file =
-                OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&new)?;
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
             std::fs::rename(&new, path)?;

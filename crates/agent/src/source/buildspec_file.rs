@@ -34,7 +34,10 @@ pub(crate) fn read(build: &Build) -> Result<Buildspec, Stop> {
     };
     build.journal.line(&log::yaml_location(&shown(&path)));
     let parsed = buildspec::parse(&text);
-    tell(build, &parsed.problems, &path, &text);
+    // A build's log shows what ends it. What only might be wrong is for whoever checks the file.
+    if parsed.buildspec.is_none() {
+        tell(build, &parsed.problems, &path, &text);
+    }
     parsed.buildspec.ok_or_else(|| {
         let errors = || parsed.problems.iter().filter(|problem| is_error(problem));
         let first = errors().next();

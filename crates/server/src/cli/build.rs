@@ -9,25 +9,22 @@ use crate::{
     app::{self, App},
     build_request::BuildRequest,
     config::Config,
-    driver::{self, Submission},
+    driver::{self, Observed, Submission},
 };
 use anyhow::Context;
 use build_core::{Build, BuildId, BuildStatus, ProjectName, limits};
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::BTreeMap,
     fs,
     path::{Component, Path, PathBuf},
     process::ExitCode,
     sync::Arc,
 };
-use store::{
-    logs::{
-        Direction, GroupClass, GroupId, LogPage, NewGroup, ReadRequest, StreamId, TailFilter,
-        TimeRange,
-    },
-    objects::{ListingItem, ListingQuery, NewBucket, Target},
+use store::objects::{ListingItem, ListingQuery, NewBucket, Target};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::mpsc,
 };
-use tokio::signal::unix::{SignalKind, signal};
 use uuid::Uuid;
 use wire::codebuild::{
     ArtifactsType, CacheType, ComputeType, EnvironmentType, EnvironmentVariable, Project,
@@ -36,9 +33,6 @@ use wire::codebuild::{
 
 /// The bucket that the artifacts go through.
 const BUCKET: &str = "artifacts";
-
-/// Log events that are read at once.
-const EVENTS_PER_READ: usize = 1_000;
 
 #[derive(clap::Args)]
 pub(super) struct BuildHere {
@@ -94,8 +88,9 @@ impl BuildHere {
         let request = Arc::new(self.request(&config, &folder));
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
+        let (observer, observed) = mpsc::unbounded_channel();
         let data = tempfile::Builder::new().prefix("buildyard-").tempdir()?;
-        let app = App::open(config, data.path(), None).await?;
+        let app = App::open(config, data.path(), None, Some(observer)).await?;
         let bucket = NewBucket {
             name: BUCKET.into(),
             region: request.region.clone(),
@@ -105,7 +100,12 @@ impl BuildHere {
         let submission =
             Submission { request: Arc::clone(&request), concurrent_max: None, with: Vec::new() };
         app.front.codebuild.driver.submit(submission).await?;
-        let mut shown = Shown::new(&app, &request)?;
+        let mut shown = Shown {
+            app: &app,
+            request: &request,
+            observed,
+            terminal: Terminal::new(driver::now()),
+        };
         let build = loop {
             tokio::select! {
                 build = shown.to_the_end() => break build?,
@@ -184,46 +184,27 @@ fn project_name(folder: &Path) -> ProjectName {
 struct Shown<'a> {
     app: &'a App,
     request: &'a BuildRequest,
-    group: GroupId,
-    stream: StreamId,
-    read: Option<LogPage>,
+    observed: mpsc::UnboundedReceiver<Observed>,
     terminal: Terminal,
 }
 
-impl<'a> Shown<'a> {
-    /// Begins to show a build, whose log stream is made if the build has not made it yet.
-    fn new(app: &'a App, request: &'a BuildRequest) -> anyhow::Result<Self> {
-        let target = request.log_target().context("the build has no log")?;
-        let now = i64::try_from(driver::now().millis())?;
-        let group = NewGroup {
-            region: target.region.clone(),
-            name: target.group.clone(),
-            class: GroupClass::Standard,
-            tags: BTreeMap::new(),
-            created_at: now,
-        };
-        let stream = app.logs.ensure_stream(&group, &target.stream, now)?;
-        let group = app.logs.group_id(&target.region, &target.group)?;
-        Ok(Self { app, request, group, stream, read: None, terminal: Terminal::new() })
-    }
-
+impl Shown<'_> {
     /// Shows the build until it has ended. May be dropped and called again.
     async fn to_the_end(&mut self) -> anyhow::Result<Build> {
         let mut changed = self.app.front.grounds.changed.subscribe();
-        let mut appended = self
-            .app
-            .logs
-            .subscribe(TailFilter { groups: HashSet::from([self.group]), ..TailFilter::default() });
         loop {
             let build = self.state().await?;
-            self.show_log()?;
-            self.terminal.phases(&build)?;
             if build.status().is_some() {
+                while let Ok(observed) = self.observed.try_recv() {
+                    self.terminal.show(&observed)?;
+                }
                 return Ok(build);
             }
-            tokio::select! {
-                changed = changed.changed() => changed?,
-                _ = appended.next() => {}
+            loop {
+                tokio::select! {
+                    changed = changed.changed() => break changed?,
+                    Some(observed) = self.observed.recv() => self.terminal.show(&observed)?,
+                }
             }
         }
     }
@@ -233,29 +214,6 @@ impl<'a> Shown<'a> {
         let stored = self.app.store.build(&self.request.region, &id).await?;
         let stored = stored.context("the build is gone")?;
         Ok(serde_json::from_str(&stored.state)?)
-    }
-
-    fn show_log(&mut self) -> anyhow::Result<()> {
-        let logs = &self.app.logs;
-        loop {
-            let page = logs.read(
-                self.stream,
-                &ReadRequest {
-                    range: TimeRange::ALL,
-                    token: self.read.as_ref().map(|page| page.forward),
-                    direction: Direction::Forward,
-                    limit: EVENTS_PER_READ,
-                },
-            )?;
-            let more = !page.events.is_empty();
-            for event in &page.events {
-                self.terminal.log(&event.message)?;
-            }
-            self.read = Some(page);
-            if !more {
-                return Ok(());
-            }
-        }
     }
 }
 

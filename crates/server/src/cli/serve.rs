@@ -35,7 +35,7 @@ impl Serve {
         // Signals are caught before anything is started that would have to be ended.
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        let app = App::open(config, &data_dir, root_keys_given()?).await?;
+        let app = App::open(config, &data_dir, root_keys_given()?, None).await?;
         let listener = tokio::net::TcpListener::bind(listen)
             .await
             .with_context(|| format!("failed to listen on {listen}"))?;

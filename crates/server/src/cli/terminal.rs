@@ -1,8 +1,9 @@
 //! A build shown on a terminal: its log as it comes, a line for each phase with its time, and how
 //! it ended.
 
-use agent_protocol::{PhaseOutcome, PhaseStatus, Timestamp};
-use build_core::{Build, BuildStatus, Phase, PhaseRecord};
+use crate::driver::Observed;
+use agent_protocol::{AgentPhase, Fact, PhaseOutcome, PhaseStatus, Timestamp};
+use build_core::BuildStatus;
 use std::{
     io::{self, IsTerminal, Write},
     time::Duration,
@@ -12,51 +13,58 @@ use std::{
 pub(super) struct Terminal {
     out: io::Stdout,
     coloured: bool,
-    phases_shown: usize,
+    /// When the phase that runs, or is about to, began.
+    since: Timestamp,
+    agent_spoke: bool,
 }
 
 impl Terminal {
-    /// A terminal that shows nothing yet. Colours are used where they are seen.
-    pub(super) fn new() -> Self {
+    /// A terminal for a build that begins now. Colours are used where they are seen.
+    pub(super) fn new(now: Timestamp) -> Self {
         let out = io::stdout();
         let coloured = out.is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        Self { out, coloured, phases_shown: 0 }
+        Self { out, coloured, since: now, agent_spoke: false }
     }
 
-    /// Shows output as it was printed.
-    pub(super) fn log(&mut self, message: &str) -> io::Result<()> {
-        self.out.write_all(message.as_bytes())?;
-        self.out.flush()
-    }
-
-    /// Shows the phases that have ended since.
-    pub(super) fn phases(&mut self, build: &Build) -> io::Result<()> {
-        let ended = build.phases.iter().take_while(|record| record.ended.is_some());
-        for record in ended.skip(self.phases_shown) {
-            self.phases_shown += 1;
-            if let Some((ended_at, outcome)) = &record.ended
-                && is_shown(record.phase)
-            {
-                self.phase(record, *ended_at, outcome)?;
+    /// Shows what a journal said: output as it was printed, and the phases that ended.
+    pub(super) fn show(&mut self, observed: &Observed) -> io::Result<()> {
+        match observed {
+            Observed::Lines(lines) => {
+                for line in lines {
+                    self.out.write_all(line.text.as_bytes())?;
+                }
+                self.out.flush()
             }
+            Observed::Fact(Fact::PhaseStarted { phase }, at) => {
+                if *phase == AgentPhase::DownloadSource && !self.agent_spoke {
+                    self.agent_spoke = true;
+                    self.phase("PROVISIONING", *at, &PhaseOutcome::succeeded())?;
+                }
+                self.since = *at;
+                Ok(())
+            }
+            Observed::Fact(Fact::PhaseFinished { phase, outcome }, at) => {
+                self.phase(phase.as_str(), *at, outcome)
+            }
+            Observed::Fact(
+                Fact::Hello { .. }
+                | Fact::SourceResolved { .. }
+                | Fact::Exported { .. }
+                | Fact::ArtifactUploaded(_)
+                | Fact::Finished,
+                _,
+            ) => Ok(()),
         }
-        Ok(())
     }
 
-    fn phase(
-        &mut self,
-        record: &PhaseRecord,
-        ended_at: Timestamp,
-        outcome: &PhaseOutcome,
-    ) -> io::Result<()> {
+    fn phase(&mut self, name: &str, ended: Timestamp, outcome: &PhaseOutcome) -> io::Result<()> {
         let (mark, colour) = match outcome.status {
             PhaseStatus::Succeeded => ("✔", "32"),
             PhaseStatus::Failed | PhaseStatus::Fault => ("✘", "31"),
             PhaseStatus::TimedOut | PhaseStatus::Stopped => ("■", "33"),
         };
-        let time = seconds(ended_at.since(record.started_at));
-        let line = format!("{mark} {:<16} {time:>10}", record.phase.as_str());
-        let line = self.painted(&line, colour);
+        let time = seconds(ended.since(self.since));
+        let line = self.painted(&format!("{mark} {name:<16} {time:>10}"), colour);
         match outcome.contexts.first().filter(|context| !context.message.is_empty()) {
             Some(context) => writeln!(self.out, "{line}  {}", context.message),
             None => writeln!(self.out, "{line}"),
@@ -83,21 +91,6 @@ impl Terminal {
 
     fn painted(&self, text: &str, colour: &str) -> String {
         if self.coloured { format!("\x1b[{colour}m{text}\x1b[0m") } else { text.to_owned() }
-    }
-}
-
-/// Queues are of no interest where there is one build.
-fn is_shown(phase: Phase) -> bool {
-    match phase {
-        Phase::Submitted | Phase::Queued | Phase::Completed => false,
-        Phase::Provisioning
-        | Phase::DownloadSource
-        | Phase::Install
-        | Phase::PreBuild
-        | Phase::Build
-        | Phase::PostBuild
-        | Phase::UploadArtifacts
-        | Phase::Finalizing => true,
     }
 }
 

@@ -22,7 +22,7 @@ use std::{
 };
 use store::logs::{Batch, GroupClass, LogError, LogStore, NewEvent, NewGroup, StreamId};
 use tokio::{
-    sync::watch,
+    sync::{mpsc, watch},
     task::spawn_blocking,
     time::{Instant, sleep_until, timeout},
 };
@@ -50,6 +50,17 @@ pub struct Grounds {
     pub serve: Box<dyn Fn(Container, ServedBuild) + Send + Sync>,
     /// Changes whenever a build has, for whoever waits for one.
     pub changed: watch::Sender<u64>,
+    /// Told what journals say, in the order they say it, where somebody watches a single build.
+    pub observer: Option<mpsc::UnboundedSender<Observed>>,
+}
+
+/// What a journal said.
+#[derive(Debug)]
+pub enum Observed {
+    /// Lines of the log.
+    Lines(Vec<Line>),
+    /// A fact, and when it was.
+    Fact(Fact, Timestamp),
 }
 
 /// Whom a container's sockets serve, and for how long.
@@ -249,6 +260,7 @@ impl Attendant {
                 match item {
                     Item::Lines(lines) => self.log(stream, lines).await,
                     Item::Fact(fact, at, offset) => {
+                        self.observe(|| Observed::Fact(fact.clone(), at));
                         finished |= fact == Fact::Finished;
                         if finished {
                             // Whoever sees the build's end sees its whole log.
@@ -283,9 +295,17 @@ impl Attendant {
         }
     }
 
+    fn observe(&self, said: impl FnOnce() -> Observed) {
+        if let Some(observer) = &self.grounds.observer {
+            // Whoever watched may have gone; the build goes on.
+            let _ = observer.send(said());
+        }
+    }
+
     async fn log(&self, stream: Option<StreamId>, lines: Vec<Line>) {
         let Some((stream, last)) = stream.zip(lines.last()) else { return };
         let source = Some(last.position);
+        self.observe(|| Observed::Lines(lines.clone()));
         let events: Vec<NewEvent> = lines
             .into_iter()
             .map(|line| NewEvent { timestamp: millis(line.at), message: line.text })

@@ -13,7 +13,7 @@ pub mod lines;
 mod turn;
 mod watch;
 
-pub use attendant::{Grounds, ServedBuild};
+pub use attendant::{Grounds, Observed, ServedBuild};
 pub use watch::JournalWatch;
 
 use crate::build_request::BuildRequest;

@@ -22,6 +22,8 @@ use std::{
 
 /// What the first process becomes, and what it gives to it.
 pub(super) struct Given {
+    /// The lock of the container's folder, let go as the agent starts.
+    pub lock: OwnedFd,
     /// Where it notes that the container exists.
     pub started: File,
     /// The agent's program.
@@ -67,7 +69,8 @@ fn become_agent(
     filter::apply()?;
     syscall::reset_signals();
     let sockets: Vec<_> = listeners.iter().map(AsFd::as_fd).collect();
-    send(service, &ToService::Ready, &sockets).doing("say that the container is ready")?;
+    // A service that is gone finds the container on disk, and the sockets in the agent.
+    let _ = send(service, &ToService::Ready, &sockets);
     execute(given, &sockets, &StartedContainer { process, listeners: sockets.len() })
 }
 
@@ -86,6 +89,7 @@ fn execute(
     container: &StartedContainer,
 ) -> Result<Infallible, Fault> {
     let doing = "start the agent";
+    let _lock = rustix::io::fcntl_dupfd_cloexec(&given.lock, 64).doing(doing)?;
     let agent = rustix::io::fcntl_dupfd_cloexec(&given.agent, 64).doing(doing)?;
     let started = File::from(rustix::io::fcntl_dupfd_cloexec(&given.started, 64).doing(doing)?);
     let nothing = open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).doing(doing)?;

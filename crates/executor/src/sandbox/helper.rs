@@ -39,8 +39,7 @@ pub fn helper_main() -> ExitCode {
 /// Makes the container's first process. That process, too, comes back from here, but only when it
 /// could not become the agent, and has said so.
 fn make(service: BorrowedFd<'_>) -> Result<(), Fault> {
-    // The lock is let go by the end of this process and the execution of the first.
-    let (job, _lock, given) = take_delivery(service)?;
+    let (job, given) = take_delivery(service)?;
     make_overlay_folders(&job)?;
     let cgroup = job.cgroup.enter(&job.limits)?;
     let (mapped, map) = pipe_with(PipeFlags::CLOEXEC).doing("make a pipe")?;
@@ -78,7 +77,7 @@ fn make_overlay_folders(job: &Job) -> Result<(), Fault> {
     Ok(())
 }
 
-fn take_delivery(service: impl AsFd) -> Result<(Job, OwnedFd, first::Given), Fault> {
+fn take_delivery(service: impl AsFd) -> Result<(Job, first::Given), Fault> {
     let doing = "take the order for a container";
     let ((), descriptors) = receive(service)
         .doing(doing)?
@@ -90,7 +89,7 @@ fn take_delivery(service: impl AsFd) -> Result<(Job, OwnedFd, first::Given), Fau
     };
     let job = io::read_to_string(File::from(job)).doing(doing)?;
     let job: Job = serde_json::from_str(&job).map_err(io::Error::from).doing(doing)?;
-    Ok((job, lock, first::Given { started: File::from(started), agent, orders, journal, errors }))
+    Ok((job, first::Given { lock, started: File::from(started), agent, orders, journal, errors }))
 }
 
 /// Makes root inside the container the service's own user outside.

@@ -180,10 +180,17 @@ impl Inner {
             let reason = format!("a container listens on {LISTEN_MAX} addresses at most");
             return Err(Fault::because("start a container", reason).into());
         }
-        let locked = self.state.claim(&spec.id)?;
-        if locked.folder.started()?.is_some() {
-            return Ok(self.found_again(&spec.id, &locked.folder)?);
-        }
+        let locked = loop {
+            let locked = self.state.claim(&spec.id)?;
+            if locked.folder.started()?.is_some() {
+                return Ok(self.found_again(&spec.id, &locked.folder)?);
+            }
+            if locked.folder.plan()?.is_none() {
+                break locked;
+            }
+            // A launch was cut off, and nobody works on it any more.
+            self.clear(locked)?;
+        };
         match self.start(spec, root, &locked) {
             Ok(container) => Ok(container),
             // The agent did run, if only for a moment: it must not run again.

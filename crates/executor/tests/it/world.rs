@@ -51,7 +51,7 @@ impl World {
 
     /// What a shell says to these commands in a container.
     pub(crate) async fn shell(&self, commands: &str) -> String {
-        self.run(&self.spec(&format!("sh {commands}"))).await.1
+        self.run(&self.spec(&format!("sh exec 2>&1; {commands}"))).await.1
     }
 }
 

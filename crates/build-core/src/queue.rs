@@ -68,18 +68,19 @@ pub struct Waiting {
 }
 
 impl Waiting {
-    /// Puts a build behind the others of its project; `number` is the build's number.
-    pub fn push(&mut self, id: BuildId, number: u64, share: Share) {
+    /// Puts a build behind the others of its project; `order` is its place in the order
+    /// of submissions.
+    pub fn push(&mut self, id: BuildId, order: u64, share: Share) {
         let builds = self.by_project.entry(id.project().clone()).or_default();
-        if builds.insert(number, (id, share)).is_none() {
+        if builds.insert(order, (id, share)).is_none() {
             self.count += 1;
         }
     }
 
     /// Takes a build out, such as a stopped one.
-    pub fn remove(&mut self, id: &BuildId, number: u64) {
+    pub fn remove(&mut self, id: &BuildId, order: u64) {
         if let Some(builds) = self.by_project.get_mut(id.project()) {
-            if builds.remove(&number).is_some() {
+            if builds.remove(&order).is_some() {
                 self.count -= 1;
             }
             if builds.is_empty() {

@@ -53,9 +53,12 @@ impl FilePatterns {
     }
 
     /// Whether a file in this folder, at any depth, could match. A folder for which this is false
-    /// need not be walked.
+    /// need not be walked. The empty text is the folder where the patterns begin.
     pub fn may_match_in(&self, folder: &str) -> bool {
-        let folder = format!("{}/", folder.trim_end_matches('/'));
+        let mut folder = folder.trim_end_matches('/').to_owned();
+        if !folder.is_empty() {
+            folder.push('/');
+        }
         self.patterns.iter().any(|pattern| match &pattern.kind {
             Kind::Everything => true,
             Kind::Nothing => false,

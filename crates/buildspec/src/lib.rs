@@ -7,6 +7,7 @@
 mod decode;
 mod glob;
 mod limits;
+mod lint;
 mod model;
 mod on_failure;
 mod problem;

@@ -170,9 +170,14 @@ impl Problem {
     }
 
     pub(crate) fn unknown_alias(place: Place, name: &str) -> Self {
+        let name = &*shown(name);
         let message = format!("`*{name}` refers to an anchor that is not defined before it");
-        let problem = Self::error(ProblemCode::Alias, place, message)
-            .aws(format!("unknown anchor '{name}' referenced"));
+        let problem = Self::error(ProblemCode::Alias, place, message).aws(
+            match name.starts_with(|char: char| char.is_alphanumeric()) {
+                true => format!("unknown anchor '{name}' referenced"),
+                false => format!("{NO_ANCHOR_NAME} at line {}", place.line),
+            },
+        );
         if name.contains(['.', '/', '*']) {
             return problem
                 .help(format!("a pattern that begins with a star needs quotes: '*{name}'"));
@@ -307,6 +312,9 @@ impl Problem {
             "Invalid buildspec phase name: {}. Expecting: build,install,post_build,pre_build",
             shown(name)
         ));
+        if PHASE_KEYS.contains(&name) {
+            return problem.help(format!("`{name}` belongs to a phase: indent it more than that"));
+        }
         if TOP_LEVEL_KEYS.contains(&name) {
             return problem
                 .help(format!("`{name}` is no phase: indent it as far as `phases` itself"));
@@ -497,6 +505,40 @@ impl Problem {
     }
 }
 
+/// What runs, and is probably not meant.
+impl Problem {
+    pub(crate) fn not_expanded(place: Place, reference: &str) -> Self {
+        let message = format!("`{}` stays as it is: values are not expanded", shown(reference));
+        Self::warning(ProblemCode::Suspicious, place, message)
+            .help("set the variable with `export` in a command, which a shell does expand")
+    }
+
+    pub(crate) fn zero_lost(place: Place, version: &str) -> Self {
+        let short = version.trim_end_matches('0').trim_end_matches('.');
+        let message = format!("`{version}` without quotes is the number {short} to other programs");
+        Self::warning(ProblemCode::Suspicious, place, message)
+            .help(format!("put quotes around it: \"{version}\""))
+    }
+
+    pub(crate) fn double_bracket(place: Place) -> Self {
+        let message = "`[[` is no part of `sh`, which runs this command";
+        Self::warning(ProblemCode::Suspicious, place, message)
+            .help("set `env.shell` to bash, or use `[`")
+    }
+
+    pub(crate) fn hidden_status(place: Place, hidden: &str) -> Self {
+        let message = format!("a failure of `{}` will not be noticed", shown(hidden));
+        Self::warning(ProblemCode::Suspicious, place, message)
+            .help("only the last command after `;` counts: use `&&`, or an entry for each")
+    }
+
+    pub(crate) fn deploys_after_failure(place: Place, deploy: &str) -> Self {
+        let message = format!("`{deploy}` in post_build also runs after a failed build phase");
+        Self::warning(ProblemCode::Suspicious, place, message)
+            .help("set `on-failure: ABORT` in `build`, or ask for CODEBUILD_BUILD_SUCCEEDING first")
+    }
+}
+
 /// Batches.
 impl Problem {
     pub(crate) fn batch_kind_missing(place: Place, kinds: &[&str]) -> Self {
@@ -566,6 +608,13 @@ pub(crate) struct Value<'t> {
 /// The keys that a buildspec has at its top.
 pub(crate) const TOP_LEVEL_KEYS: &[&str] =
     &["version", "run-as", "env", "proxy", "batch", "phases", "reports", "artifacts", "cache"];
+
+/// The keys that a phase may have.
+pub(crate) const PHASE_KEYS: &[&str] =
+    &["commands", "finally", "on-failure", "run-as", "runtime-versions"];
+
+/// What CodeBuild's YAML library says of `*` with something that is no name behind it.
+const NO_ANCHOR_NAME: &str = "did not find expected alphabetic or numeric character";
 
 fn found_subkeys(index: usize, line: usize) -> String {
     format!(

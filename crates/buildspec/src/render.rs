@@ -48,7 +48,8 @@ fn nth_line(text: &str, number: usize) -> Option<&str> {
 
 /// The part of a line around a column, and the carets under it.
 fn window(line: &str, column: usize, width: usize) -> (String, String) {
-    let skipped = column.saturating_sub(1).saturating_sub(BEFORE);
+    let fits = line.chars().nth(WINDOW).is_none();
+    let skipped = if fits { 0 } else { column.saturating_sub(1).saturating_sub(BEFORE) };
     let mut chars = line.chars().skip(skipped);
     let mut shown: String = chars
         .by_ref()

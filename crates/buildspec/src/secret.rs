@@ -46,6 +46,7 @@ impl SecretReference {
         let text = text.trim();
         let id_end = id_end(text)?;
         let (secret_id, rest) = text.split_at(id_end);
+        let secret_id = secret_id.trim();
         if secret_id.is_empty() {
             return Err(SecretReferenceError::NoSecret);
         }

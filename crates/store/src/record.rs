@@ -1,6 +1,9 @@
 //! Reading records: one by its key, or a page in the order of the keys.
 
-use crate::{Collection, Fault, Store, sqlite::count};
+use crate::{
+    Collection, Fault, Store,
+    sqlite::{count, prefix_end},
+};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 /// A document under a key.
@@ -107,7 +110,7 @@ fn list(
 /// The keys that a page may give: from the first, inclusive, until the second, exclusive.
 fn range(page: &Page) -> (String, Option<String>) {
     let mut from = page.prefix.clone();
-    let mut until = successor(&page.prefix);
+    let mut until = prefix_end(&page.prefix);
     if let Some(after) = &page.after {
         match page.order {
             // No string stands between one and the same with a zero behind it.
@@ -118,20 +121,6 @@ fn range(page: &Page) -> (String, Option<String>) {
         }
     }
     (from, until)
-}
-
-/// The smallest string above all those that begin with `prefix`; none if there is no such.
-fn successor(prefix: &str) -> Option<String> {
-    let mut successor = prefix.to_owned();
-    while let Some(last) = successor.pop() {
-        let mut later = last..=char::MAX;
-        later.next();
-        if let Some(next) = later.next() {
-            successor.push(next);
-            return Some(successor);
-        }
-    }
-    None
 }
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Record> {

@@ -115,3 +115,17 @@ pub(crate) fn count(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     let integer: i64 = row.get(column)?;
     u64::try_from(integer).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, integer))
 }
+
+/// The smallest text above all those that begin with `prefix`; none if there is no such.
+pub(crate) fn prefix_end(prefix: &str) -> Option<String> {
+    let mut end = prefix.to_owned();
+    while let Some(last) = end.pop() {
+        let mut later = last..=char::MAX;
+        later.next();
+        if let Some(next) = later.next() {
+            end.push(next);
+            return Some(end);
+        }
+    }
+    None
+}

@@ -19,6 +19,7 @@ mod value;
 
 pub mod codebuild;
 pub mod logs;
+pub mod sigv4;
 pub mod sts;
 
 pub use caller::{Caller, Principal};

@@ -6,10 +6,12 @@ mod codegen;
 mod model;
 mod ordered;
 mod strip;
+mod tidy;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 /// The project's automation.
 #[derive(Parser)]
@@ -33,15 +35,19 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Checks what STYLE.md says and the compiler does not, and prints every finding.
+    Tidy,
 }
 
-fn main() -> Result<()> {
+fn main() -> Result<ExitCode> {
     let root = root()?;
     match Cli::parse().task {
-        Task::StripModel { botocore } => strip::run(&root, &botocore),
-        Task::Codegen { check: false } => codegen::run(&root, codegen::Mode::Write),
-        Task::Codegen { check: true } => codegen::run(&root, codegen::Mode::Check),
+        Task::StripModel { botocore } => strip::run(&root, &botocore)?,
+        Task::Codegen { check: false } => codegen::run(&root, codegen::Mode::Write)?,
+        Task::Codegen { check: true } => codegen::run(&root, codegen::Mode::Check)?,
+        Task::Tidy => return tidy::run(&root),
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The repository's root folder.

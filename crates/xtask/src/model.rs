@@ -122,6 +122,16 @@ impl Model {
         serde_json::from_slice(&text).with_context(|| format!("parsing {}", path.display()))
     }
 
+    /// Drops the least length of the shapes of these names.
+    pub(crate) fn leave_emptiness(&mut self, names: &[String]) -> Result<()> {
+        for name in names {
+            let shape = self.shapes.get_mut(name);
+            let min = shape.and_then(|shape| shape.min.take());
+            min.with_context(|| format!("the model has no {name} with a least length"))?;
+        }
+        Ok(())
+    }
+
     /// The shape of that name; a model that names one it does not have is broken.
     pub(crate) fn shape(&self, name: &str) -> Result<&Shape> {
         self.shapes.get(name).with_context(|| format!("the model has no shape {name}"))

@@ -17,6 +17,11 @@ impl<T> Ordered<T> {
         self.iter().find_map(|(key, value)| (key == name).then_some(value))
     }
 
+    /// The value of that name, to change it.
+    pub(crate) fn get_mut(&mut self, name: &str) -> Option<&mut T> {
+        self.0.iter_mut().find_map(|(key, value)| (key == name).then_some(value))
+    }
+
     /// All names and values, in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value))

@@ -1,6 +1,7 @@
 //! The sections `env` and `proxy`, and users.
 
 use super::reader::Reader;
+use crate::lint;
 use crate::model::{Env, Proxy, Shell};
 use crate::problem::{Problem, Value};
 use crate::secret::SecretReference;
@@ -23,7 +24,10 @@ impl Reader<'_> {
             let value = &entry.value;
             match &*entry.key {
                 "shell" => env.shell = self.shell(value),
-                "variables" => env.variables = self.variables(value, "env.variables"),
+                "variables" => {
+                    env.variables = self.variables(value, "env.variables");
+                    self.lint_variables(value);
+                }
                 "parameter-store" => {
                     env.parameter_store = self.variables(value, "env.parameter-store");
                 }
@@ -69,6 +73,14 @@ impl Reader<'_> {
             Some((entry.key.to_string(), value))
         });
         pairs.collect()
+    }
+
+    fn lint_variables(&mut self, node: &Node) {
+        for entry in node.entries().unwrap_or_default() {
+            if let Some(reference) = entry.value.text().and_then(lint::reference) {
+                self.problem(Problem::not_expanded(entry.value.place, reference));
+            }
+        }
     }
 
     /// Whether a key can be a variable's name.

@@ -1,16 +1,14 @@
 //! The section `phases`.
 
 use super::reader::Reader;
-use crate::model::{OnFailure, Phase, PhaseName, Phases};
-use crate::problem::{CommandItem, Problem, Value};
+use crate::lint;
+use crate::model::{OnFailure, Phase, PhaseName, Phases, Shell};
+use crate::problem::{CommandItem, PHASE_KEYS, Problem, Severity, Value};
 use crate::yaml::{Entry, Node, NodeValue};
 use std::rc::Rc;
 
-const PHASE_KEYS: &[&str] = &["commands", "finally", "on-failure", "run-as"];
-const INSTALL_KEYS: &[&str] = &["commands", "finally", "on-failure", "run-as", "runtime-versions"];
-
 impl Reader<'_> {
-    pub(super) fn phases(&mut self, section: &Entry) -> Phases {
+    pub(super) fn phases(&mut self, section: &Entry, shell: Option<&Shell>) -> Phases {
         let mut phases = Phases::default();
         let entries = self.mapping(&section.value, "phases");
         if section.value.is_null() || section.value.entries().is_some_and(<[Entry]>::is_empty) {
@@ -19,6 +17,7 @@ impl Reader<'_> {
         for entry in entries {
             let Some(name) = self.phase_name(entry) else { continue };
             let phase = Some(self.phase(name, entry));
+            self.lint_commands(entry, shell);
             match name {
                 PhaseName::Install => phases.install = phase,
                 PhaseName::PreBuild => phases.pre_build = phase,
@@ -26,6 +25,7 @@ impl Reader<'_> {
                 PhaseName::PostBuild => phases.post_build = phase,
             }
         }
+        self.lint_deployment(section, &phases);
         phases
     }
 
@@ -63,7 +63,7 @@ impl Reader<'_> {
                 }
                 _ => {
                     let install = name == PhaseName::Install;
-                    let known = if install { INSTALL_KEYS } else { PHASE_KEYS };
+                    let known = &PHASE_KEYS[..PHASE_KEYS.len() - usize::from(!install)];
                     self.unknown_key(inner, &path, known);
                 }
             }
@@ -94,6 +94,44 @@ impl Reader<'_> {
             PhaseName::Install => {}
             PhaseName::PreBuild | PhaseName::Build | PhaseName::PostBuild => {
                 self.problem(Problem::no_commands(entry.key_place, name));
+            }
+        }
+    }
+
+    /// Warns of commands that do something else than they seem to.
+    fn lint_commands(&mut self, phase: &Entry, shell: Option<&Shell>) {
+        let posix = matches!(shell, None | Some(Shell::Sh));
+        let unix = posix || matches!(shell, Some(Shell::Bash));
+        for (node, command) in command_texts(phase) {
+            if !self.has_room(Severity::Warning) {
+                return;
+            }
+            if posix && lint::uses_double_bracket(command) {
+                self.problem(Problem::double_bracket(node.place));
+            }
+            if let Some(hidden) = lint::hidden_status(command).filter(|_| unix) {
+                self.problem(Problem::hidden_status(node.place, hidden));
+            }
+        }
+    }
+
+    /// Warns of a `post_build` that would deploy what a failed `build` left.
+    fn lint_deployment(&mut self, section: &Entry, phases: &Phases) {
+        let stops = |phase: &Phase| {
+            matches!(phase.on_failure, Some(OnFailure::Abort | OnFailure::Retry { .. }))
+        };
+        if phases.build.as_ref().is_none_or(stops) {
+            return;
+        }
+        let entries = section.value.entries().unwrap_or_default();
+        let Some(phase) = entries.iter().find(|entry| &*entry.key == "post_build") else { return };
+        for (node, command) in command_texts(phase) {
+            if lint::asks_for_success(command) {
+                return;
+            }
+            if let Some(deploy) = lint::deploys(command) {
+                self.problem(Problem::deploys_after_failure(node.place, deploy));
+                return;
             }
         }
     }
@@ -150,8 +188,25 @@ impl Reader<'_> {
         let pairs = entries.iter().filter_map(|entry| {
             let path = format!("{path}.{}", entry.key);
             let version = self.optional_text(&entry.value, &path)?;
-            Some((entry.key.to_string(), version.trim().to_owned()))
+            let version = version.trim();
+            if entry.value.is_plain() && lint::loses_its_zero(version) {
+                self.problem(Problem::zero_lost(entry.value.place, version));
+            }
+            Some((entry.key.to_string(), version.to_owned()))
         });
         pairs.collect()
     }
+}
+
+/// The texts under a phase's `commands`.
+fn command_texts(phase: &Entry) -> impl Iterator<Item = (&Node, &str)> {
+    let entries = phase.value.entries().unwrap_or_default();
+    let commands = entries.iter().filter(|entry| &*entry.key == "commands");
+    let nodes = commands.flat_map(|entry| match &entry.value.value {
+        NodeValue::List(items) => items.as_slice(),
+        NodeValue::Null | NodeValue::Text { .. } | NodeValue::Mapping(_) => {
+            std::slice::from_ref(&entry.value)
+        }
+    });
+    nodes.filter_map(|node| Some((&**node, node.text()?)))
 }

@@ -88,13 +88,16 @@ fn sections(entries: &[Entry], root: &Node, problems: &mut Problems) -> Buildspe
             Version::V0_2 => reader.problem(Problem::old_variables(entry.key_place)),
         }
     }
+    let shell = env.shell.clone();
     Buildspec {
         version,
         run_as: found.run_as.and_then(|entry| reader.user(&entry.value, "run-as")),
         env,
         proxy: found.proxy.map_or_else(Proxy::default, |entry| reader.proxy(entry)),
         batch: found.batch.and_then(|entry| reader.batch(entry)),
-        phases: found.phases.map_or_else(Phases::default, |entry| reader.phases(entry)),
+        phases: found
+            .phases
+            .map_or_else(Phases::default, |entry| reader.phases(entry, shell.as_ref())),
         reports: found.reports.map_or_else(Vec::new, |entry| reader.reports(entry)),
         artifacts: found.artifacts.and_then(|entry| reader.artifacts(entry)),
         cache: found.cache.and_then(|entry| reader.cache(entry)),

@@ -94,7 +94,9 @@ fn what_is_malformed_is_a_name() {
 fn nothing_leaves_the_base() {
     for outside in ["/etc/passwd", "../x", "a/../../x", "dist/../a.jar"] {
         check(outside, &[]);
-        assert!(!patterns(&[outside]).may_match_in("etc"));
+        assert!(
+            !patterns(&[outside]).may_match_in("etc") && !patterns(&[outside]).may_match_in("")
+        );
     }
 }
 
@@ -108,7 +110,7 @@ fn a_pattern_that_matched_nothing_can_be_named() {
 #[test]
 fn folders_that_cannot_matter_are_left_alone() {
     let patterns = patterns(&["target/*.jar", "dist/img/**/*", "one/two"]);
-    for folder in ["target", "dist", "dist/img", "dist/img/deep/er", "one", "one/two/three"] {
+    for folder in ["", "target", "dist", "dist/img", "dist/img/deep/er", "one", "one/two/three"] {
         assert!(patterns.may_match_in(folder), "{folder}");
     }
     for folder in ["node_modules", "tar", "dist/css", "target-old", "one/three"] {

@@ -87,6 +87,11 @@ impl Node {
         matches!(self.value, NodeValue::Null)
     }
 
+    /// Whether it is text without quotes.
+    pub(crate) fn is_plain(&self) -> bool {
+        matches!(self.value, NodeValue::Text { style: Style::Plain, .. })
+    }
+
     pub(crate) fn text(&self) -> Option<&str> {
         match &self.value {
             NodeValue::Text { text, .. } => Some(text),

@@ -35,7 +35,7 @@ fn flow(kind: &ErrorKind) -> Said {
         | ErrorKind::InvalidMappingValueWhitespace
         | ErrorKind::FlowMappingValueAdjacentCollection => (
             "mapping values are not allowed in this context",
-            "put quotes around a text that holds a colon and a space",
+            "put quotes around a text with a colon and a space, or end the key above with a colon",
         ),
         _ => return None,
     })

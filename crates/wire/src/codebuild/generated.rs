@@ -1849,7 +1849,7 @@ mod constraints {
 
     pub(super) static BUILD_ARTIFACTS_LIST: Schema = Schema::List(&BUILD_ARTIFACTS, 0, 12);
 
-    pub(super) static BUILD_IDS: Schema = Schema::List(&NON_EMPTY_STRING, 1, 100);
+    pub(super) static BUILD_IDS: Schema = Schema::List(&NON_EMPTY_STRING, 0, 100);
 
     pub(super) static BUILD_NOT_DELETED: Schema = Schema::Structure(Structure(&[
         ("id", false, &NON_EMPTY_STRING),

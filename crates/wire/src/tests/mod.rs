@@ -1,9 +1,11 @@
 //! Tests of the encodings.
 
 mod dispatch;
+mod event_stream;
 mod json;
 mod properties;
 mod query;
+mod sigv4;
 mod validation;
 
 use crate::{Caller, Principal};

@@ -1,6 +1,8 @@
 //! The model's constraints in AWS's words.
 
-use crate::codebuild::{self, BatchGetProjectsInput, CreateProjectInput, ListBuildsInput};
+use crate::codebuild::{
+    self, BatchGetBuildsInput, BatchGetProjectsInput, CreateProjectInput, ListBuildsInput,
+};
 use crate::logs::{
     self, CreateLogGroupRequest, DescribeLogGroupsRequest, GetLogEventsRequest,
     PutLogEventsRequest, TagLogGroupRequest,
@@ -123,6 +125,18 @@ fn counts_of_lists_and_maps() {
         &expect![[r#"
             InvalidParameterException: 1 validation error detected:
             Value '[]' at 'logEvents' failed to satisfy constraint: Member must have length greater than or equal to 1"#]],
+    );
+}
+
+#[test]
+fn some_services_refuse_emptiness_themselves() {
+    let read = json::request::<BatchGetBuildsInput>(&codebuild::SERVICE, br#"{"ids":[]}"#);
+    assert_eq!(read.unwrap(), BatchGetBuildsInput::default());
+    codebuild::<BatchGetBuildsInput>(
+        "{}",
+        &expect![[r#"
+        InvalidInputException: 1 validation error detected:
+        Value null at 'ids' failed to satisfy constraint: Member must not be null"#]],
     );
 }
 

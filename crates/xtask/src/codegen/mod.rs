@@ -32,6 +32,9 @@ pub(crate) struct Choice {
     pub(crate) trait_name: String,
     /// The error code for violated constraints.
     pub(crate) invalid_input: String,
+    /// Shapes whose least length the service itself checks.
+    #[serde(default)]
+    pub(crate) emptiness_judged_by_service: Vec<String>,
     /// The operations that get shapes.
     pub(crate) operations: Vec<String>,
 }
@@ -43,7 +46,8 @@ pub(crate) fn run(root: &Path, mode: Mode) -> Result<()> {
     let choices: BTreeMap<String, Choice> = toml::from_str(&choices)?;
     let mut stale = Vec::new();
     for (name, choice) in &choices {
-        let model = Model::read(&models.join(format!("{name}.json")))?;
+        let mut model = Model::read(&models.join(format!("{name}.json")))?;
+        model.leave_emptiness(&choice.emptiness_judged_by_service)?;
         let source = generate(name, choice, &model).with_context(|| format!("service {name}"))?;
         let source = rustfmt(root, &source)?;
         let target = root.join("crates/wire/src").join(name).join("generated.rs");
@@ -86,4 +90,14 @@ fn rustfmt(root: &Path, source: &str) -> Result<String> {
         bail!("rustfmt does not take what was generated:\n{source}");
     }
     Ok(String::from_utf8(output.stdout)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Mode, run};
+
+    #[test]
+    fn the_generated_sources_are_what_the_models_give() {
+        run(&crate::root().unwrap(), Mode::Check).unwrap();
+    }
 }

@@ -1,0 +1,1 @@
+//! A build shown on a terminal.

@@ -110,7 +110,10 @@ impl Shell {
         self.write_script(command, user, succeeding)?;
         let child = match self.start(user) {
             Ok(child) => child,
-            Err(error) => return Ok(Ended::NotStarted(self.start_error(&error))),
+            Err(error) => {
+                self.last_exit = 127;
+                return Ok(Ended::NotStarted(self.start_error(&error)));
+            }
         };
         let exit = wait_for(pid(&child))?;
         self.output.drain();

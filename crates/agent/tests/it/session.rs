@@ -261,10 +261,13 @@ fn a_journal_that_has_begun_goes_on() {
 
 #[test]
 fn an_agent_without_a_journal_says_so() {
-    let agent = std::process::Command::new(env!("CARGO_BIN_EXE_agent")).output().unwrap();
+    let agent = std::process::Command::new("sh")
+        .args(["-c", "exec 3<&- 4<&-; exec \"$0\"", env!("CARGO_BIN_EXE_agent")])
+        .output()
+        .unwrap();
     assert_eq!(agent.status.code(), Some(70));
     let said = String::from_utf8(agent.stderr).unwrap();
-    assert!(said.starts_with("agent: failed to take the orders"), "{said}");
+    assert!(said.starts_with("agent: failed to take the orders and the journal: "), "{said}");
 }
 
 #[test]

@@ -84,8 +84,7 @@ impl App {
             serve: serve_builds(Arc::clone(&front)),
             changed: watch::Sender::new(0),
         });
-        let driver =
-            Driver::start(store.clone(), Arc::clone(&grounds), capacity(&config)).await?;
+        let driver = Driver::start(store.clone(), Arc::clone(&grounds), capacity(&config)).await?;
         let account_id = config.account_id.as_str().to_owned();
         let made = Arc::new(Front {
             codebuild: CodeBuildService { store: store.clone(), driver },
@@ -96,7 +95,14 @@ impl App {
             grounds,
         });
         let _ = front.set(Arc::clone(&made));
-        Ok(Self { front: made, objects, logs, store, data_dir: data_dir.to_path_buf(), _lock: lock })
+        Ok(Self {
+            front: made,
+            objects,
+            logs,
+            store,
+            data_dir: data_dir.to_path_buf(),
+            _lock: lock,
+        })
     }
 
     /// Answers requests on a listener until the process ends.

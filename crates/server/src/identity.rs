@@ -94,7 +94,8 @@ impl Identity {
     /// Makes the credentials of a build, the same for the same build and expiry.
     pub fn issue(&self, mut claims: Claims) -> Credentials {
         let seed = self.mac(&["id", &claims.build_arn, &claims.expires_at.to_string()]);
-        let id: String = seed[..16].iter().map(|b| char::from(BASE32[usize::from(b % 32)])).collect();
+        let id: String =
+            seed[..16].iter().map(|b| char::from(BASE32[usize::from(b % 32)])).collect();
         claims.access_key_id = format!("ASIA{id}");
         let body = serde_json::to_vec(&claims).expect("claims hold only text and numbers");
         let body = URL_SAFE_NO_PAD.encode(body);
@@ -185,8 +186,12 @@ fn kept(path: &Path, make: impl FnOnce() -> io::Result<String>) -> io::Result<St
             let text = make()?;
             // Whole or not at all: a crash here must not leave half a key.
             let new = path.with_extension("new");
-            let mut file =
-                OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&new)?;
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
             std::fs::rename(&new, path)?;

@@ -28,9 +28,10 @@ impl Serve {
 
     async fn serve(self) -> anyhow::Result<ExitCode> {
         let (config, data_dir) = self.data.read()?;
-        let listen = self.listen.or(config.listen).unwrap_or_else(|| {
-            LISTEN_DEFAULT.parse().expect("the default is an address")
-        });
+        let listen = self
+            .listen
+            .or(config.listen)
+            .unwrap_or_else(|| LISTEN_DEFAULT.parse().expect("the default is an address"));
         // Signals are caught before anything is started that would have to be ended.
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;

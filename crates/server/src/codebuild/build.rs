@@ -35,7 +35,8 @@ pub(super) async fn start(
     input: StartBuildInput,
 ) -> Result<StartBuildOutput, ServiceError> {
     let arn = project::project_arn(caller, &input.project_name);
-    let Some(Kept { mut project, .. }) = project::find(service, caller, &input.project_name).await?
+    let Some(Kept { mut project, .. }) =
+        project::find(service, caller, &input.project_name).await?
     else {
         return Err(refusal::project_not_found(&arn));
     };

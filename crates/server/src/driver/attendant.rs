@@ -176,26 +176,21 @@ impl Attendant {
             .spec(&charge.request, &occasion, container.clone(), journal)
             .map_err(executor::LaunchError::Image)?;
         let launched = self.grounds.executor.launch(&spec).await?;
-        let served = ServedBuild {
-            request: Arc::clone(&charge.request),
-            expires_at,
-            gone: gone.clone(),
-        };
+        let served =
+            ServedBuild { request: Arc::clone(&charge.request), expires_at, gone: gone.clone() };
         (self.grounds.serve)(launched, served);
         Ok(())
     }
 
     /// Follows the journal until the container is to go or has gone.
-    async fn follow(
-        &self,
-        container: &ContainerId,
-        stream: Option<StreamId>,
-    ) -> Option<Follower> {
+    async fn follow(&self, container: &ContainerId, stream: Option<StreamId>) -> Option<Follower> {
         let id = self.charge.request.id();
         let journal = journal_of(&self.grounds.journals, id);
-        let opened = self.grounds.watch.add(&journal).and_then(|watched| {
-            Ok((watched, Follower::open(&journal, self.logged(stream))?))
-        });
+        let opened = self
+            .grounds
+            .watch
+            .add(&journal)
+            .and_then(|watched| Ok((watched, Follower::open(&journal, self.logged(stream))?)));
         let (watched, mut follower) = match opened {
             Ok(opened) => opened,
             Err(error) => {

@@ -17,7 +17,7 @@ def refused(call, code, message=None, status=400, **arguments):
 
 
 def least(shape, name="value"):
-    """The least value that the shape takes: required members only, everything as short as it may be."""
+    """The least value that the shape takes: required members, each as short as may be."""
     metadata = shape.metadata
     match shape.type_name:
         case "structure":

@@ -87,7 +87,9 @@ def build(yard, project):
     """Runs a build of these commands and gives its document: `build("echo a", "echo b")`."""
 
     def run(*commands, phase="build", top=None, **overrides):
-        text = overrides.pop("buildspec", None) or harness.spec(*commands, phase=phase, **(top or {}))
+        text = overrides.pop("buildspec", None) or harness.spec(
+            *commands, phase=phase, **(top or {})
+        )
         return yard.run(project, buildspecOverride=text, **overrides)
 
     return run

@@ -43,12 +43,14 @@ def wait_for(ask, what, seconds=BUILD_SECONDS_MAX, every=0.02):
         answer = ask()
         if answer:
             return answer
-        assert time.monotonic() < deadline, f"waited {seconds} s for {what}; last answer: {answer!r}"
+        assert time.monotonic() < deadline, (
+            f"waited {seconds} s for {what}; last answer: {answer!r}"
+        )
         time.sleep(every)
 
 
 def zipped(files):
-    """A ZIP of `{name: text or bytes}`; names may be anything, also what no unzipper should take."""
+    """A ZIP of `{name: text or bytes}`; a name may be what no unzipper should take."""
     memory = io.BytesIO()
     with zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
@@ -75,10 +77,18 @@ def spec(*commands, phase="build", **top):
 
 
 class Service:
-    """One `buildyard serve` process over one data folder; may be stopped, killed and started again."""
+    """One `buildyard serve` over one data folder; may be stopped, killed and started again."""
 
-    def __init__(self, data_dir, *, arguments=(), variables=None, own_credentials=True, user=None,
-                 binary=BINARY):
+    def __init__(
+        self,
+        data_dir,
+        *,
+        arguments=(),
+        variables=None,
+        own_credentials=True,
+        user=None,
+        binary=BINARY,
+    ):
         self.data_dir = pathlib.Path(data_dir)
         self.binary = binary
         self.identity = {} if user is None else {"user": user, "group": user, "extra_groups": []}
@@ -98,7 +108,9 @@ class Service:
 
     def start(self):
         """Starts it and waits until it takes requests."""
-        assert self.binary.exists(), f"no {self.binary}: run ./check, or `cargo build --bin buildyard`"
+        assert self.binary.exists(), (
+            f"no {self.binary}: run ./check, or `cargo build --bin buildyard`"
+        )
         command = [self.binary, "serve", "--listen", f"127.0.0.1:{self.port}"]
         command += ["--data-dir", self.data_dir, *self.arguments]
         with open(self.errors, "ab") as errors:
@@ -174,15 +186,19 @@ class Service:
 
     def environment(self, **more):
         """The environment in which an AWS client needs nothing else."""
-        return self.clean_environment() | {
-            "HOME": str(self.data_dir.parent),
-            "AWS_ENDPOINT_URL": self.url,
-            "AWS_ACCESS_KEY_ID": self.access_key,
-            "AWS_SECRET_ACCESS_KEY": self.secret_key,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_PAGER": "",
-        } | more
+        return (
+            self.clean_environment()
+            | {
+                "HOME": str(self.data_dir.parent),
+                "AWS_ENDPOINT_URL": self.url,
+                "AWS_ACCESS_KEY_ID": self.access_key,
+                "AWS_SECRET_ACCESS_KEY": self.secret_key,
+                "AWS_DEFAULT_REGION": REGION,
+                "AWS_EC2_METADATA_DISABLED": "true",
+                "AWS_PAGER": "",
+            }
+            | more
+        )
 
     def client(self, name, **settings):
         """A boto3 client; one per set of settings."""
@@ -191,8 +207,9 @@ class Service:
             self._clients[key] = self.new_client(name, **settings)
         return self._clients[key]
 
-    def new_client(self, name, *, region=REGION, access_key=None, secret_key=None, token=None,
-                   **settings):
+    def new_client(
+        self, name, *, region=REGION, access_key=None, secret_key=None, token=None, **settings
+    ):
         config = {"retries": {"total_max_attempts": 1}, "s3": {"addressing_style": "path"}}
         config |= {"read_timeout": 60, "parameter_validation": True} | settings
         session = boto3.session.Session(
@@ -212,8 +229,14 @@ class Service:
     def aws(self, *arguments, version=1, check=True, seconds=60, **more):
         """Runs the AWS CLI, version 1 from PyPI or 2.9 from Debian."""
         command = self.aws_command(*arguments, version=version)
-        done = subprocess.run(command, env=self.environment(**more), text=True, timeout=seconds,
-                              stdin=subprocess.DEVNULL, capture_output=True)
+        done = subprocess.run(
+            command,
+            env=self.environment(**more),
+            text=True,
+            timeout=seconds,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+        )
         shown = " ".join(map(str, arguments))
         assert not check or done.returncode == 0, f"aws {shown}: {done.stderr}{self.stderr()}"
         return done
@@ -259,9 +282,11 @@ class Service:
 
     def ended(self, build_id, seconds=BUILD_SECONDS_MAX):
         """The build's document once it is complete."""
+
         def ask():
             build = self.build(build_id)
             return build if build["buildComplete"] else None
+
         return wait_for(ask, f"{build_id} to end", seconds)
 
     def run(self, project, **overrides):
@@ -293,12 +318,14 @@ class Service:
 
     def wait_for_log(self, build_id, text, seconds=BUILD_SECONDS_MAX):
         """Waits until the build's log holds the text, and gives the log."""
+
         def ask():
             build = self.build(build_id)
             if "groupName" not in build["logs"]:
                 return None
             log = self.log(build)
             return log if text in log else None
+
         return wait_for(ask, f"{text!r} in the log of {build_id}", seconds)
 
 
@@ -338,7 +365,11 @@ def traces(service):
 
 def _pids():
     me = os.getpid()
-    return [int(p.name) for p in pathlib.Path("/proc").iterdir() if p.name.isdigit() and int(p.name) != me]
+    return [
+        int(p.name)
+        for p in pathlib.Path("/proc").iterdir()
+        if p.name.isdigit() and int(p.name) != me
+    ]
 
 
 def _process_traces(pid, needles):
@@ -370,6 +401,7 @@ def container_folders(service):
     uuids = {build.split(":")[1] for build in service.build_ids}
     paths = [path.relative_to(service.data_dir) for path in service.data_dir.rglob("*")]
     return [
-        str(path) for path in paths
+        str(path)
+        for path in paths
         if any(uuid in path.name for uuid in uuids) and path.parts[0] not in ("logs", "objects")
     ]

@@ -10,24 +10,41 @@ from calls import refused
 from conftest import unique
 from harness import spec
 
-CURL = "/usr/bin/python3 -c 'import os,urllib.request as u; print(u.urlopen(" \
-       "\"http://169.254.170.2\" + os.environ[\"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI\"]).read().decode())'"
+PRINT_CREDENTIALS = (
+    "/usr/bin/python3 -c 'import os, urllib.request as u;"
+    ' path = os.environ["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"];'
+    ' print(u.urlopen("http://169.254.170.2" + path).read().decode())\''
+)
+
+
+def given(log):
+    """The credentials that a build's log shows."""
+    lines = log.split("\n")
+    return json.loads(
+        next(line for line in lines if line.startswith("{") and "AccessKeyId" in line)
+    )
 
 
 @pytest.fixture
 def credentials(yard, project):
     """The credentials of a build that is still running; it is stopped afterwards."""
-    build = yard.start_build(project, buildspecOverride=spec(CURL, "echo given", "exec sleep 600"))
+    build = yard.start_build(
+        project, buildspecOverride=spec(PRINT_CREDENTIALS, "echo given", "exec sleep 600")
+    )
     log = yard.wait_for_log(build["id"], "given\n")
-    line = next(line for line in log.split("\n") if line.startswith('{') and "AccessKeyId" in line)
-    yield json.loads(line), build
+    yield given(log), build
     yard.codebuild.stop_build(id=build["id"])
     yard.ended(build["id"])
 
 
 def client_of(yard, keys, service, **more):
-    return yard.new_client(service, access_key=keys["AccessKeyId"], secret_key=keys["SecretAccessKey"],
-                           token=keys["Token"], **more)
+    return yard.new_client(
+        service,
+        access_key=keys["AccessKeyId"],
+        secret_key=keys["SecretAccessKey"],
+        token=keys["Token"],
+        **more,
+    )
 
 
 def test_they_are_the_roles_and_expire(yard, credentials):
@@ -35,19 +52,21 @@ def test_they_are_the_roles_and_expire(yard, credentials):
     assert set(keys) == {"RoleArn", "AccessKeyId", "SecretAccessKey", "Token", "Expiration"}
     assert keys["RoleArn"] == harness.ROLE
     expiry = datetime.datetime.fromisoformat(keys["Expiration"].replace("Z", "+00:00"))
-    ahead = expiry - datetime.datetime.now(datetime.timezone.utc)
+    ahead = expiry - datetime.datetime.now(datetime.UTC)
     assert datetime.timedelta(minutes=1) < ahead < datetime.timedelta(hours=13)
     uid = build["id"].split(":")[1]
     answer = client_of(yard, keys, "sts").get_caller_identity()
     assert answer["Arn"] == (
-        f"arn:aws:sts::{harness.ACCOUNT}:assumed-role/builds/AWSCodeBuild-{uid}")
+        f"arn:aws:sts::{harness.ACCOUNT}:assumed-role/builds/AWSCodeBuild-{uid}"
+    )
 
 
 def test_they_need_their_token(yard, credentials):
     keys, _ = credentials
     for token in (None, "x" + keys["Token"], keys["Token"][:-2]):
-        client = yard.new_client("sts", access_key=keys["AccessKeyId"],
-                                 secret_key=keys["SecretAccessKey"], token=token)
+        client = yard.new_client(
+            "sts", access_key=keys["AccessKeyId"], secret_key=keys["SecretAccessKey"], token=token
+        )
         with pytest.raises(Exception) as caught:
             client.get_caller_identity()
         assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
@@ -56,42 +75,56 @@ def test_they_need_their_token(yard, credentials):
 def test_they_are_limited(yard, credentials):
     keys, _ = credentials
     codebuild = client_of(yard, keys, "codebuild")
-    refused(codebuild.create_project, "AccessDeniedException", name=unique("p"),
-            source={"type": "NO_SOURCE", "buildspec": spec("true")},
-            artifacts={"type": "NO_ARTIFACTS"}, environment=harness.environment(),
-            serviceRole=harness.ROLE)
+    refused(
+        codebuild.create_project,
+        "AccessDeniedException",
+        name=unique("p"),
+        source={"type": "NO_SOURCE", "buildspec": spec("true")},
+        artifacts={"type": "NO_ARTIFACTS"},
+        environment=harness.environment(),
+        serviceRole=harness.ROLE,
+    )
     refused(codebuild.delete_project, "AccessDeniedException", name="any")
 
 
 def test_they_end_with_their_build(yard, project):
-    build = yard.start_build(project, buildspecOverride=spec(CURL, "echo given", "exec sleep 600"))
+    build = yard.start_build(
+        project, buildspecOverride=spec(PRINT_CREDENTIALS, "echo given", "exec sleep 600")
+    )
     log = yard.wait_for_log(build["id"], "given\n")
-    keys = json.loads(next(l for l in log.split("\n") if l.startswith('{') and "AccessKeyId" in l))
+    keys = given(log)
     sts = client_of(yard, keys, "sts")
     sts.get_caller_identity()
     yard.codebuild.stop_build(id=build["id"])
     yard.ended(build["id"])
+
     def gone():
         try:
             sts.get_caller_identity()
         except Exception as refusal:
             return refusal.response["Error"]["Code"]
+
     code = harness.wait_for(gone, "the credentials to be refused", 5)
     assert code in ("ExpiredToken", "InvalidClientTokenId", "ExpiredTokenException")
 
 
 def test_the_cli_works_in_a_build_with_no_set_up(yard, project, bucket):
-    """With the CLI that the tests use, copied into a bucket's source: new enough for AWS_ENDPOINT_URL."""
+    """With the CLI that the tests use: new enough to know AWS_ENDPOINT_URL."""
     site = harness.AWS_V1.parent.parent / "lib"
     (packages,) = site.glob("python3*/site-packages")
     yard.s3.put_object(Bucket=bucket, Key="cli.zip", Body=cli_zip(packages))
     text = spec(
         'export PYTHONPATH="$CODEBUILD_SRC_DIR"',
-        "aws() { /usr/bin/python3 -m awscli \"$@\"; }; aws sts get-caller-identity --output text"
+        'aws() { /usr/bin/python3 -m awscli "$@"; }; aws sts get-caller-identity --output text'
         f" && echo in > in.txt && aws s3 cp in.txt s3://{bucket}/in.txt"
-        f" && aws s3 cp s3://{bucket}/in.txt out.txt && cat out.txt")
-    ended = yard.run(project, sourceTypeOverride="S3", sourceLocationOverride=f"{bucket}/cli.zip",
-                     buildspecOverride=text)
+        f" && aws s3 cp s3://{bucket}/in.txt out.txt && cat out.txt",
+    )
+    ended = yard.run(
+        project,
+        sourceTypeOverride="S3",
+        sourceLocationOverride=f"{bucket}/cli.zip",
+        buildspecOverride=text,
+    )
     assert ended["buildStatus"] == "SUCCEEDED", yard.log(ended)
     uid = ended["id"].split(":")[1]
     assert f"assumed-role/builds/AWSCodeBuild-{uid}" in yard.log(ended)
@@ -100,15 +133,32 @@ def test_the_cli_works_in_a_build_with_no_set_up(yard, project, bucket):
 
 def cli_zip(packages):
     """The parts of the CLI that these calls need, as a source."""
-    wanted = ("awscli", "botocore", "s3transfer", "jmespath", "dateutil", "six.py", "urllib3",
-              "docutils", "colorama", "rsa", "pyasn1", "yaml")
+    wanted = (
+        "awscli",
+        "botocore",
+        "s3transfer",
+        "jmespath",
+        "dateutil",
+        "six.py",
+        "urllib3",
+        "docutils",
+        "colorama",
+        "rsa",
+        "pyasn1",
+        "yaml",
+    )
     services = {"s3", "sts", "sso", "sso-oidc", "signin"}
     files = {}
     for name in wanted:
         top = packages / name
         for path in [top] if top.is_file() else top.rglob("*"):
             parts = path.relative_to(packages).parts
-            if not path.is_file() or "__pycache__" in parts or "examples" in parts or "topics" in parts:
+            if (
+                not path.is_file()
+                or "__pycache__" in parts
+                or "examples" in parts
+                or "topics" in parts
+            ):
                 continue
             if parts[:2] == ("botocore", "data") and len(parts) > 3 and parts[2] not in services:
                 continue
@@ -118,8 +168,10 @@ def cli_zip(packages):
 
 def test_no_build_reaches_anothers_credentials(yard, credentials, build):
     keys, other = credentials
-    attempt = ("/usr/bin/python3 -c 'import urllib.request as u; "
-               f"print(u.urlopen(\"http://169.254.170.2/v2/credentials/{other['id'].split(':')[1]}\").read())'")
+    attempt = (
+        "/usr/bin/python3 -c 'import urllib.request as u; "
+        f'print(u.urlopen("http://169.254.170.2/v2/credentials/{other["id"].split(":")[1]}").read())\''
+    )
     ended = build(attempt)
     assert ended["buildStatus"] == "FAILED"
     assert keys["AccessKeyId"] not in yard.log(ended)

@@ -84,7 +84,9 @@ def test_the_first_failure_skips_the_rest_of_its_phase(yard, build):
     assert ended["buildStatus"] == "FAILED"
     assert yard.printed(ended) == "one"
     assert context(ended, "BUILD") == (
-        "COMMAND_EXECUTION_ERROR", "Error while executing command: exit 3. Reason: exit status 3")
+        "COMMAND_EXECUTION_ERROR",
+        "Error while executing command: exit 3. Reason: exit status 3",
+    )
 
 
 def test_exit_zero_ends_its_own_command_only(printed):
@@ -139,8 +141,11 @@ def test_a_failed_pre_build_ends_the_build(yard, build):
 
 def test_a_failed_build_phase_still_runs_post_build_and_uploads(yard, build):
     ended, ran, shown = outcome(
-        yard, build, build=BAD,
-        post_build=["echo ran-post_build", 'echo "succeeding=$CODEBUILD_BUILD_SUCCEEDING"'])
+        yard,
+        build,
+        build=BAD,
+        post_build=["echo ran-post_build", 'echo "succeeding=$CODEBUILD_BUILD_SUCCEEDING"'],
+    )
     assert (ended["buildStatus"], ran) == ("FAILED", ["install", "pre_build", "post_build"])
     assert (shown["BUILD"], shown["POST_BUILD"]) == ("FAILED", "SUCCEEDED")
     assert "UPLOAD_ARTIFACTS" in shown
@@ -155,11 +160,11 @@ def test_a_failed_post_build_still_uploads(yard, build):
 
 
 def test_finally_runs_after_a_failure_and_its_own_failure_counts(yard, build):
-    ended, ran, _ = outcome(
-        yard, build, build={"commands": BAD, "finally": ["echo ran-finally"]})
+    ended, ran, _ = outcome(yard, build, build={"commands": BAD, "finally": ["echo ran-finally"]})
     assert "finally" in ran
     ended, ran, shown = outcome(
-        yard, build, build={"commands": ["true"], "finally": ["exit 4", "echo ran-never"]})
+        yard, build, build={"commands": ["true"], "finally": ["exit 4", "echo ran-never"]}
+    )
     assert (ended["buildStatus"], shown["BUILD"]) == ("FAILED", "FAILED")
     assert context(ended, "BUILD")[1].endswith("exit 4. Reason: exit status 4")
 
@@ -223,11 +228,13 @@ def test_the_exit_of_the_last_command_is_known(printed):
 def test_the_caller_wins_over_the_project_and_the_project_over_the_buildspec(yard):
     name = unique("precedence")
     given = lambda source, *names: [{"name": n, "value": source} for n in names]
-    yard.create_project(name, environment=harness.environment(
-        environmentVariables=given("project", "A", "B")))
+    yard.create_project(
+        name, environment=harness.environment(environmentVariables=given("project", "A", "B"))
+    )
     text = spec('echo "$A $B $C"', env={"variables": {n: "buildspec" for n in "ABC"}})
-    ended = yard.run(name, buildspecOverride=text,
-                     environmentVariablesOverride=given("caller", "A"))
+    ended = yard.run(
+        name, buildspecOverride=text, environmentVariablesOverride=given("caller", "A")
+    )
     assert yard.printed(ended) == "caller project buildspec"
 
 
@@ -250,19 +257,26 @@ phases:
 def test_secondary_sources_have_folders_in_their_own_case(yard, project, bucket):
     yard.s3.put_object(Bucket=bucket, Key="s.zip", Body=harness.zipped({"a.txt": "secondary\n"}))
     ended = yard.run(
-        project, buildspecOverride=spec('cat "$CODEBUILD_SRC_DIR_myTools/a.txt"'),
+        project,
+        buildspecOverride=spec('cat "$CODEBUILD_SRC_DIR_myTools/a.txt"'),
         secondarySourcesOverride=[
-            {"type": "S3", "location": f"{bucket}/s.zip", "sourceIdentifier": "myTools"}])
+            {"type": "S3", "location": f"{bucket}/s.zip", "sourceIdentifier": "myTools"}
+        ],
+    )
     assert yard.printed(ended) == "secondary", yard.log(ended)
 
 
 def test_exported_variables_are_given_back(build):
-    text = json.dumps({
-        "version": 0.2,
-        "env": {"exported-variables": ["VERSION", "UNSET"]},
-        "phases": {"install": {"commands": ["export VERSION=1"]},
-                   "post_build": {"commands": ["export VERSION=2"]}},
-    })
+    text = json.dumps(
+        {
+            "version": 0.2,
+            "env": {"exported-variables": ["VERSION", "UNSET"]},
+            "phases": {
+                "install": {"commands": ["export VERSION=1"]},
+                "post_build": {"commands": ["export VERSION=2"]},
+            },
+        }
+    )
     got = {v["name"]: v["value"] for v in build(buildspec=text)["exportedEnvironmentVariables"]}
     assert got == {"VERSION": "2", "UNSET": ""}
 
@@ -271,10 +285,17 @@ def test_exported_variables_are_given_back(build):
 
 
 def test_a_folder_of_a_bucket_is_a_source(yard, project, bucket):
-    for key, body in {"app/buildspec.yml": spec("cat deep/er/f.txt"), "app/deep/er/f.txt": "deep\n"}.items():
+    for key, body in {
+        "app/buildspec.yml": spec("cat deep/er/f.txt"),
+        "app/deep/er/f.txt": "deep\n",
+    }.items():
         yard.s3.put_object(Bucket=bucket, Key=key, Body=body.encode())
-    ended = yard.run(project, sourceTypeOverride="S3", sourceLocationOverride=f"{bucket}/app/",
-                     buildspecOverride="buildspec.yml")
+    ended = yard.run(
+        project,
+        sourceTypeOverride="S3",
+        sourceLocationOverride=f"{bucket}/app/",
+        buildspecOverride="buildspec.yml",
+    )
     assert yard.printed(ended) == "deep", yard.log(ended)
 
 
@@ -294,18 +315,28 @@ def test_the_modes_of_a_zip_are_kept(yard, project, bucket):
     program.external_attr = 0o100755 << 16
     source = harness.zipped({program: "#!/bin/sh\necho ran\n", "buildspec.yml": spec("./run.sh")})
     yard.s3.put_object(Bucket=bucket, Key="source.zip", Body=source)
-    ended = yard.run(project, sourceTypeOverride="S3", sourceLocationOverride=f"{bucket}/source.zip",
-                     buildspecOverride="")
+    ended = yard.run(
+        project,
+        sourceTypeOverride="S3",
+        sourceLocationOverride=f"{bucket}/source.zip",
+        buildspecOverride="",
+    )
     assert yard.printed(ended) == "ran", yard.log(ended)
 
 
 def test_a_version_of_an_object_is_a_source(yard, project, bucket):
     yard.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     versions = [
-        yard.s3.put_object(Bucket=bucket, Key="s.zip", Body=harness.zipped({"v": text}))["VersionId"]
-        for text in ("old\n", "new\n")]
-    common = {"sourceTypeOverride": "S3", "sourceLocationOverride": f"{bucket}/s.zip",
-              "buildspecOverride": spec("cat v", 'echo "$CODEBUILD_SOURCE_VERSION"')}
+        yard.s3.put_object(Bucket=bucket, Key="s.zip", Body=harness.zipped({"v": text}))[
+            "VersionId"
+        ]
+        for text in ("old\n", "new\n")
+    ]
+    common = {
+        "sourceTypeOverride": "S3",
+        "sourceLocationOverride": f"{bucket}/s.zip",
+        "buildspecOverride": spec("cat v", 'echo "$CODEBUILD_SOURCE_VERSION"'),
+    }
     ended = yard.run(project, sourceVersion=versions[0], **common)
     assert yard.printed(ended).split() == ["old", versions[0]], yard.log(ended)
     assert yard.printed(yard.run(project, **common)).startswith("new")
@@ -364,20 +395,27 @@ def test_the_lines_of_a_build(yard, project, build):
 
 def test_the_lines_of_a_failure(yard, build):
     log = yard.log(build("(exit 2)"))
-    tail = log[log.index("Command did not exit"):]
+    tail = log[log.index("Command did not exit") :]
     assert re.match(
         r"Command did not exit successfully \(exit 2\) exit status 2\n"
-        + STAMP + r"Phase complete: BUILD State: FAILED\n"
-        + STAMP + r"Phase context status code: COMMAND_EXECUTION_ERROR Message: "
+        + STAMP
+        + r"Phase complete: BUILD State: FAILED\n"
+        + STAMP
+        + r"Phase context status code: COMMAND_EXECUTION_ERROR Message: "
         r"Error while executing command: \(exit 2\)\. Reason: exit status 2\n"
-        + STAMP + r"Entering phase POST_BUILD\n", tail), tail
+        + STAMP
+        + r"Entering phase POST_BUILD\n",
+        tail,
+    ), tail
 
 
-def test_each_line_is_one_event_that_ends_with_a_newline_and_a_blank_one_follows_a_command(yard, build):
+def test_each_line_is_one_event_that_ends_with_a_newline_and_a_blank_one_follows_a_command(
+    yard, build
+):
     events = [e["message"] for e in yard.log_events(build("printf 'a\\nb\\n'", "true"))]
     assert all(e.endswith("\n") and e.count("\n") == 1 for e in events)
     at = events.index("a\n")
-    assert events[at:at + 3] == ["a\n", "b\n", "\n"]
+    assert events[at : at + 3] == ["a\n", "b\n", "\n"]
 
 
 # Artifacts
@@ -385,12 +423,17 @@ def test_each_line_is_one_event_that_ends_with_a_newline_and_a_blank_one_follows
 
 @pytest.fixture
 def artifact(yard, project, bucket):
-    """Runs a build that makes `out/a.txt` and `out/in/b.txt`; gives its document and the bucket's keys."""
+    """Builds `out/a.txt` and `out/in/b.txt`; gives the build's document and the bucket's keys."""
 
     def run(section=None, commands=(), **artifacts):
         section = {"files": ["**/*"], "base-directory": "out"} | (section or {})
-        text = spec("mkdir -p out/in", "echo a > out/a.txt", "echo b > out/in/b.txt", *commands,
-                    artifacts={k: v for k, v in section.items() if v is not None})
+        text = spec(
+            "mkdir -p out/in",
+            "echo a > out/a.txt",
+            "echo b > out/in/b.txt",
+            *commands,
+            artifacts={k: v for k, v in section.items() if v is not None},
+        )
         given = {"type": "S3", "location": bucket} | artifacts
         ended = yard.run(project, buildspecOverride=text, artifactsOverride=given)
         keys = [o["Key"] for o in yard.s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
@@ -403,10 +446,15 @@ LAYOUTS = [
     ({}, ["{project}/a.txt", "{project}/in/b.txt"]),
     ({"name": "My.zip", "packaging": "ZIP"}, ["My.zip"]),
     ({"path": "Of", "name": "My.zip", "packaging": "ZIP"}, ["Of/My.zip"]),
-    ({"path": "Of", "namespaceType": "BUILD_ID", "name": "My.zip", "packaging": "ZIP"},
-     ["Of/{uuid}/My.zip"]),
+    (
+        {"path": "Of", "namespaceType": "BUILD_ID", "name": "My.zip", "packaging": "ZIP"},
+        ["Of/{uuid}/My.zip"],
+    ),
     ({"name": "/"}, ["a.txt", "in/b.txt"]),
-    ({"path": "Of", "namespaceType": "BUILD_ID", "name": "/"}, ["Of/{uuid}/a.txt", "Of/{uuid}/in/b.txt"]),
+    (
+        {"path": "Of", "namespaceType": "BUILD_ID", "name": "/"},
+        ["Of/{uuid}/a.txt", "Of/{uuid}/in/b.txt"],
+    ),
     ({"namespaceType": "BUILD_ID", "packaging": "ZIP"}, ["{uuid}/{project}"]),
 ]
 
@@ -465,41 +513,58 @@ def test_a_pattern_without_a_match_is_a_line_and_no_match_at_all_a_failure(yard,
     assert "Skipping invalid file path none.txt\n" in yard.log(ended)
     ended, _ = artifact({"files": ["none.txt"]})
     assert ended["buildStatus"] == "FAILED"
-    assert context(ended, "UPLOAD_ARTIFACTS") == ("CLIENT_ERROR", "no matching artifact paths found")
+    assert context(ended, "UPLOAD_ARTIFACTS") == (
+        "CLIENT_ERROR",
+        "no matching artifact paths found",
+    )
 
 
 def test_a_missing_base_directory_is_a_failure(yard, artifact):
     ended, _ = artifact({"base-directory": "absent"})
     assert context(ended, "UPLOAD_ARTIFACTS") == (
-        "CLIENT_ERROR", "no matching base directory path found for absent")
+        "CLIENT_ERROR",
+        "no matching base directory path found for absent",
+    )
 
 
 def test_the_artifacts_lines(yard, artifact):
     ended, _ = artifact()
     lines = [re.sub(STAMP, "", line) for line in yard.log(ended).split("\n")]
     at = lines.index("Expanding base directory path: out")
-    assert lines[at:at + 7] == [
-        "Expanding base directory path: out", "Assembling file list", "Expanding out",
-        "Expanding file paths for base directory out", "Assembling file list", "Expanding **/*",
+    assert lines[at : at + 7] == [
+        "Expanding base directory path: out",
+        "Assembling file list",
+        "Expanding out",
+        "Expanding file paths for base directory out",
+        "Assembling file list",
+        "Expanding **/*",
         "Found 2 file(s)",
     ]
 
 
 def test_secondary_artifacts_go_where_their_projects_say(yard, project, bucket):
-    text = spec("echo 1 > one; echo 2 > two", artifacts={
-        "files": ["one"], "secondary-artifacts": {"second": {"files": ["two"]}}})
+    text = spec(
+        "echo 1 > one; echo 2 > two",
+        artifacts={"files": ["one"], "secondary-artifacts": {"second": {"files": ["two"]}}},
+    )
     ended = yard.run(
-        project, buildspecOverride=text,
+        project,
+        buildspecOverride=text,
         artifactsOverride={"type": "S3", "location": bucket, "name": "first"},
         secondaryArtifactsOverride=[
-            {"type": "S3", "location": bucket, "name": "other", "artifactIdentifier": "second"}])
+            {"type": "S3", "location": bucket, "name": "other", "artifactIdentifier": "second"}
+        ],
+    )
     keys = [o["Key"] for o in yard.s3.list_objects_v2(Bucket=bucket)["Contents"]]
     assert keys == ["first/one", "other/two"], yard.log(ended)
 
 
 def test_a_missing_bucket_fails_the_upload(yard, project):
     text = spec("echo 1 > one", artifacts={"files": ["one"]})
-    ended = yard.run(project, buildspecOverride=text,
-                     artifactsOverride={"type": "S3", "location": unique("absent")})
+    ended = yard.run(
+        project,
+        buildspecOverride=text,
+        artifactsOverride={"type": "S3", "location": unique("absent")},
+    )
     assert ended["buildStatus"] == "FAILED"
     assert context(ended, "UPLOAD_ARTIFACTS")[0] == "CLIENT_ERROR"

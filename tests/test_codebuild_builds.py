@@ -1,5 +1,6 @@
-"""Builds through the API: the document's shape from start to end, overrides, tokens, stop, retry."""
+"""Builds through the API: the document from start to end, overrides, tokens, stop, retry."""
 
+import itertools
 import json
 import re
 import sqlite3
@@ -15,13 +16,31 @@ from conftest import unique
 from harness import context, phase, spec
 
 HONOURED = {
-    "CreateProject", "UpdateProject", "DeleteProject", "BatchGetProjects", "ListProjects",
-    "StartBuild", "StopBuild", "RetryBuild", "BatchGetBuilds", "BatchDeleteBuilds", "ListBuilds",
+    "CreateProject",
+    "UpdateProject",
+    "DeleteProject",
+    "BatchGetProjects",
+    "ListProjects",
+    "StartBuild",
+    "StopBuild",
+    "RetryBuild",
+    "BatchGetBuilds",
+    "BatchDeleteBuilds",
+    "ListBuilds",
     "ListBuildsForProject",
 }
 ALL_PHASES = [
-    "SUBMITTED", "QUEUED", "PROVISIONING", "DOWNLOAD_SOURCE", "INSTALL", "PRE_BUILD", "BUILD",
-    "POST_BUILD", "UPLOAD_ARTIFACTS", "FINALIZING", "COMPLETED",
+    "SUBMITTED",
+    "QUEUED",
+    "PROVISIONING",
+    "DOWNLOAD_SOURCE",
+    "INSTALL",
+    "PRE_BUILD",
+    "BUILD",
+    "POST_BUILD",
+    "UPLOAD_ARTIFACTS",
+    "FINALIZING",
+    "COMPLETED",
 ]
 PREFIX = f"arn:aws:codebuild:{harness.REGION}:{harness.ACCOUNT}:"
 FOREVER = spec("echo started", "exec sleep 600")
@@ -81,17 +100,20 @@ def test_the_answer_of_start_build(yard):
         },
         "logs": {
             "deepLink": "https://console.aws.amazon.com/cloudwatch/home?"
-                        f"region={harness.REGION}#logEvent:group=null;stream=null",
+            f"region={harness.REGION}#logEvent:group=null;stream=null",
             "cloudWatchLogsArn": f"arn:aws:logs:{harness.REGION}:{harness.ACCOUNT}"
-                                 ":log-group:null:log-stream:null",
+            ":log-group:null:log-stream:null",
             "cloudWatchLogs": {"status": "ENABLED"},
             "s3Logs": {"status": "DISABLED", "encryptionDisabled": False},
         },
     }
     submitted, queued = phases
     assert submitted == {
-        "phaseType": "SUBMITTED", "phaseStatus": "SUCCEEDED", "startTime": started,
-        "endTime": submitted["endTime"], "durationInSeconds": 0,
+        "phaseType": "SUBMITTED",
+        "phaseStatus": "SUCCEEDED",
+        "startTime": started,
+        "endTime": submitted["endTime"],
+        "durationInSeconds": 0,
     }
     assert queued == {"phaseType": "QUEUED", "startTime": submitted["endTime"]}
 
@@ -102,7 +124,7 @@ def test_the_phases_of_a_build_that_succeeds(build):
     assert ended["buildComplete"] is True
     assert ended["currentPhase"] == "COMPLETED"
     assert kinds(ended) == ALL_PHASES
-    for entry, follower in zip(ended["phases"], ended["phases"][1:]):
+    for entry, follower in itertools.pairwise(ended["phases"]):
         assert entry["phaseStatus"] == "SUCCEEDED"
         assert entry["endTime"] == follower["startTime"], entry["phaseType"]
         length = (entry["endTime"] - entry["startTime"]).total_seconds()
@@ -118,8 +140,9 @@ def test_the_phases_of_a_build_that_succeeds(build):
 
 def test_the_times_on_the_wire_are_seconds_with_milliseconds(yard, build):
     ended = build("true")
-    raw = yard.aws("codebuild", "batch-get-builds", "--ids", ended["id"], "--output", "json",
-                   "--debug").stderr
+    raw = yard.aws(
+        "codebuild", "batch-get-builds", "--ids", ended["id"], "--output", "json", "--debug"
+    ).stderr
     body = re.search(r"Response body:\s*\n?b?['\"]?(\{.*\})", raw)[1]
     assert re.search(r'"startTime":\d{10}\.\d{1,3}[,}]', body)
 
@@ -131,7 +154,8 @@ def test_the_log_of_a_build_has_its_group_and_stream(yard, project, build):
     assert (logs["groupName"], logs["streamName"]) == (f"/aws/codebuild/{project}", uid)
     assert logs["cloudWatchLogsArn"] == (
         f"arn:aws:logs:{harness.REGION}:{harness.ACCOUNT}"
-        f":log-group:/aws/codebuild/{project}:log-stream:{uid}")
+        f":log-group:/aws/codebuild/{project}:log-stream:{uid}"
+    )
     assert f"region={harness.REGION}" in logs["deepLink"]
     assert "null" not in logs["deepLink"]
 
@@ -174,53 +198,94 @@ OVERRIDES = {
     "artifactsOverride": (
         {"type": "S3", "location": "arn:aws:s3:::jars", "name": "n", "encryptionDisabled": True},
         lambda b: b["artifacts"],
-        {"location": "arn:aws:s3:::jars/n", "overrideArtifactName": False, "encryptionDisabled": True},
+        {
+            "location": "arn:aws:s3:::jars/n",
+            "overrideArtifactName": False,
+            "encryptionDisabled": True,
+        },
     ),
     "secondaryArtifactsOverride": (
         [{"type": "S3", "location": "jars", "name": "n", "artifactIdentifier": "docs"}],
-        lambda b: [a["artifactIdentifier"] for a in b["secondaryArtifacts"]], ["docs"],
+        lambda b: [a["artifactIdentifier"] for a in b["secondaryArtifacts"]],
+        ["docs"],
     ),
     "secondarySourcesOverride": (
         [{"type": "S3", "location": "sources/a.zip", "sourceIdentifier": "tools"}],
         lambda b: b["secondarySources"],
-        [{"type": "S3", "location": "sources/a.zip", "sourceIdentifier": "tools", "insecureSsl": False}],
+        [
+            {
+                "type": "S3",
+                "location": "sources/a.zip",
+                "sourceIdentifier": "tools",
+                "insecureSsl": False,
+            }
+        ],
     ),
     "buildspecOverride": (spec("echo x"), lambda b: b["source"]["buildspec"], spec("echo x")),
     "gitCloneDepthOverride": (7, lambda b: b["source"]["gitCloneDepth"], 7),
     "gitSubmodulesConfigOverride": (
-        {"fetchSubmodules": True}, lambda b: b["source"]["gitSubmodulesConfig"], {"fetchSubmodules": True}),
+        {"fetchSubmodules": True},
+        lambda b: b["source"]["gitSubmodulesConfig"],
+        {"fetchSubmodules": True},
+    ),
     "insecureSslOverride": (True, lambda b: b["source"]["insecureSsl"], True),
-    "environmentTypeOverride": ("LINUX_CONTAINER", lambda b: b["environment"]["type"], "LINUX_CONTAINER"),
+    "environmentTypeOverride": (
+        "LINUX_CONTAINER",
+        lambda b: b["environment"]["type"],
+        "LINUX_CONTAINER",
+    ),
     "imageOverride": ("rootfs:/absent", lambda b: b["environment"]["image"], "rootfs:/absent"),
     "computeTypeOverride": (
-        "BUILD_GENERAL1_MEDIUM", lambda b: b["environment"]["computeType"], "BUILD_GENERAL1_MEDIUM"),
+        "BUILD_GENERAL1_MEDIUM",
+        lambda b: b["environment"]["computeType"],
+        "BUILD_GENERAL1_MEDIUM",
+    ),
     "certificateOverride": ("b/ca.pem", lambda b: b["environment"]["certificate"], "b/ca.pem"),
     "cacheOverride": (
-        {"type": "LOCAL", "modes": ["LOCAL_CUSTOM_CACHE"]}, lambda b: b["cache"],
-        {"type": "LOCAL", "modes": ["LOCAL_CUSTOM_CACHE"]}),
+        {"type": "LOCAL", "modes": ["LOCAL_CUSTOM_CACHE"]},
+        lambda b: b["cache"],
+        {"type": "LOCAL", "modes": ["LOCAL_CUSTOM_CACHE"]},
+    ),
     "serviceRoleOverride": (harness.ROLE + "-2", lambda b: b["serviceRole"], harness.ROLE + "-2"),
     "privilegedModeOverride": (False, lambda b: b["environment"]["privilegedMode"], False),
     "timeoutInMinutesOverride": (23, lambda b: b["timeoutInMinutes"], 23),
     "queuedTimeoutInMinutesOverride": (29, lambda b: b["queuedTimeoutInMinutes"], 29),
     "encryptionKeyOverride": (
-        "arn:aws:kms:eu-central-1:000000000000:alias/k", lambda b: b["encryptionKey"],
-        "arn:aws:kms:eu-central-1:000000000000:alias/k"),
+        "arn:aws:kms:eu-central-1:000000000000:alias/k",
+        lambda b: b["encryptionKey"],
+        "arn:aws:kms:eu-central-1:000000000000:alias/k",
+    ),
     "logsConfigOverride": (
-        {"cloudWatchLogs": {"status": "DISABLED"}}, lambda b: b["logs"]["cloudWatchLogs"]["status"],
-        "DISABLED"),
+        {"cloudWatchLogs": {"status": "DISABLED"}},
+        lambda b: b["logs"]["cloudWatchLogs"]["status"],
+        "DISABLED",
+    ),
     "registryCredentialOverride": (
         {"credential": "r", "credentialProvider": "SECRETS_MANAGER"},
-        lambda b: b["environment"]["registryCredential"]["credential"], "r"),
+        lambda b: b["environment"]["registryCredential"]["credential"],
+        "r",
+    ),
     "imagePullCredentialsTypeOverride": (
-        "SERVICE_ROLE", lambda b: b["environment"]["imagePullCredentialsType"], "SERVICE_ROLE"),
+        "SERVICE_ROLE",
+        lambda b: b["environment"]["imagePullCredentialsType"],
+        "SERVICE_ROLE",
+    ),
     "debugSessionEnabled": (True, lambda b: b["debugSession"]["sessionEnabled"], True),
     "autoRetryLimitOverride": (2, lambda b: b["autoRetryConfig"]["autoRetryLimit"], 2),
 }
 # These have tests of their own.
 ELSEWHERE = {
-    "projectName", "idempotencyToken", "environmentVariablesOverride", "sourceTypeOverride",
-    "sourceLocationOverride", "secondarySourcesVersionOverride", "reportBuildStatusOverride",
-    "buildStatusConfigOverride", "sourceAuthOverride", "hostKernelOverride", "fleetOverride",
+    "projectName",
+    "idempotencyToken",
+    "environmentVariablesOverride",
+    "sourceTypeOverride",
+    "sourceLocationOverride",
+    "secondarySourcesVersionOverride",
+    "reportBuildStatusOverride",
+    "buildStatusConfigOverride",
+    "sourceAuthOverride",
+    "hostKernelOverride",
+    "fleetOverride",
 }
 
 
@@ -240,10 +305,14 @@ def test_an_override_holds_for_its_build_alone(yard, project, member):
 
 
 def test_the_source_is_overridden_with_its_type(yard, project, bucket):
-    source = harness.zipped({"buildspec.yml": spec("cat here.txt"), "here.txt": "from the bucket\n"})
+    source = harness.zipped(
+        {"buildspec.yml": spec("cat here.txt"), "here.txt": "from the bucket\n"}
+    )
     yard.s3.put_object(Bucket=bucket, Key="source.zip", Body=source)
     ended = yard.run(
-        project, sourceTypeOverride="S3", sourceLocationOverride=f"{bucket}/source.zip",
+        project,
+        sourceTypeOverride="S3",
+        sourceLocationOverride=f"{bucket}/source.zip",
         buildspecOverride="buildspec.yml",
     )
     assert ended["source"]["type"] == "S3"
@@ -254,13 +323,22 @@ def test_the_source_is_overridden_with_its_type(yard, project, bucket):
 
 def test_variables_are_merged_by_name(yard):
     name = unique("variables")
-    yard.create_project(name, environment=harness.environment(environmentVariables=[
-        {"name": "A", "value": "project"}, {"name": "B", "value": "project"}]))
+    yard.create_project(
+        name,
+        environment=harness.environment(
+            environmentVariables=[
+                {"name": "A", "value": "project"},
+                {"name": "B", "value": "project"},
+            ]
+        ),
+    )
     ended = yard.run(
-        name, buildspecOverride=spec('echo "$A $B $C"'),
+        name,
+        buildspecOverride=spec('echo "$A $B $C"'),
         environmentVariablesOverride=[
             {"name": "B", "value": "caller", "type": "PLAINTEXT"},
-            {"name": "C", "value": "caller", "type": "PLAINTEXT"}],
+            {"name": "C", "value": "caller", "type": "PLAINTEXT"},
+        ],
     )
     given = {v["name"]: v["value"] for v in ended["environment"]["environmentVariables"]}
     assert given == {"A": "project", "B": "caller", "C": "caller"}
@@ -277,8 +355,13 @@ def test_a_token_gives_the_same_build_again(yard, project):
     assert again["id"] == first["id"]
     other = yard.start_build(project, idempotencyToken=unique("token"))
     assert other["id"] != first["id"]
-    refused(yard.codebuild.start_build, "InvalidInputException",
-            projectName=project, idempotencyToken=token, timeoutInMinutesOverride=9)
+    refused(
+        yard.codebuild.start_build,
+        "InvalidInputException",
+        projectName=project,
+        idempotencyToken=token,
+        timeoutInMinutesOverride=9,
+    )
     yard.ended(first["id"])
     yard.ended(other["id"])
     assert len(yard.codebuild.list_builds_for_project(projectName=project)["ids"]) == 2
@@ -301,7 +384,8 @@ def test_a_projects_own_limit_refuses_and_does_not_queue(yard):
 def test_stop_ends_every_process_within_five_seconds(yard, project):
     stubborn = spec(
         "trap '' TERM INT HUP; for n in 1 2 3; do (trap '' TERM INT; setsid sleep 601) & done;"
-        " echo started; while :; do sleep 602; done")
+        " echo started; while :; do sleep 602; done"
+    )
     build = yard.start_build(project, buildspecOverride=stubborn)
     yard.wait_for_log(build["id"], "started\n")
     began = time.monotonic()
@@ -310,8 +394,10 @@ def test_stop_ends_every_process_within_five_seconds(yard, project):
     ended = yard.ended(build["id"], seconds=5)
     uid = build["id"].split(":")[1]
     harness.wait_for(
-        lambda: not [t for t in harness.traces(yard) if uid in t], "its processes to end",
-        max(0.1, 5 - (time.monotonic() - began)))
+        lambda: not [t for t in harness.traces(yard) if uid in t],
+        "its processes to end",
+        max(0.1, 5 - (time.monotonic() - began)),
+    )
     assert ended["buildStatus"] == "STOPPED"
     assert kinds(ended) == ALL_PHASES[:7] + ["COMPLETED"]
     stopped = phase(ended, "BUILD")
@@ -352,13 +438,19 @@ def test_what_is_unknown_cannot_be_stopped_or_retried(yard, project):
 
 def test_retry_runs_the_same_again_under_a_new_number(yard, project):
     first = yard.run(
-        project, buildspecOverride=spec('echo "$A"; exit 1'), timeoutInMinutesOverride=11,
-        environmentVariablesOverride=[{"name": "A", "value": "kept"}])
+        project,
+        buildspecOverride=spec('echo "$A"; exit 1'),
+        timeoutInMinutesOverride=11,
+        environmentVariablesOverride=[{"name": "A", "value": "kept"}],
+    )
     assert first["buildStatus"] == "FAILED"
     token = unique("token")
     retried = yard.codebuild.retry_build(id=first["id"], idempotencyToken=token)["build"]
     yard.build_ids.add(retried["id"])
-    assert yard.codebuild.retry_build(id=first["id"], idempotencyToken=token)["build"]["id"] == retried["id"]
+    assert (
+        yard.codebuild.retry_build(id=first["id"], idempotencyToken=token)["build"]["id"]
+        == retried["id"]
+    )
     ended = yard.ended(retried["id"])
     assert ended["id"] != first["id"]
     assert ended["buildNumber"] == first["buildNumber"] + 1
@@ -382,10 +474,18 @@ def test_batch_get_gives_what_it_finds(yard, project, build):
 
 def test_batch_get_refuses(yard, project):
     lenient = yard.client("codebuild", parameter_validation=False)
-    refused(lenient.batch_get_builds, "InvalidInputException",
-            "The input build ID list cannot be empty.", ids=[])
-    refused(lenient.batch_get_builds, "InvalidInputException", "Invalid build ID provided",
-            ids=["no-colon"])
+    refused(
+        lenient.batch_get_builds,
+        "InvalidInputException",
+        "The input build ID list cannot be empty.",
+        ids=[],
+    )
+    refused(
+        lenient.batch_get_builds,
+        "InvalidInputException",
+        "Invalid build ID provided",
+        ids=["no-colon"],
+    )
     many = [f"{project}:{uuid.uuid4()}" for _ in range(101)]
     refused(lenient.batch_get_builds, "InvalidInputException", ids=many)
 
@@ -396,7 +496,8 @@ def test_batch_delete_takes_ids_and_answers_with_arns(yard, project):
     answer = yard.codebuild.batch_delete_builds(ids=[done["id"], running["id"]])
     assert answer["buildsDeleted"] == [done["arn"]]
     assert answer["buildsNotDeleted"] == [
-        {"id": answer["buildsNotDeleted"][0]["id"], "statusCode": "BUILD_IN_PROGRESS"}]
+        {"id": answer["buildsNotDeleted"][0]["id"], "statusCode": "BUILD_IN_PROGRESS"}
+    ]
     assert running["id"] in answer["buildsNotDeleted"][0]["id"]
     assert yard.codebuild.batch_get_builds(ids=[done["id"]])["buildsNotFound"] == [done["id"]]
     yard.codebuild.stop_build(id=running["id"])
@@ -416,15 +517,21 @@ def test_lists_of_builds_are_newest_first_and_turn_on_request(yard, project):
 
 def test_a_list_of_an_unknown_project_is_refused(yard):
     name = unique("absent")
-    refused(yard.codebuild.list_builds_for_project, "ResourceNotFoundException",
-            f"The provided project {PREFIX}project/{name} does not exist", projectName=name)
+    refused(
+        yard.codebuild.list_builds_for_project,
+        "ResourceNotFoundException",
+        f"The provided project {PREFIX}project/{name} does not exist",
+        projectName=name,
+    )
 
 
 def test_a_page_of_builds_holds_a_hundred(yard, project):
     ids = [yard.start_build(project, imageOverride="rootfs:/absent")["id"] for _ in range(104)]
     first = yard.codebuild.list_builds_for_project(projectName=project)
     assert first["ids"] == ids[:-101:-1]
-    second = yard.codebuild.list_builds_for_project(projectName=project, nextToken=first["nextToken"])
+    second = yard.codebuild.list_builds_for_project(
+        projectName=project, nextToken=first["nextToken"]
+    )
     assert second["ids"] == ids[3::-1]
     assert "nextToken" not in second
     for build_id in ids:
@@ -436,46 +543,64 @@ def test_a_page_of_builds_holds_a_hundred(yard, project):
 
 def test_a_build_of_an_unknown_project_is_refused(yard):
     name = unique("absent")
-    refused(yard.codebuild.start_build, "ResourceNotFoundException",
-            f"Project cannot be found: {PREFIX}project/{name}", projectName=name)
+    refused(
+        yard.codebuild.start_build,
+        "ResourceNotFoundException",
+        f"Project cannot be found: {PREFIX}project/{name}",
+        projectName=name,
+    )
 
 
-@pytest.mark.parametrize("overrides", [
-    {"timeoutInMinutesOverride": 4},
-    {"timeoutInMinutesOverride": 2161},
-    {"queuedTimeoutInMinutesOverride": 4},
-    {"computeTypeOverride": "TINY"},
-    {"environmentTypeOverride": "SUBMARINE"},
-    {"sourceTypeOverride": "FLOPPY"},
-    {"gitCloneDepthOverride": -1},
-    {"artifactsOverride": {"type": "NO_ARTIFACTS", "location": "jars"}},
-    {"artifactsOverride": {"type": "S3"}},
-    {"idempotencyToken": "t" * 65},
-    {"environmentVariablesOverride": [{"name": "", "value": "v"}]},
-], ids=lambda overrides: json.dumps(overrides)[:60])
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"timeoutInMinutesOverride": 4},
+        {"timeoutInMinutesOverride": 2161},
+        {"queuedTimeoutInMinutesOverride": 4},
+        {"computeTypeOverride": "TINY"},
+        {"environmentTypeOverride": "SUBMARINE"},
+        {"sourceTypeOverride": "FLOPPY"},
+        {"gitCloneDepthOverride": -1},
+        {"artifactsOverride": {"type": "NO_ARTIFACTS", "location": "jars"}},
+        {"artifactsOverride": {"type": "S3"}},
+        {"idempotencyToken": "t" * 65},
+        {"environmentVariablesOverride": [{"name": "", "value": "v"}]},
+    ],
+    ids=lambda overrides: json.dumps(overrides)[:60],
+)
 def test_an_override_out_of_its_bounds_is_refused(yard, project, overrides):
     lenient = yard.client("codebuild", parameter_validation=False)
     refused(lenient.start_build, "InvalidInputException", projectName=project, **overrides)
-    assert "ids" not in (a := lenient.list_builds_for_project(projectName=project)) or a["ids"] == []
+    assert (
+        "ids" not in (a := lenient.list_builds_for_project(projectName=project)) or a["ids"] == []
+    )
 
 
 LACKING = {
-    "a repository": {"sourceTypeOverride": "GITHUB", "sourceLocationOverride": "https://github.com/a/b"},
+    "a repository": {
+        "sourceTypeOverride": "GITHUB",
+        "sourceLocationOverride": "https://github.com/a/b",
+    },
     "another kind of machine": {"environmentTypeOverride": "ARM_CONTAINER"},
     "a parameter's value": {
-        "environmentVariablesOverride": [{"name": "P", "value": "/p", "type": "PARAMETER_STORE"}]},
+        "environmentVariablesOverride": [{"name": "P", "value": "/p", "type": "PARAMETER_STORE"}]
+    },
     "a secret's value": {
-        "environmentVariablesOverride": [{"name": "S", "value": "s", "type": "SECRETS_MANAGER"}]},
+        "environmentVariablesOverride": [{"name": "S", "value": "s", "type": "SECRETS_MANAGER"}]
+    },
     "privileged mode": {"privilegedModeOverride": True},
     "a fleet": {"fleetOverride": {"fleetArn": PREFIX + "fleet/f"}},
-    "a log in a bucket": {"logsConfigOverride": {"s3Logs": {"status": "ENABLED", "location": "logs"}}},
+    "a log in a bucket": {
+        "logsConfigOverride": {"s3Logs": {"status": "ENABLED", "location": "logs"}}
+    },
 }
 
 
 @pytest.mark.parametrize("what", LACKING)
 def test_a_build_with_what_is_not_there_is_refused_and_not_run_without_it(yard, project, what):
-    message = refused(yard.codebuild.start_build, "InvalidInputException",
-                      projectName=project, **LACKING[what])
+    message = refused(
+        yard.codebuild.start_build, "InvalidInputException", projectName=project, **LACKING[what]
+    )
     assert "not supported by this service yet" in message
     assert yard.codebuild.list_builds_for_project(projectName=project)["ids"] == []
 
@@ -485,8 +610,9 @@ def test_an_operation_that_is_not_there_is_refused_in_codebuilds_own_words(yard,
     client = yard.client("codebuild", parameter_validation=False)
     shape = client.meta.service_model.operation_model(operation).input_shape
     method = next(m for m, o in client.meta.method_to_api_mapping.items() if o == operation)
-    message = refused(getattr(client, method), "InvalidInputException",
-                      **(least(shape) if shape else {}))
+    message = refused(
+        getattr(client, method), "InvalidInputException", **(least(shape) if shape else {})
+    )
     assert operation in message
 
 
@@ -497,9 +623,14 @@ def test_an_operation_that_codebuild_does_not_know_is_refused(yard):
     import urllib3
 
     request = botocore.awsrequest.AWSRequest(
-        "POST", yard.url + "/", data="{}",
-        headers={"X-Amz-Target": "CodeBuild_20161006.Levitate",
-                 "Content-Type": "application/x-amz-json-1.1"})
+        "POST",
+        yard.url + "/",
+        data="{}",
+        headers={
+            "X-Amz-Target": "CodeBuild_20161006.Levitate",
+            "Content-Type": "application/x-amz-json-1.1",
+        },
+    )
     keys = botocore.credentials.Credentials(yard.access_key, yard.secret_key)
     botocore.auth.SigV4Auth(keys, "codebuild", harness.REGION).add_auth(request)
     answer = urllib3.request("POST", request.url, body="{}", headers=dict(request.headers.items()))

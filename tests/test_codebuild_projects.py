@@ -18,7 +18,10 @@ SOURCE = {
     "gitCloneDepth": 3,
     "gitSubmodulesConfig": {"fetchSubmodules": True},
     "buildspec": "ci/build.yml",
-    "auth": {"type": "SECRETS_MANAGER", "resource": "arn:aws:secretsmanager:eu-central-1:000000000000:secret:s"},
+    "auth": {
+        "type": "SECRETS_MANAGER",
+        "resource": "arn:aws:secretsmanager:eu-central-1:000000000000:secret:s",
+    },
     "reportBuildStatus": True,
     "buildStatusConfig": {"context": "ci/$AWS_REGION", "targetUrl": "https://ci.example"},
     "insecureSsl": False,
@@ -38,7 +41,12 @@ EVERYTHING = {
     "description": "All that a project can say",
     "source": SOURCE,
     "secondarySources": [
-        {"type": "S3", "location": "sources/tools.zip", "sourceIdentifier": "tools", "insecureSsl": False}
+        {
+            "type": "S3",
+            "location": "sources/tools.zip",
+            "sourceIdentifier": "tools",
+            "insecureSsl": False,
+        }
     ],
     "sourceVersion": "refs/heads/main",
     "secondarySourceVersions": [{"sourceIdentifier": "tools", "sourceVersion": "v7"}],
@@ -49,7 +57,13 @@ EVERYTHING = {
         "type": "LINUX_CONTAINER",
         "image": "registry.example/app:1",
         "computeType": "BUILD_GENERAL1_LARGE",
-        "computeConfiguration": {"vCpu": 4, "memory": 8, "disk": 64, "machineType": "GENERAL", "instanceType": "m7"},
+        "computeConfiguration": {
+            "vCpu": 4,
+            "memory": 8,
+            "disk": 64,
+            "machineType": "GENERAL",
+            "instanceType": "m7",
+        },
         "fleet": {"fleetArn": "arn:aws:codebuild:eu-central-1:000000000000:fleet/f"},
         "environmentVariables": [
             {"name": "PLAIN", "value": "$HOME is not expanded", "type": "PLAINTEXT"},
@@ -73,19 +87,28 @@ EVERYTHING = {
     "queuedTimeoutInMinutes": 19,
     "encryptionKey": "arn:aws:kms:eu-central-1:000000000000:alias/mine",
     "tags": [{"key": "team", "value": "builds"}, {"key": "empty", "value": ""}],
-    "vpcConfig": {"vpcId": "vpc-1", "subnets": ["subnet-1", "subnet-2"], "securityGroupIds": ["sg-1"]},
+    "vpcConfig": {
+        "vpcId": "vpc-1",
+        "subnets": ["subnet-1", "subnet-2"],
+        "securityGroupIds": ["sg-1"],
+    },
     "badgeEnabled": True,
     "logsConfig": {
         "cloudWatchLogs": {"status": "ENABLED", "groupName": "all/builds", "streamName": "app"},
         "s3Logs": {
-            "status": "ENABLED", "location": "logs/app", "encryptionDisabled": True,
+            "status": "ENABLED",
+            "location": "logs/app",
+            "encryptionDisabled": True,
             "bucketOwnerAccess": "FULL",
         },
     },
     "fileSystemLocations": [
         {
-            "type": "EFS", "location": "fs-1.efs.example:/dir", "mountPoint": "/mnt/efs",
-            "identifier": "shared", "mountOptions": "nfsvers=4.1",
+            "type": "EFS",
+            "location": "fs-1.efs.example:/dir",
+            "mountPoint": "/mnt/efs",
+            "identifier": "shared",
+            "mountOptions": "nfsvers=4.1",
         }
     ],
     "buildBatchConfig": {
@@ -118,7 +141,9 @@ def fitted(value, shape):
 
 
 def everything(name):
-    return fitted({"name": name} | copy.deepcopy(EVERYTHING), model().shape_for("CreateProjectInput"))
+    return fitted(
+        {"name": name} | copy.deepcopy(EVERYTHING), model().shape_for("CreateProjectInput")
+    )
 
 
 def unsaid(value, shape, path=""):
@@ -143,7 +168,7 @@ def expect_kept(given, kept, path):
             expect_kept(value, kept[member], f"{path}.{member}")
     elif isinstance(given, list) and given and isinstance(given[0], dict):
         assert len(given) == len(kept), path
-        for index, (one, other) in enumerate(zip(given, kept)):
+        for index, (one, other) in enumerate(zip(given, kept, strict=True)):
             expect_kept(one, other, f"{path}[{index}]")
     else:
         assert given == kept, path
@@ -155,10 +180,15 @@ def test_the_full_request_says_all_that_the_model_has():
     # A cache of type S3 has no modes, and primary sources and artifacts no identifier; the tests
     # below give these elsewhere.
     assert left <= {
-        ".cache.modes", ".source.sourceIdentifier", ".artifacts.artifactIdentifier",
-        ".secondarySources[].gitCloneDepth", ".secondarySources[].gitSubmodulesConfig",
-        ".secondarySources[].buildspec", ".secondarySources[].auth",
-        ".secondarySources[].reportBuildStatus", ".secondarySources[].buildStatusConfig",
+        ".cache.modes",
+        ".source.sourceIdentifier",
+        ".artifacts.artifactIdentifier",
+        ".secondarySources[].gitCloneDepth",
+        ".secondarySources[].gitSubmodulesConfig",
+        ".secondarySources[].buildspec",
+        ".secondarySources[].auth",
+        ".secondarySources[].reportBuildStatus",
+        ".secondarySources[].buildStatusConfig",
         ".environment.hostKernel",
     }
 
@@ -185,12 +215,17 @@ def test_a_local_cache_keeps_its_modes(yard):
 def test_the_defaults_of_a_bare_project(yard):
     name = unique("bare")
     made = yard.create_project(
-        name, artifacts={"type": "S3", "location": "jars"},
+        name,
+        artifacts={"type": "S3", "location": "jars"},
         source={"type": "S3", "location": "sources/a.zip"},
     )
     assert made["artifacts"] == {
-        "type": "S3", "location": "jars", "name": name, "namespaceType": "NONE",
-        "packaging": "NONE", "encryptionDisabled": False,
+        "type": "S3",
+        "location": "jars",
+        "name": name,
+        "namespaceType": "NONE",
+        "packaging": "NONE",
+        "encryptionDisabled": False,
     }
     assert made["source"] == {"type": "S3", "location": "sources/a.zip", "insecureSsl": False}
     assert made["badge"] == {"badgeEnabled": False}
@@ -213,7 +248,9 @@ def test_a_project_is_found_by_name_and_by_arn(yard, project):
 def test_an_update_changes_what_it_names_and_nothing_else(yard):
     name = unique("updated")
     before = yard.codebuild.create_project(**everything(name))["project"]
-    after = yard.codebuild.update_project(name=name, description="new", timeoutInMinutes=33)["project"]
+    after = yard.codebuild.update_project(name=name, description="new", timeoutInMinutes=33)[
+        "project"
+    ]
     assert (after["description"], after["timeoutInMinutes"]) == ("new", 33)
     assert after["lastModified"] > before["lastModified"]
     for member in set(before) - {"description", "timeoutInMinutes", "lastModified"}:
@@ -224,8 +261,12 @@ def test_an_empty_list_clears_and_minus_one_removes_the_limit(yard):
     name = unique("cleared")
     yard.codebuild.create_project(**everything(name))
     after = yard.codebuild.update_project(
-        name=name, tags=[], secondarySources=[], secondarySourceVersions=[],
-        secondaryArtifacts=[], concurrentBuildLimit=-1,
+        name=name,
+        tags=[],
+        secondarySources=[],
+        secondarySourceVersions=[],
+        secondaryArtifacts=[],
+        concurrentBuildLimit=-1,
     )["project"]
     for member in ("tags", "secondarySources", "secondarySourceVersions", "secondaryArtifacts"):
         assert after.get(member, []) == [], member
@@ -244,8 +285,13 @@ def test_a_name_is_taken_once(yard, project):
         "environment": harness.environment(),
         "serviceRole": harness.ROLE,
     }
-    refused(yard.codebuild.create_project, "ResourceAlreadyExistsException",
-            f"Project already exists: {ARN}{project}", name=project, **request)
+    refused(
+        yard.codebuild.create_project,
+        "ResourceAlreadyExistsException",
+        f"Project already exists: {ARN}{project}",
+        name=project,
+        **request,
+    )
 
 
 def test_a_deleted_project_is_gone_and_its_builds_stay(yard, project):
@@ -254,8 +300,12 @@ def test_a_deleted_project_is_gone_and_its_builds_stay(yard, project):
     yard.codebuild.delete_project(name=project)
     assert yard.codebuild.batch_get_projects(names=[project])["projectsNotFound"] == [project]
     assert yard.build(build["id"])["buildStatus"] == "SUCCEEDED"
-    refused(yard.codebuild.start_build, "ResourceNotFoundException",
-            f"Project cannot be found: {ARN}{project}", projectName=project)
+    refused(
+        yard.codebuild.start_build,
+        "ResourceNotFoundException",
+        f"Project cannot be found: {ARN}{project}",
+        projectName=project,
+    )
 
 
 def test_projects_are_listed_by_name_by_default_and_by_time_on_request(yard):
@@ -298,62 +348,89 @@ S3_ARTIFACTS = {"type": "S3", "location": "jars"}
 SECONDARY = {"type": "S3", "location": "b/k.zip"}
 REFUSALS = {
     "a name with a space": (
-        {"name": "not a name"}, "Only alphanumeric characters, dash, and underscore are supported"),
+        {"name": "not a name"},
+        "Only alphanumeric characters, dash, and underscore are supported",
+    ),
     "a name that begins with a dash": ({"name": "-name"}, None),
     "a name of one letter": ({"name": "n"}, None),
     "a name of 151 letters": ({"name": "n" * 151}, None),
     "a description of 256 letters": ({"description": "d" * 256}, None),
     "an unknown source type": (
-        {"source": {"type": "FLOPPY"}}, "Invalid type provided: Project source type"),
+        {"source": {"type": "FLOPPY"}},
+        "Invalid type provided: Project source type",
+    ),
     "a source without its location": (
-        {"source": {"type": "S3"}}, "Project source location is required"),
+        {"source": {"type": "S3"}},
+        "Project source location is required",
+    ),
     "no source and no inline buildspec": ({"source": {"type": "NO_SOURCE"}}, None),
     "no source and a buildspec that is a path": (
-        {"source": {"type": "NO_SOURCE", "buildspec": "ci/build.yml"}}, None),
+        {"source": {"type": "NO_SOURCE", "buildspec": "ci/build.yml"}},
+        None,
+    ),
     "an unknown artifact type": (
-        {"artifacts": {"type": "PIGEON"}}, "Invalid type provided: Artifact type"),
+        {"artifacts": {"type": "PIGEON"}},
+        "Invalid type provided: Artifact type",
+    ),
     "no artifacts with a name": (
         {"artifacts": {"type": "NO_ARTIFACTS", "name": "n"}},
-        "Invalid artifacts: artifact type NO_ARTIFACTS should have null output name"),
+        "Invalid artifacts: artifact type NO_ARTIFACTS should have null output name",
+    ),
     "no artifacts with a location": (
         {"artifacts": {"type": "NO_ARTIFACTS", "location": "jars"}},
-        "Invalid artifacts: artifact type NO_ARTIFACTS should have null location"),
+        "Invalid artifacts: artifact type NO_ARTIFACTS should have null location",
+    ),
     "S3 artifacts without a location": ({"artifacts": {"type": "S3"}}, None),
     "artifacts unencrypted where there are none": (
-        {"artifacts": {"type": "NO_ARTIFACTS", "encryptionDisabled": True}}, None),
+        {"artifacts": {"type": "NO_ARTIFACTS", "encryptionDisabled": True}},
+        None,
+    ),
     "a pipeline on the source's side only": (
         {"source": {"type": "CODEPIPELINE"}, "artifacts": S3_ARTIFACTS},
         "Invalid input: when using CodePipeline both sourceType, and artifactType must be set to: "
-        "CODEPIPELINE"),
+        "CODEPIPELINE",
+    ),
     "a pipeline on the artifacts' side only": (
         {"artifacts": {"type": "CODEPIPELINE"}},
         "Invalid input: when using CodePipeline both sourceType, and artifactType must be set to: "
-        "CODEPIPELINE"),
+        "CODEPIPELINE",
+    ),
     "an unknown environment type": (
-        {"environment": harness.environment(type="SUBMARINE")}, "Invalid type provided: SUBMARINE"),
+        {"environment": harness.environment(type="SUBMARINE")},
+        "Invalid type provided: SUBMARINE",
+    ),
     "an unknown compute type": (
         {"environment": harness.environment(computeType="TINY")},
-        "Invalid compute type provided: TINY"),
+        "Invalid compute type provided: TINY",
+    ),
     "a timeout of four minutes": ({"timeoutInMinutes": 4}, None),
     "a timeout of 2161 minutes": ({"timeoutInMinutes": 2161}, None),
     "a queued timeout of 481 minutes": ({"queuedTimeoutInMinutes": 481}, None),
     "51 tags": ({"tags": [{"key": f"k{n}", "value": ""} for n in range(51)]}, None),
     "a tag with a forbidden character": ({"tags": [{"key": "a*b", "value": ""}]}, None),
     "13 secondary sources": (
-        {"secondarySources": [SECONDARY | {"sourceIdentifier": f"s{n}"} for n in range(13)]}, None),
+        {"secondarySources": [SECONDARY | {"sourceIdentifier": f"s{n}"} for n in range(13)]},
+        None,
+    ),
     "a secondary source's identifier with a dash": (
         {"secondarySources": [SECONDARY | {"sourceIdentifier": "a-b"}]},
         "identifier must contain only alphanumeric characters and underscores and be less than "
-        "128 characters in length"),
+        "128 characters in length",
+    ),
     "a secondary source without an identifier": ({"secondarySources": [SECONDARY]}, None),
     "a secondary artifact without an identifier": ({"secondaryArtifacts": [S3_ARTIFACTS]}, None),
     "a status report for an S3 source": (
-        {"source": {"type": "S3", "location": "b/k.zip", "reportBuildStatus": True}}, None),
+        {"source": {"type": "S3", "location": "b/k.zip", "reportBuildStatus": True}},
+        None,
+    ),
     "a role of another account": (
         {"serviceRole": "arn:aws:iam::111111111111:role/builds"},
-        "Invalid service role: Service role account ID does not match caller's account"),
+        "Invalid service role: Service role account ID does not match caller's account",
+    ),
     "a variable without a name": (
-        {"environment": harness.environment(environmentVariables=[{"name": "", "value": "v"}])}, None),
+        {"environment": harness.environment(environmentVariables=[{"name": "", "value": "v"}])},
+        None,
+    ),
 }
 
 

@@ -1,6 +1,5 @@
 """`buildyard build`: the same engine with no server."""
 
-import json
 import pathlib
 import re
 import shutil
@@ -18,9 +17,14 @@ def run(tmp_path):
 
     def call(*words, seconds=90):
         return subprocess.run(
-            [harness.BINARY, "build", *map(str, words)], cwd=tmp_path, capture_output=True, text=True,
-            stdin=subprocess.DEVNULL, timeout=seconds,
-            env=harness.Service.clean_environment() | {"HOME": str(tmp_path)})
+            [harness.BINARY, "build", *map(str, words)],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=seconds,
+            env=harness.Service.clean_environment() | {"HOME": str(tmp_path)},
+        )
 
     return call
 
@@ -39,15 +43,27 @@ def shown(done):
 
 def test_the_example_becomes_a_jar(run, tmp_path):
     source = tmp_path / "maven-jar"
-    shutil.copytree(harness.ROOT / "examples/maven-jar", source, ignore=shutil.ignore_patterns("target"))
+    shutil.copytree(
+        harness.ROOT / "examples/maven-jar", source, ignore=shutil.ignore_patterns("target")
+    )
     done = run(source, "--artifacts", "out", seconds=120)
     assert done.returncode == 0, shown(done)
     assert "Tests run: 9, Failures: 0" in shown(done)
-    for name in ("DOWNLOAD_SOURCE", "INSTALL", "PRE_BUILD", "BUILD", "POST_BUILD", "UPLOAD_ARTIFACTS"):
+    for name in (
+        "DOWNLOAD_SOURCE",
+        "INSTALL",
+        "PRE_BUILD",
+        "BUILD",
+        "POST_BUILD",
+        "UPLOAD_ARTIFACTS",
+    ):
         assert re.search(rf"^.*{name}\b.*\d+(\.\d+)? ?m?s\b", shown(done), re.M), name
     (jar,) = (tmp_path / "out").rglob("*.jar")
-    ran = subprocess.run(["java", "-cp", jar, "org.example.versions.Main", "2.0.0", "1.0.0"],
-                         capture_output=True, text=True)
+    ran = subprocess.run(
+        ["java", "-cp", jar, "org.example.versions.Main", "2.0.0", "1.0.0"],
+        capture_output=True,
+        text=True,
+    )
     assert ran.stdout == "1.0.0\n2.0.0\n"
     assert not (source / "target").exists(), "a build must not write into its source"
 
@@ -72,7 +88,9 @@ def test_another_buildspec_and_source_and_variables(run, tmp_path):
 
 
 def test_artifacts_land_in_the_folder(run, tmp_path):
-    text = spec("mkdir -p a/b; echo x > a/b/c", artifacts={"files": ["**/*"], "base-directory": "a"})
+    text = spec(
+        "mkdir -p a/b; echo x > a/b/c", artifacts={"files": ["**/*"], "base-directory": "a"}
+    )
     done = run(folder(tmp_path / "p", text), "--artifacts", tmp_path / "deep/out")
     assert done.returncode == 0, shown(done)
     found = [p for p in (tmp_path / "deep/out").rglob("*") if p.is_file()]
@@ -86,8 +104,9 @@ def test_an_image_can_be_chosen(run, tmp_path):
     assert "/absent" in shown(done)
 
 
-@pytest.mark.parametrize("words", [
-    ["absent-folder"], ["p", "--env", "NOEQUALS"], ["p", "--no-such-flag"]])
+@pytest.mark.parametrize(
+    "words", [["absent-folder"], ["p", "--env", "NOEQUALS"], ["p", "--no-such-flag"]]
+)
 def test_a_wrong_call_exits_with_two(run, tmp_path, words):
     folder(tmp_path / "p", spec("true"))
     done = run(*words)
@@ -106,7 +125,9 @@ def test_a_missing_buildspec_is_a_failure(run, tmp_path):
 def test_it_leaves_nothing_behind(run, tmp_path):
     mark = "7215"
     before = pathlib.Path("/proc/self/mountinfo").read_text()
-    project = folder(tmp_path / "p", spec(f"nohup sleep {mark} >/dev/null 2>&1 &", "echo x > made.txt"))
+    project = folder(
+        tmp_path / "p", spec(f"nohup sleep {mark} >/dev/null 2>&1 &", "echo x > made.txt")
+    )
     done = run(project)
     assert done.returncode == 0, shown(done)
     assert pathlib.Path("/proc/self/mountinfo").read_text() == before
@@ -118,13 +139,20 @@ def test_it_leaves_nothing_behind(run, tmp_path):
 def test_a_signal_ends_it_and_its_build(tmp_path):
     project = folder(tmp_path / "p", spec("echo started", "exec sleep 7216"))
     process = subprocess.Popen(
-        [harness.BINARY, "build", project], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        stdin=subprocess.DEVNULL, env=harness.Service.clean_environment() | {"HOME": str(tmp_path)})
+        [harness.BINARY, "build", project],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env=harness.Service.clean_environment() | {"HOME": str(tmp_path)},
+    )
     for line in process.stdout:
         if line.startswith("started"):
             break
     process.terminate()
     process.communicate(timeout=10)
     assert process.returncode != 0
-    left = lambda: subprocess.run(["pgrep", "-f", "sleep 7216"], capture_output=True).returncode == 1
+    left = lambda: (
+        subprocess.run(["pgrep", "-f", "sleep 7216"], capture_output=True).returncode == 1
+    )
     harness.wait_for(left, "the build's processes to end", 5)

@@ -50,7 +50,10 @@ def test_groups_are_made_described_and_deleted(yard):
     found = yard.logs.describe_log_groups(logGroupNamePrefix=stem)["logGroups"]
     assert [g["logGroupName"] for g in found] == sorted(names)
     one = found[0]
-    assert (one["arn"], one["logGroupArn"]) == (arn(one["logGroupName"]) + ":*", arn(one["logGroupName"]))
+    assert (one["arn"], one["logGroupArn"]) == (
+        arn(one["logGroupName"]) + ":*",
+        arn(one["logGroupName"]),
+    )
     assert one["logGroupClass"] == "STANDARD"
     assert one["metricFilterCount"] == 0
     assert abs(one["creationTime"] - NOW()) < 60_000
@@ -58,7 +61,9 @@ def test_groups_are_made_described_and_deleted(yard):
     pattern = yard.logs.describe_log_groups(logGroupNamePattern=stem[3:] + "/a")["logGroups"]
     assert [g["logGroupName"] for g in pattern] == [f"{stem}/a"]
     page = yard.logs.describe_log_groups(logGroupNamePrefix=stem, limit=2)
-    rest = yard.logs.describe_log_groups(logGroupNamePrefix=stem, limit=2, nextToken=page["nextToken"])
+    rest = yard.logs.describe_log_groups(
+        logGroupNamePrefix=stem, limit=2, nextToken=page["nextToken"]
+    )
     assert [g["logGroupName"] for g in rest["logGroups"]] == sorted(names)[2:]
     yard.logs.delete_log_group(logGroupName=names[0])
     refused(yard.logs.delete_log_group, "ResourceNotFoundException", logGroupName=names[0])
@@ -69,32 +74,62 @@ def test_streams_are_made_described_and_deleted(yard, group):
         yard.logs.create_log_stream(logGroupName=group, logStreamName=name)
     describe = lambda **more: [
         s["logStreamName"]
-        for s in yard.logs.describe_log_streams(logGroupName=group, **more)["logStreams"]]
+        for s in yard.logs.describe_log_streams(logGroupName=group, **more)["logStreams"]
+    ]
     assert describe() == ["a/1", "b/1", "b/2"]
     assert describe(descending=True) == ["b/2", "b/1", "a/1"]
     assert describe(logStreamNamePrefix="b/") == ["b/1", "b/2"]
     put(yard, {"logGroupName": group, "logStreamName": "b/1"}, "m")
     assert describe(orderBy="LastEventTime", descending=True)[0] == "b/1"
-    newest = yard.logs.describe_log_streams(logGroupName=group, logStreamNamePrefix="b/1")["logStreams"][0]
+    newest = yard.logs.describe_log_streams(logGroupName=group, logStreamNamePrefix="b/1")[
+        "logStreams"
+    ][0]
     assert newest["lastEventTimestamp"] == newest["firstEventTimestamp"]
     yard.logs.delete_log_stream(logGroupName=group, logStreamName="b/1")
     assert describe() == ["a/1", "b/2"]
-    refused(yard.logs.delete_log_stream, "ResourceNotFoundException",
-            logGroupName=group, logStreamName="b/1")
+    refused(
+        yard.logs.delete_log_stream,
+        "ResourceNotFoundException",
+        logGroupName=group,
+        logStreamName="b/1",
+    )
 
 
 def test_what_is_there_is_not_made_again_and_what_is_not_is_not_found(yard, stream):
     absent = unique("/absent")
-    refused(yard.logs.create_log_group, "ResourceAlreadyExistsException",
-            "The specified log group already exists", logGroupName=stream["logGroupName"])
+    refused(
+        yard.logs.create_log_group,
+        "ResourceAlreadyExistsException",
+        "The specified log group already exists",
+        logGroupName=stream["logGroupName"],
+    )
     refused(yard.logs.create_log_stream, "ResourceAlreadyExistsException", **stream)
-    refused(yard.logs.create_log_stream, "ResourceNotFoundException",
-            "The specified log group does not exist.", logGroupName=absent, logStreamName="s")
-    refused(yard.logs.get_log_events, "ResourceNotFoundException", logGroupName=absent, logStreamName="s")
-    refused(yard.logs.get_log_events, "ResourceNotFoundException",
-            "The specified log stream does not exist.", **(stream | {"logStreamName": "absent"}))
-    refused(yard.logs.put_log_events, "ResourceNotFoundException", logGroupName=absent,
-            logStreamName="s", logEvents=[{"timestamp": NOW(), "message": "m"}])
+    refused(
+        yard.logs.create_log_stream,
+        "ResourceNotFoundException",
+        "The specified log group does not exist.",
+        logGroupName=absent,
+        logStreamName="s",
+    )
+    refused(
+        yard.logs.get_log_events,
+        "ResourceNotFoundException",
+        logGroupName=absent,
+        logStreamName="s",
+    )
+    refused(
+        yard.logs.get_log_events,
+        "ResourceNotFoundException",
+        "The specified log stream does not exist.",
+        **(stream | {"logStreamName": "absent"}),
+    )
+    refused(
+        yard.logs.put_log_events,
+        "ResourceNotFoundException",
+        logGroupName=absent,
+        logStreamName="s",
+        logEvents=[{"timestamp": NOW(), "message": "m"}],
+    )
     refused(yard.logs.filter_log_events, "ResourceNotFoundException", logGroupName=absent)
 
 
@@ -169,7 +204,8 @@ def test_what_cannot_be_put_is_refused(yard, stream):
     lenient = yard.client("logs", parameter_validation=False)
     events = lambda *times: [{"timestamp": t, "message": "m"} for t in times]
     refuse = lambda given: refused(
-        lenient.put_log_events, "InvalidParameterException", **stream, logEvents=given)
+        lenient.put_log_events, "InvalidParameterException", **stream, logEvents=given
+    )
     refuse(events(now, now - 1))
     refuse(events(now - 25 * 3600_000, now))
     refuse([])
@@ -180,10 +216,17 @@ def test_what_cannot_be_put_is_refused(yard, stream):
 
 def test_events_too_old_and_too_new_are_dropped_and_the_rest_is_taken(yard, stream):
     now, day = NOW(), 24 * 3600_000
-    old = yard.logs.put_log_events(**stream, logEvents=[{"timestamp": now - 15 * day, "message": "old"}])
+    old = yard.logs.put_log_events(
+        **stream, logEvents=[{"timestamp": now - 15 * day, "message": "old"}]
+    )
     assert old["rejectedLogEventsInfo"] == {"tooOldLogEventEndIndex": 1}
-    new = yard.logs.put_log_events(**stream, logEvents=[
-        {"timestamp": now, "message": "kept"}, {"timestamp": now + 3 * 3600_000, "message": "new"}])
+    new = yard.logs.put_log_events(
+        **stream,
+        logEvents=[
+            {"timestamp": now, "message": "kept"},
+            {"timestamp": now + 3 * 3600_000, "message": "new"},
+        ],
+    )
     assert new["rejectedLogEventsInfo"] == {"tooNewLogEventStartIndex": 1}
     assert messages(yard.logs.get_log_events(**stream, startFromHead=True)) == ["kept"]
 
@@ -194,28 +237,44 @@ def test_a_filter_reads_many_streams(yard, group):
         where = {"logGroupName": group, "logStreamName": name}
         yard.logs.create_log_stream(**where)
         put(yard, where, f"ERROR in {name}", f"fine in {name}", at=now + n)
+
     def found(**more):
         pages = yard.logs.get_paginator("filter_log_events").paginate(logGroupName=group, **more)
         return [e["message"] for page in pages for e in page["events"]]
+
     assert len(found()) == 6
     assert found(filterPattern="ERROR") == ["ERROR in a1", "ERROR in a2", "ERROR in b1"]
     assert found(logStreamNamePrefix="a", filterPattern="ERROR") == ["ERROR in a1", "ERROR in a2"]
     assert found(logStreamNames=["b1"]) == ["ERROR in b1", "fine in b1"]
     assert found(filterPattern='"in a1" -ERROR') == ["fine in a1"]
     assert found(filterPattern="?a1 ?b1", PaginationConfig={"PageSize": 1}) == [
-        "ERROR in a1", "fine in a1", "ERROR in b1", "fine in b1"]
+        "ERROR in a1",
+        "fine in a1",
+        "ERROR in b1",
+        "fine in b1",
+    ]
     event = yard.logs.filter_log_events(logGroupName=group, limit=1)["events"][0]
     assert event["logStreamName"] == "a1"
     assert event["eventId"]
-    refused(yard.logs.filter_log_events, "InvalidParameterException", logGroupName=group,
-            logStreamNames=["a1"], logStreamNamePrefix="a")
+    refused(
+        yard.logs.filter_log_events,
+        "InvalidParameterException",
+        logGroupName=group,
+        logStreamNames=["a1"],
+        logStreamNamePrefix="a",
+    )
 
 
 def test_a_retention_is_kept_and_checked(yard, group):
     describe = lambda: yard.logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"][0]
     yard.logs.put_retention_policy(logGroupName=group, retentionInDays=30)
     assert describe()["retentionInDays"] == 30
-    refused(yard.logs.put_retention_policy, "InvalidParameterException", logGroupName=group, retentionInDays=31)
+    refused(
+        yard.logs.put_retention_policy,
+        "InvalidParameterException",
+        logGroupName=group,
+        retentionInDays=31,
+    )
     yard.logs.delete_retention_policy(logGroupName=group)
     assert "retentionInDays" not in describe()
 
@@ -230,7 +289,9 @@ def test_tags_by_arn_and_by_name(yard, group):
 
 def test_an_operation_that_is_not_there_is_refused(yard, group):
     with pytest.raises(Exception) as caught:
-        yard.logs.start_query(logGroupName=group, startTime=0, endTime=1, queryString="fields @message")
+        yard.logs.start_query(
+            logGroupName=group, startTime=0, endTime=1, queryString="fields @message"
+        )
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
     assert "StartQuery" in caught.value.response["Error"]["Message"]
 
@@ -289,13 +350,21 @@ def test_a_live_tail_of_an_unknown_group_is_refused(yard):
 
 def test_the_cli_tails_a_running_build(yard, project, tmp_path):
     build = yard.start_build(
-        project, buildspecOverride=spec("for n in $(seq 1 200); do echo line $n; sleep 0.1; done"))
+        project, buildspecOverride=spec("for n in $(seq 1 200); do echo line $n; sleep 0.1; done")
+    )
     yard.wait_for_log(build["id"], "line 1\n")
     output = tmp_path / "tail"
     with open(output, "wb") as file:
-        command = yard.aws_command("logs", "tail", f"/aws/codebuild/{project}", "--follow", version=2)
-        tail = subprocess.Popen(command, env=yard.environment(PYTHONUNBUFFERED="1"), stdout=file,
-                                stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        command = yard.aws_command(
+            "logs", "tail", f"/aws/codebuild/{project}", "--follow", version=2
+        )
+        tail = subprocess.Popen(
+            command,
+            env=yard.environment(PYTHONUNBUFFERED="1"),
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+        )
     try:
         harness.wait_for(lambda: " line 1\n" in output.read_text(), "the first line", 20)
         first = output.read_text().count(" line ")

@@ -30,8 +30,13 @@ def place():
 
 
 def user_namespaces():
-    done = subprocess.run(["unshare", "--user", "--map-root-user", "true"], user=NOBODY,
-                          group=NOBODY, extra_groups=[], capture_output=True)
+    done = subprocess.run(
+        ["unshare", "--user", "--map-root-user", "true"],
+        user=NOBODY,
+        group=NOBODY,
+        extra_groups=[],
+        capture_output=True,
+    )
     return done.returncode == 0
 
 
@@ -39,9 +44,14 @@ def test_a_build_without_root(place):
     service = harness.Service(place / "data", user=NOBODY, binary=place / "buildyard").start()
     try:
         service.create_project("p")
-        ended = service.run("p", buildspecOverride=spec(
-            'echo "$(id -u) $HOME"', "echo x > /usr/written && cat /usr/written",
-            "ls /etc/shadow /home 2>/dev/null; echo looked"))
+        ended = service.run(
+            "p",
+            buildspecOverride=spec(
+                'echo "$(id -u) $HOME"',
+                "echo x > /usr/written && cat /usr/written",
+                "ls /etc/shadow /home 2>/dev/null; echo looked",
+            ),
+        )
         assert ended["buildStatus"] == "SUCCEEDED", service.log(ended)
         words = service.printed(ended).replace("/home", "").split()
         assert words == ["0", "/root", "x", "looked"]

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import io
 import os
-import signal
 import threading
 import time
 import urllib.error
@@ -29,7 +28,9 @@ def code(caught):
 
 def test_buckets_are_made_listed_found_and_deleted(yard):
     name = unique("made")
-    yard.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": harness.REGION})
+    yard.s3.create_bucket(
+        Bucket=name, CreateBucketConfiguration={"LocationConstraint": harness.REGION}
+    )
     assert name in [b["Name"] for b in yard.s3.list_buckets()["Buckets"]]
     yard.s3.head_bucket(Bucket=name)
     assert yard.s3.get_bucket_location(Bucket=name)["LocationConstraint"] == harness.REGION
@@ -45,13 +46,34 @@ def test_a_bucket_that_holds_something_is_not_deleted(yard, bucket):
 
 
 def test_a_bucket_that_is_there_is_not_made_again(yard, bucket):
-    refused(yard.s3.create_bucket, "BucketAlreadyOwnedByYou", status=409, Bucket=bucket,
-            CreateBucketConfiguration={"LocationConstraint": harness.REGION})
+    refused(
+        yard.s3.create_bucket,
+        "BucketAlreadyOwnedByYou",
+        status=409,
+        Bucket=bucket,
+        CreateBucketConfiguration={"LocationConstraint": harness.REGION},
+    )
 
 
-@pytest.mark.parametrize("key", [
-    "plain", "a/b/c", "with space", "plus+and%25percent", "ümläut/日本", "..", "../../escape",
-    "a//b", "/leading", "trailing/", ".", "a/./b", "k" * 1024, "quote'\"&<>"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "plain",
+        "a/b/c",
+        "with space",
+        "plus+and%25percent",
+        "ümläut/日本",
+        "..",
+        "../../escape",
+        "a//b",
+        "/leading",
+        "trailing/",
+        ".",
+        "a/./b",
+        "k" * 1024,
+        "quote'\"&<>",
+    ],
+)
 def test_an_object_of_any_key_comes_back(yard, bucket, key):
     content = key.encode()
     yard.s3.put_object(Bucket=bucket, Key=key, Body=content)
@@ -64,16 +86,25 @@ def test_an_object_of_any_key_comes_back(yard, bucket, key):
 
 def test_headers_metadata_and_tags_are_kept(yard, bucket):
     given = {
-        "ContentType": "text/x-thing", "CacheControl": "no-cache", "ContentEncoding": "identity",
-        "ContentLanguage": "de", "ContentDisposition": "attachment", "Metadata": {"one": "1", "two": "b c"}}
+        "ContentType": "text/x-thing",
+        "CacheControl": "no-cache",
+        "ContentEncoding": "identity",
+        "ContentLanguage": "de",
+        "ContentDisposition": "attachment",
+        "Metadata": {"one": "1", "two": "b c"},
+    }
     yard.s3.put_object(Bucket=bucket, Key="k", Body=b"x", Tagging="team=builds&empty=", **given)
     head = yard.s3.head_object(Bucket=bucket, Key="k")
     assert {name: head[name] for name in given} == given
     assert head["ETag"] == f'"{hashlib.md5(b"x").hexdigest()}"'
     tags = yard.s3.get_object_tagging(Bucket=bucket, Key="k")["TagSet"]
     assert {t["Key"]: t["Value"] for t in tags} == {"team": "builds", "empty": ""}
-    yard.s3.put_object_tagging(Bucket=bucket, Key="k", Tagging={"TagSet": [{"Key": "a", "Value": "b"}]})
-    assert yard.s3.get_object_tagging(Bucket=bucket, Key="k")["TagSet"] == [{"Key": "a", "Value": "b"}]
+    yard.s3.put_object_tagging(
+        Bucket=bucket, Key="k", Tagging={"TagSet": [{"Key": "a", "Value": "b"}]}
+    )
+    assert yard.s3.get_object_tagging(Bucket=bucket, Key="k")["TagSet"] == [
+        {"Key": "a", "Value": "b"}
+    ]
     yard.s3.delete_object_tagging(Bucket=bucket, Key="k")
     assert yard.s3.get_object_tagging(Bucket=bucket, Key="k")["TagSet"] == []
 
@@ -92,7 +123,9 @@ def test_ranges(yard, bucket):
     assert body(yard, bucket, "k", Range="bytes=7-") == b"789"
     assert body(yard, bucket, "k", Range="bytes=-3") == b"789"
     assert body(yard, bucket, "k", Range="bytes=8-99") == b"89"
-    refused(yard.s3.get_object, "InvalidRange", status=416, Bucket=bucket, Key="k", Range="bytes=10-")
+    refused(
+        yard.s3.get_object, "InvalidRange", status=416, Bucket=bucket, Key="k", Range="bytes=10-"
+    )
 
 
 def test_conditions_on_reads(yard, bucket):
@@ -112,7 +145,9 @@ def test_conditions_on_reads(yard, bucket):
 def test_conditions_on_writes(yard, bucket):
     where = {"Bucket": bucket, "Key": "k"}
     made = yard.s3.put_object(**where, Body=b"1", IfNoneMatch="*")
-    refused(yard.s3.put_object, "PreconditionFailed", status=412, **where, Body=b"2", IfNoneMatch="*")
+    refused(
+        yard.s3.put_object, "PreconditionFailed", status=412, **where, Body=b"2", IfNoneMatch="*"
+    )
     refused(yard.s3.put_object, "PreconditionFailed", status=412, **where, Body=b"2", IfMatch='"0"')
     yard.s3.put_object(**where, Body=b"2", IfMatch=made["ETag"])
     assert body(yard, bucket, "k") == b"2"
@@ -142,8 +177,13 @@ def test_a_copy_and_its_metadata(yard, bucket):
     source = {"Bucket": bucket, "Key": "a b"}
     yard.s3.copy_object(Bucket=bucket, Key="kept", CopySource=source)
     assert yard.s3.head_object(Bucket=bucket, Key="kept")["Metadata"] == {"m": "1"}
-    yard.s3.copy_object(Bucket=bucket, Key="new", CopySource=source, MetadataDirective="REPLACE",
-                        Metadata={"m": "2"})
+    yard.s3.copy_object(
+        Bucket=bucket,
+        Key="new",
+        CopySource=source,
+        MetadataDirective="REPLACE",
+        Metadata={"m": "2"},
+    )
     assert yard.s3.head_object(Bucket=bucket, Key="new")["Metadata"] == {"m": "2"}
     assert body(yard, bucket, "new") == b"x"
 
@@ -152,7 +192,9 @@ def test_many_are_deleted_at_once(yard, bucket):
     for n in range(5):
         yard.s3.put_object(Bucket=bucket, Key=f"k{n}", Body=b"")
     answer = yard.s3.delete_objects(
-        Bucket=bucket, Delete={"Objects": [{"Key": f"k{n}"} for n in range(4)] + [{"Key": "absent"}]})
+        Bucket=bucket,
+        Delete={"Objects": [{"Key": f"k{n}"} for n in range(4)] + [{"Key": "absent"}]},
+    )
     assert len(answer["Deleted"]) == 5
     assert [o["Key"] for o in yard.s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["k4"]
 
@@ -165,7 +207,8 @@ def test_lists_have_prefixes_delimiters_and_pages(yard, bucket, list_them):
 
     def listed(size, **more):
         pages = yard.s3.get_paginator(list_them).paginate(
-            Bucket=bucket, PaginationConfig={"PageSize": size}, **more)
+            Bucket=bucket, PaginationConfig={"PageSize": size}, **more
+        )
         found, prefixes = [], []
         for page in pages:
             found += [o["Key"] for o in page.get("Contents", [])]
@@ -194,14 +237,22 @@ def test_the_parts_of_an_upload(yard, bucket):
     upload = yard.s3.create_multipart_upload(**where, Metadata={"m": "1"})["UploadId"]
     where["UploadId"] = upload
     five = 5 * 1024 * 1024
-    parts = [yard.s3.upload_part(**where, PartNumber=n, Body=bytes([n]) * size)["ETag"]
-             for n, size in ((1, five), (2, five), (3, 10))]
+    parts = [
+        yard.s3.upload_part(**where, PartNumber=n, Body=bytes([n]) * size)["ETag"]
+        for n, size in ((1, five), (2, five), (3, 10))
+    ]
     assert [p["PartNumber"] for p in yard.s3.list_parts(**where)["Parts"]] == [1, 2, 3]
     chosen = [{"PartNumber": n, "ETag": parts[n - 1]} for n in (1, 3)]
     wrong = [{"PartNumber": 1, "ETag": '"0"'}]
-    refused(yard.s3.complete_multipart_upload, "InvalidPart", **where, MultipartUpload={"Parts": wrong})
-    refused(yard.s3.complete_multipart_upload, "InvalidPartOrder", **where,
-            MultipartUpload={"Parts": chosen[::-1]})
+    refused(
+        yard.s3.complete_multipart_upload, "InvalidPart", **where, MultipartUpload={"Parts": wrong}
+    )
+    refused(
+        yard.s3.complete_multipart_upload,
+        "InvalidPartOrder",
+        **where,
+        MultipartUpload={"Parts": chosen[::-1]},
+    )
     yard.s3.complete_multipart_upload(**where, MultipartUpload={"Parts": chosen})
     assert body(yard, bucket, "k") == b"\1" * five + b"\3" * 10
     refused(yard.s3.list_parts, "NoSuchUpload", status=404, **where)
@@ -272,7 +323,9 @@ def test_a_presigned_url_works_until_it_expires(yard, bucket):
     assert fetch(get.replace("X-Amz-Expires=60", "X-Amz-Expires=61"))[0] == 403
     assert fetch(get[:-1] + ("0" if get[-1] != "0" else "1"))[0] == 403
     short = client.generate_presigned_url("get_object", Params=where, ExpiresIn=1)
-    status, text = harness.wait_for(lambda: (a := fetch(short))[0] != 200 and a, "the expiry", 5, 0.1)
+    status, text = harness.wait_for(
+        lambda: (a := fetch(short))[0] != 200 and a, "the expiry", 5, 0.1
+    )
     assert status == 403
     assert b"AccessDenied" in text and b"expired" in text
 
@@ -295,7 +348,10 @@ def test_the_cli_copies_syncs_and_removes(yard, bucket, tmp_path, version):
     yard.aws("s3", "sync", f"s3://{bucket}/t", back, version=version)
     for path in ("a.txt", "in/b b.txt", "big"):
         assert (back / path).read_bytes() == (tree / path).read_bytes()
-    assert "in/b b.txt" in yard.aws("s3", "ls", "--recursive", f"s3://{bucket}", version=version).stdout
+    assert (
+        "in/b b.txt"
+        in yard.aws("s3", "ls", "--recursive", f"s3://{bucket}", version=version).stdout
+    )
     yard.aws("s3", "mv", f"s3://{bucket}/t/a.txt", f"s3://{bucket}/moved", version=version)
     yard.aws("s3", "rb", "--force", f"s3://{bucket}", version=version)
     assert bucket not in yard.aws("s3", "ls", version=version).stdout
@@ -303,26 +359,27 @@ def test_the_cli_copies_syncs_and_removes(yard, bucket, tmp_path, version):
 
 def test_a_killed_server_leaves_the_old_object_or_the_new_one(own_yard):
     yard = own_yard().start()
-    yard.s3.create_bucket(Bucket="b-kill", CreateBucketConfiguration={"LocationConstraint": harness.REGION})
+    yard.s3.create_bucket(
+        Bucket="b-kill", CreateBucketConfiguration={"LocationConstraint": harness.REGION}
+    )
     contents = {str(n).encode() * (3 << 20) for n in range(1, 4)}
     yard.s3.put_object(Bucket="b-kill", Key="k", Body=sorted(contents)[0])
+
+    def write():
+        """Puts one content after the other until the server is gone."""
+        client = yard.new_client("s3")
+        while True:
+            for content in sorted(contents):
+                try:
+                    client.put_object(Bucket="b-kill", Key="k", Body=content)
+                except botocore.exceptions.BotoCoreError:
+                    return
+
     for _ in range(3):
-        over = threading.Event()
-
-        def write():
-            client = yard.new_client("s3")
-            while not over.is_set():
-                for content in sorted(contents):
-                    try:
-                        client.put_object(Bucket="b-kill", Key="k", Body=content)
-                    except botocore.exceptions.BotoCoreError:
-                        return
-
         writer = threading.Thread(target=write)
         writer.start()
         time.sleep(0.15)  # in the middle of one write or another
         yard.kill()
-        over.set()
         writer.join()
         yard.start()
         got = yard.s3.get_object(Bucket="b-kill", Key="k")

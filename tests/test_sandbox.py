@@ -4,13 +4,11 @@ import pathlib
 import re
 import socket
 import subprocess
-import threading
 import uuid
 
 import pytest
 
 import harness
-from conftest import unique
 from harness import spec
 
 
@@ -30,8 +28,23 @@ def test_the_machines_toolchain_is_there(printed):
     assert "openjdk" in out
 
 
-@pytest.mark.parametrize("path", ["/root", "/home", "/etc/shadow", "/etc/gshadow", "/etc/ssh",
-                                  "/run", "/var/run", "/var/lib", "/boot", "/srv", "/mnt", "/media"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/root",
+        "/home",
+        "/etc/shadow",
+        "/etc/gshadow",
+        "/etc/ssh",
+        "/run",
+        "/var/run",
+        "/var/lib",
+        "/boot",
+        "/srv",
+        "/mnt",
+        "/media",
+    ],
+)
 def test_a_part_of_the_machine_is_not_there(printed, path):
     """What the path holds on this machine, if anything, a build does not find there."""
     out = printed(f"find {path} -mindepth 1 2>/dev/null | head -n 5; cat {path} 2>/dev/null; true")
@@ -58,28 +71,39 @@ def test_a_build_has_no_capability_that_reaches_out(printed):
     out = printed("grep -E '^(CapEff|CapBnd|NoNewPrivs|Seccomp):' /proc/self/status")
     status = dict(line.split(":", 1) for line in out.split("\n"))
     bounding = int(status["CapBnd"], 16)
-    for name, number in {"NET_ADMIN": 12, "SYS_MODULE": 16, "SYS_RAWIO": 17, "SYS_PTRACE": 19,
-                         "SYS_ADMIN": 21, "SYS_BOOT": 22, "SYS_TIME": 25, "MKNOD": 27}.items():
+    for name, number in {
+        "NET_ADMIN": 12,
+        "SYS_MODULE": 16,
+        "SYS_RAWIO": 17,
+        "SYS_PTRACE": 19,
+        "SYS_ADMIN": 21,
+        "SYS_BOOT": 22,
+        "SYS_TIME": 25,
+        "MKNOD": 27,
+    }.items():
         assert not bounding >> number & 1, name
     assert status["NoNewPrivs"].strip() == "1"
     assert status["Seccomp"].strip() == "2"
 
 
-@pytest.mark.parametrize("attempt", [
-    "mount -t tmpfs none /mnt",
-    "unshare -m true",
-    "mknod /tmp/disk b 254 0 && cat /tmp/disk >/dev/null",
-    "echo 1 > /proc/sys/kernel/sysrq",
-    "echo b > /proc/sysrq-trigger",
-    "date -s 2000-01-01",
-    "hostname evil",
-    "chroot / true && cat /proc/1/root/etc/shadow",
-    "mount -o remount,rw /sys/fs/cgroup",
-    "echo $$ > /sys/fs/cgroup/cgroup.procs",
-    "nsenter -t 1 -m ls /root/.cargo",
-    "dmesg | grep .",
-    "ls /dev/mem /dev/kmsg /dev/vda /dev/fuse /dev/kvm 2>/dev/null | grep .",
-])
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "mount -t tmpfs none /mnt",
+        "unshare -m true",
+        "mknod /tmp/disk b 254 0 && cat /tmp/disk >/dev/null",
+        "echo 1 > /proc/sys/kernel/sysrq",
+        "echo b > /proc/sysrq-trigger",
+        "date -s 2000-01-01",
+        "hostname evil",
+        "chroot / true && cat /proc/1/root/etc/shadow",
+        "mount -o remount,rw /sys/fs/cgroup",
+        "echo $$ > /sys/fs/cgroup/cgroup.procs",
+        "nsenter -t 1 -m ls /root/.cargo",
+        "dmesg | grep .",
+        "ls /dev/mem /dev/kmsg /dev/vda /dev/fuse /dev/kvm 2>/dev/null | grep .",
+    ],
+)
 def test_an_attempt_fails(build, attempt):
     ended = build(attempt)
     assert ended["buildStatus"] == "FAILED"
@@ -96,8 +120,10 @@ def test_nothing_that_a_build_writes_survives_it(yard, printed):
 
 def test_the_machines_own_files_can_be_changed_in_the_build_alone(printed):
     before = pathlib.Path("/etc/passwd").read_bytes()
-    out = printed("echo 'x:x:0:0::/:/bin/sh' >> /etc/passwd && tail -n 1 /etc/passwd",
-                  "rm /usr/bin/env && ls /usr/bin/env 2>/dev/null || echo gone")
+    out = printed(
+        "echo 'x:x:0:0::/:/bin/sh' >> /etc/passwd && tail -n 1 /etc/passwd",
+        "rm /usr/bin/env && ls /usr/bin/env 2>/dev/null || echo gone",
+    )
     assert out.split("\n")[-1] == "gone"
     assert pathlib.Path("/etc/passwd").read_bytes() == before
     assert pathlib.Path("/usr/bin/env").exists()
@@ -106,10 +132,14 @@ def test_the_machines_own_files_can_be_changed_in_the_build_alone(printed):
 def test_a_build_sees_no_other_build(yard, project):
     secret = f"secret-{uuid.uuid4()}"
     first = yard.start_build(
-        project, buildspecOverride=spec(f"echo {secret} > /tmp/{secret}; echo written; exec sleep 600"))
+        project,
+        buildspecOverride=spec(f"echo {secret} > /tmp/{secret}; echo written; exec sleep 600"),
+    )
     yard.wait_for_log(first["id"], "written\n")
-    search = spec("ls /proc; cat /proc/*/cmdline /proc/*/environ 2>/dev/null | tr '\\0' ' ';"
-                  " find /tmp /codebuild -type f; ls -A /codebuild/output")
+    search = spec(
+        "ls /proc; cat /proc/*/cmdline /proc/*/environ 2>/dev/null | tr '\\0' ' ';"
+        " find /tmp /codebuild -type f; ls -A /codebuild/output"
+    )
     second = yard.run(project, buildspecOverride=search)
     out = yard.printed(second)
     assert secret not in out
@@ -130,13 +160,16 @@ def test_a_port_of_the_machine_is_not_a_builds(yard, build):
     """The loopback interface of a build is its own."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        ended = build(f"/usr/bin/python3 -c 'import socket; socket.create_connection((\"127.0.0.1\", {port}), 2)'")
+        call = f'import socket; socket.create_connection(("127.0.0.1", {port}), 2)'
+        ended = build(f"/usr/bin/python3 -c '{call}'")
     assert ended["buildStatus"] == "FAILED"
 
 
 def test_two_builds_listen_on_the_same_port(yard, project):
-    listen = spec("/usr/bin/python3 -c 'import socket,time; s=socket.create_server((\"127.0.0.1\",8080));"
-                  " print(\"bound\", flush=True); time.sleep(600)'")
+    listen = spec(
+        '/usr/bin/python3 -c \'import socket,time; s=socket.create_server(("127.0.0.1",8080));'
+        ' print("bound", flush=True); time.sleep(600)\''
+    )
     builds = [yard.start_build(project, buildspecOverride=listen) for _ in range(2)]
     for one in builds:
         yard.wait_for_log(one["id"], "bound\n")
@@ -146,8 +179,10 @@ def test_two_builds_listen_on_the_same_port(yard, project):
 
 
 def test_a_compute_type_is_a_limit_on_memory(yard, project):
-    probe = spec("cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null;"
-                 " nproc; true")
+    probe = spec(
+        "cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null;"
+        " nproc; true"
+    )
     assert yard.run(project, buildspecOverride=probe)["buildStatus"] == "SUCCEEDED"
     grab = "keep = [bytearray(b'x' * (1 << 20)) for _ in range(4600)]"
     ended = yard.run(project, buildspecOverride=spec(f'/usr/bin/python3 -c "{grab}"'))
@@ -156,8 +191,13 @@ def test_a_compute_type_is_a_limit_on_memory(yard, project):
 
 def test_a_root_file_system_is_an_image(yard, project, tmp_path):
     root = small_root(tmp_path / "root")
-    ended = yard.run(project, imageOverride=f"rootfs:{root}",
-                     buildspecOverride=spec("cat /etc/which", "echo changed > /etc/which", "ls /usr/bin || true"))
+    ended = yard.run(
+        project,
+        imageOverride=f"rootfs:{root}",
+        buildspecOverride=spec(
+            "cat /etc/which", "echo changed > /etc/which", "ls /usr/bin || true"
+        ),
+    )
     assert ended["buildStatus"] == "SUCCEEDED", yard.log(ended)
     assert yard.printed(ended).startswith("small root")
     assert (root / "etc/which").read_text() == "small root\n"
@@ -165,7 +205,9 @@ def test_a_root_file_system_is_an_image(yard, project, tmp_path):
 
 def test_an_oci_layout_is_an_image(yard, project, tmp_path):
     layout = oci_layout(small_root(tmp_path / "root"), tmp_path / "layout")
-    ended = yard.run(project, imageOverride=f"oci:{layout}", buildspecOverride=spec("cat /etc/which"))
+    ended = yard.run(
+        project, imageOverride=f"oci:{layout}", buildspecOverride=spec("cat /etc/which")
+    )
     assert ended["buildStatus"] == "SUCCEEDED", yard.log(ended)
     assert yard.printed(ended) == "small root"
 
@@ -213,15 +255,31 @@ def oci_layout(root, folder):
     with tarfile.open(fileobj=packed, mode="w") as tar:
         tar.add(root, arcname=".")
     layer = blob(gzip.compress(packed.getvalue()), "application/vnd.oci.image.layer.v1.tar+gzip")
-    config = blob(json.dumps({
-        "architecture": "amd64", "os": "linux", "config": {"Env": ["FROM_IMAGE=yes"]},
-        "rootfs": {"type": "layers",
-                   "diff_ids": ["sha256:" + hashlib.sha256(packed.getvalue()).hexdigest()]},
-    }).encode(), "application/vnd.oci.image.config.v1+json")
-    manifest = blob(json.dumps({
-        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "config": config, "layers": [layer],
-    }).encode(), "application/vnd.oci.image.manifest.v1+json")
+    config = blob(
+        json.dumps(
+            {
+                "architecture": "amd64",
+                "os": "linux",
+                "config": {"Env": ["FROM_IMAGE=yes"]},
+                "rootfs": {
+                    "type": "layers",
+                    "diff_ids": ["sha256:" + hashlib.sha256(packed.getvalue()).hexdigest()],
+                },
+            }
+        ).encode(),
+        "application/vnd.oci.image.config.v1+json",
+    )
+    manifest = blob(
+        json.dumps(
+            {
+                "schemaVersion": 2,
+                "mediaType": "application/vnd.oci.image.manifest.v1+json",
+                "config": config,
+                "layers": [layer],
+            }
+        ).encode(),
+        "application/vnd.oci.image.manifest.v1+json",
+    )
     (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [manifest]}))
     (folder / "oci-layout").write_text(json.dumps({"imageLayoutVersion": "1.0.0"}))
     return folder

@@ -10,14 +10,18 @@ import time
 import pytest
 
 import harness
-from conftest import unique
 from harness import phase, spec
 
 
 def credentials(yard, **settings):
     done = subprocess.run(
-        [harness.BINARY, "credentials", "--data-dir", yard.data_dir], capture_output=True, text=True,
-        env=yard.clean_environment() | settings, stdin=subprocess.DEVNULL, timeout=10)
+        [harness.BINARY, "credentials", "--data-dir", yard.data_dir],
+        capture_output=True,
+        text=True,
+        env=yard.clean_environment() | settings,
+        stdin=subprocess.DEVNULL,
+        timeout=10,
+    )
     assert done.returncode == 0, done.stderr
     pairs = [shlex.split(line)[-1].split("=", 1) for line in done.stdout.splitlines()]
     return done.stdout, dict(pairs)
@@ -36,8 +40,13 @@ def test_its_credentials_are_lines_for_a_shell(own_yard):
     assert {"AWS_REGION", "AWS_DEFAULT_REGION"} & set(given)
     assert given["AWS_ENDPOINT_URL"] == yard.url
     script = f"{text}\nexec {harness.AWS_V1} sts get-caller-identity --output json"
-    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, timeout=30,
-                          env=yard.clean_environment())
+    done = subprocess.run(
+        ["sh", "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        env=yard.clean_environment(),
+    )
     assert json.loads(done.stdout)["Account"] == harness.ACCOUNT, done.stderr
     yard.stop()
     yard.start()
@@ -48,8 +57,11 @@ def test_its_credentials_are_lines_for_a_shell(own_yard):
 def test_its_secrets_are_for_its_user_alone(own_yard):
     yard = own_yard(own_credentials=False).start()
     _, given = credentials(yard)
-    holders = [p for p in yard.data_dir.rglob("*") if p.is_file()
-               and given["AWS_SECRET_ACCESS_KEY"].encode() in p.read_bytes()]
+    holders = [
+        p
+        for p in yard.data_dir.rglob("*")
+        if p.is_file() and given["AWS_SECRET_ACCESS_KEY"].encode() in p.read_bytes()
+    ]
     assert holders, "the credentials are kept in the data folder"
     for holder in holders:
         assert holder.stat().st_mode & 0o777 == 0o600, holder
@@ -64,7 +76,11 @@ def test_a_second_service_over_the_same_folder_is_refused(own_yard):
     yard = own_yard().start()
     done = subprocess.run(
         [harness.BINARY, "serve", "--listen", "127.0.0.1:0", "--data-dir", yard.data_dir],
-        env=yard.clean_environment(), capture_output=True, text=True, timeout=20)
+        env=yard.clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
     assert done.returncode != 0
     assert str(yard.data_dir) in done.stderr
     assert yard.get("/health")[0] == 200
@@ -75,8 +91,21 @@ def test_a_wrong_configuration_is_refused(tmp_path, text):
     config = tmp_path / "buildyard.toml"
     config.write_text(text + "\n")
     done = subprocess.run(
-        [harness.BINARY, "serve", "--listen", "127.0.0.1:0", "--data-dir", tmp_path / "d", "--config", config],
-        env=harness.Service.clean_environment(), capture_output=True, text=True, timeout=20)
+        [
+            harness.BINARY,
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--data-dir",
+            tmp_path / "d",
+            "--config",
+            config,
+        ],
+        env=harness.Service.clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
     assert done.returncode != 0
     assert "buildyard.toml" in done.stderr
     assert "panicked" not in done.stderr
@@ -84,6 +113,7 @@ def test_a_wrong_configuration_is_refused(tmp_path, text):
 
 def test_what_is_no_request_is_answered(yard):
     import socket
+
     import urllib3
 
     assert 400 <= urllib3.request("POST", yard.url + "/", body=b"\0" * 10).status < 500
@@ -97,7 +127,9 @@ def test_what_is_no_request_is_answered(yard):
 def test_a_restart_keeps_everything(own_yard):
     yard = own_yard().start()
     yard.create_project("p", tags=[{"key": "k", "value": "v"}])
-    yard.s3.create_bucket(Bucket="kept", CreateBucketConfiguration={"LocationConstraint": harness.REGION})
+    yard.s3.create_bucket(
+        Bucket="kept", CreateBucketConfiguration={"LocationConstraint": harness.REGION}
+    )
     yard.s3.put_object(Bucket="kept", Key="k", Body=b"x", Metadata={"m": "1"})
     built = yard.run("p", buildspecOverride=spec("echo remembered"))
     log = yard.log_events(built)
@@ -136,8 +168,11 @@ def test_a_build_that_ends_while_the_service_is_away_ends_as_it_would_have(own_y
     yard.wait_for_log(build["id"], "begun\n")
     yard.kill()
     # The agent's own end: nothing of the build runs any more.
-    harness.wait_for(lambda: not [t for t in harness.traces(yard) if "process" in t],
-                     "the build to end alone", 20)
+    harness.wait_for(
+        lambda: not [t for t in harness.traces(yard) if "process" in t],
+        "the build to end alone",
+        20,
+    )
     yard.start()
     ended = yard.ended(build["id"], 15)
     assert ended["buildStatus"] == "FAILED"
@@ -151,7 +186,9 @@ def test_kills_at_any_moment_lose_nothing(own_yard):
     yard = own_yard().start()
     yard.create_project("p")
     for n in range(8):
-        build = yard.start_build("p", buildspecOverride=spec("for n in $(seq 1 20); do echo line $n; done"))
+        build = yard.start_build(
+            "p", buildspecOverride=spec("for n in $(seq 1 20); do echo line $n; done")
+        )
         time.sleep(n * 0.012)  # another moment each time
         yard.kill()
         yard.start()
@@ -163,8 +200,10 @@ def test_kills_at_any_moment_lose_nothing(own_yard):
 
 def test_builds_run_side_by_side(yard, project):
     """Both have printed before either ends."""
-    builds = [yard.start_build(project, buildspecOverride=spec("echo here", "exec sleep 600"))
-              for _ in range(2)]
+    builds = [
+        yard.start_build(project, buildspecOverride=spec("echo here", "exec sleep 600"))
+        for _ in range(2)
+    ]
     for build in builds:
         yard.wait_for_log(build["id"], "here\n")
     assert all(not yard.build(b["id"])["buildComplete"] for b in builds)
@@ -180,3 +219,18 @@ def test_an_idle_service_is_small(own_yard):
     resident = int(re.search(r"VmRSS:\s+(\d+) kB", status)[1])
     # A debug build is larger than what is promised of a release: 25 MiB.
     assert resident < 64 * 1024
+
+
+def test_many_builds_at_once_all_end_well(yard, project):
+    builds = [yard.start_build(project, buildspecOverride=spec("echo $$")) for _ in range(40)]
+    for build in builds:
+        ended = yard.ended(build["id"], 120)
+        assert ended["buildStatus"] == "SUCCEEDED", yard.log(ended)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_can_complete_its_commands(shell):
+    done = subprocess.run(
+        [harness.BINARY, "completion", shell], capture_output=True, text=True, timeout=10
+    )
+    assert "credentials" in done.stdout

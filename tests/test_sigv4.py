@@ -2,7 +2,6 @@
 
 import datetime
 import json
-import urllib.parse
 
 import botocore.auth
 import botocore.awsrequest
@@ -19,13 +18,27 @@ TARGETS = {
 }
 
 
-def signed(yard, service="codebuild", *, access_key=None, secret=None, token=None, at=None,
-           scope=None, body="{}"):
+def signed(
+    yard,
+    service="codebuild",
+    *,
+    access_key=None,
+    secret=None,
+    token=None,
+    at=None,
+    scope=None,
+    body="{}",
+):
     """A signed request; `at` is a clock's difference, `scope` another service in the signature."""
     request = botocore.awsrequest.AWSRequest(
-        "POST", yard.url + "/", data=body,
-        headers={"X-Amz-Target": TARGETS[service], "Content-Type": "application/x-amz-json-1.1"})
-    keys = botocore.credentials.Credentials(access_key or yard.access_key, secret or yard.secret_key, token)
+        "POST",
+        yard.url + "/",
+        data=body,
+        headers={"X-Amz-Target": TARGETS[service], "Content-Type": "application/x-amz-json-1.1"},
+    )
+    keys = botocore.credentials.Credentials(
+        access_key or yard.access_key, secret or yard.secret_key, token
+    )
     signer = botocore.auth.SigV4Auth(keys, scope or service, harness.REGION)
     with shifted_clock(at):
         signer.add_auth(request)
@@ -48,7 +61,9 @@ class shifted_clock:
 
 def send(request, body=None, **headers):
     given = {n: v for n, v in request.headers.items()} | headers
-    return urllib3.request("POST", request.url, body=request.data if body is None else body, headers=given)
+    return urllib3.request(
+        "POST", request.url, body=request.data if body is None else body, headers=given
+    )
 
 
 def error(answer):
@@ -92,21 +107,34 @@ def test_a_missing_signature_is_refused(yard):
     assert error(send(request)) == (400, "MissingAuthenticationTokenException")
 
 
-@pytest.mark.parametrize("header", [
-    "nonsense", "AWS4-HMAC-SHA256 Credential=a", "AWS4-HMAC-SHA256 Credential=a/b/c/d/aws4_request, "
-    "SignedHeaders=host, Signature=0", "Bearer x"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        "nonsense",
+        "AWS4-HMAC-SHA256 Credential=a",
+        "AWS4-HMAC-SHA256 Credential=a/b/c/d/aws4_request, SignedHeaders=host, Signature=0",
+        "Bearer x",
+    ],
+)
 def test_a_broken_signature_is_refused(yard, header):
     request = signed(yard)
     del request.headers["Authorization"]
     status, code = error(send(request, Authorization=header))
     assert status == 400
-    assert code in ("IncompleteSignatureException", "MissingAuthenticationTokenException",
-                    "UnrecognizedClientException", "InvalidSignatureException")
+    assert code in (
+        "IncompleteSignatureException",
+        "MissingAuthenticationTokenException",
+        "UnrecognizedClientException",
+        "InvalidSignatureException",
+    )
 
 
 def test_a_changed_body_is_refused(yard):
     request = signed(yard)
-    assert error(send(request, body='{"sortOrder":"ASCENDING"}')) == (400, "InvalidSignatureException")
+    assert error(send(request, body='{"sortOrder":"ASCENDING"}')) == (
+        400,
+        "InvalidSignatureException",
+    )
 
 
 def test_a_changed_header_is_refused(yard):
@@ -132,22 +160,34 @@ def test_s3_answers_in_its_own_dialect(yard, bucket):
     unknown = yard.new_client("s3", access_key="AKIAUNKNOWNUNKNOWN00")
     refused(unknown.list_objects_v2, "InvalidAccessKeyId", status=403, Bucket=bucket)
     with shifted_clock(datetime.timedelta(hours=2)):
-        refused(yard.new_client("s3").list_objects_v2, "RequestTimeTooSkewed", status=403, Bucket=bucket)
+        refused(
+            yard.new_client("s3").list_objects_v2, "RequestTimeTooSkewed", status=403, Bucket=bucket
+        )
 
 
 def test_sts_answers_in_its_own_dialect(yard):
-    refused(yard.new_client("sts", secret_key="wrong").get_caller_identity,
-            "SignatureDoesNotMatch", status=403)
-    refused(yard.new_client("sts", access_key="AKIAUNKNOWNUNKNOWN00").get_caller_identity,
-            "InvalidClientTokenId", status=403)
+    refused(
+        yard.new_client("sts", secret_key="wrong").get_caller_identity,
+        "SignatureDoesNotMatch",
+        status=403,
+    )
+    refused(
+        yard.new_client("sts", access_key="AKIAUNKNOWNUNKNOWN00").get_caller_identity,
+        "InvalidClientTokenId",
+        status=403,
+    )
 
 
-@pytest.mark.parametrize("settings", [
-    {"s3": {"payload_signing_enabled": False, "addressing_style": "path"}},
-    {"s3": {"payload_signing_enabled": True, "addressing_style": "path"}},
-    {"request_checksum_calculation": "when_required"},
-    {"request_checksum_calculation": "when_supported"},
-], ids=lambda s: json.dumps(s)[:60])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"s3": {"payload_signing_enabled": False, "addressing_style": "path"}},
+        {"s3": {"payload_signing_enabled": True, "addressing_style": "path"}},
+        {"request_checksum_calculation": "when_required"},
+        {"request_checksum_calculation": "when_supported"},
+    ],
+    ids=lambda s: json.dumps(s)[:60],
+)
 def test_each_way_to_sign_a_payload_is_taken(yard, bucket, settings):
     client = yard.new_client("s3", **settings)
     client.put_object(Bucket=bucket, Key="k", Body=b"x" * 200_000)

@@ -3,7 +3,7 @@
 import pytest
 
 import harness
-from calls import least, refused
+from calls import least
 
 
 def test_the_root_is_the_accounts(yard):
@@ -29,7 +29,9 @@ def test_the_account_is_a_setting(own_yard, tmp_path):
     assert made["arn"] == f"arn:aws:codebuild:{harness.REGION}:123456789012:project/p"
 
 
-@pytest.mark.parametrize("operation", sorted(set(harness.operations("sts")) - {"GetCallerIdentity"}))
+@pytest.mark.parametrize(
+    "operation", sorted(set(harness.operations("sts")) - {"GetCallerIdentity"})
+)
 def test_an_operation_that_is_not_there_is_refused(yard, operation):
     client = yard.client("sts", parameter_validation=False)
     method = next(m for m, o in client.meta.method_to_api_mapping.items() if o == operation)

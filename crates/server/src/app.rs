@@ -89,12 +89,17 @@ impl App {
         let made = Arc::new(Front {
             codebuild: CodeBuildService { store: store.clone(), driver },
             logs: LogsService::new(logs.clone(), &account_id),
-            s3: s3::service(objects.clone(), Arc::clone(&identity), &account_id),
+            s3: s3::service(
+                objects.clone(),
+                Arc::clone(&identity) as Arc<dyn s3::Access>,
+                s3::Config { account_id: account_id.clone(), ..s3::Config::default() },
+            ),
             identity,
             account_id,
             grounds,
         });
         let _ = front.set(Arc::clone(&made));
+        tokio::spawn(made.logs.clone().keep_swept());
         Ok(Self {
             front: made,
             objects,

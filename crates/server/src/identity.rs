@@ -3,6 +3,10 @@
 //! A build's credentials are made from the service's master key and checked with it, so they need
 //! no storage and hold over a restart. They end with the build.
 
+use crate::{
+    driver, permission,
+    s3::{Access, BadKey},
+};
 use agent_protocol::{Credentials, Timestamp};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
@@ -150,6 +154,28 @@ impl Identity {
             mac.update(part.as_bytes());
         }
         mac
+    }
+}
+
+impl Access for Identity {
+    fn secret(&self, access_key_id: &str) -> Result<String, BadKey> {
+        self.secret_of(access_key_id).ok_or(BadKey::Unknown)
+    }
+
+    fn check_token(&self, access_key_id: &str, token: Option<&str>) -> Result<(), BadKey> {
+        match (is_session_key(access_key_id), token) {
+            (false, None) => Ok(()),
+            (true, Some(token)) => match self.check(access_key_id, token, driver::now()) {
+                Ok(_) => Ok(()),
+                Err(TokenError::Invalid) => Err(BadKey::Token),
+                Err(TokenError::Expired) => Err(BadKey::Expired),
+            },
+            (false, Some(_)) | (true, None) => Err(BadKey::Token),
+        }
+    }
+
+    fn allows(&self, access_key_id: &str, action: &str, _: Option<&str>, _: Option<&str>) -> bool {
+        !is_session_key(access_key_id) || permission::build_may(action)
     }
 }
 

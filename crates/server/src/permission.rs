@@ -7,14 +7,15 @@ use wire::{Caller, Principal};
 /// A build may read and write objects, see projects and builds, write logs of its own, and start
 /// and stop builds as pipelines written in buildspecs do. It may not make or remove buckets,
 /// projects or log groups of others: that is for people.
-pub fn may(caller: &Caller, action: &str) -> bool {
+pub(crate) fn may(caller: &Caller, action: &str) -> bool {
     match &caller.principal {
         Principal::Root => true,
         Principal::Build { .. } => build_may(action),
     }
 }
 
-fn build_may(action: &str) -> bool {
+/// Whether any build may do `action`.
+pub(crate) fn build_may(action: &str) -> bool {
     let Some((service, operation)) = action.split_once(':') else { return false };
     match service {
         "sts" => operation == "GetCallerIdentity",

@@ -123,10 +123,17 @@ impl Shell {
     /// What the shell makes of `text`: its variables and substitutions, as in a here-document.
     pub(crate) fn evaluate(&self, text: &str) -> io::Result<String> {
         const END: &str = "CODEBUILD_END_OF_TEXT";
+        if !text.contains(['$', '`', '\\']) {
+            return Ok(text.to_owned());
+        }
         let script = format!("cat <<{END}\n{text}\n{END}\n");
         let mut shell = self.program()?;
         shell.arg("-c").arg(format!("{}\n{script}", self.restore_line()));
-        shell.current_dir(&self.folder).stderr(self.output.stdio().map_err(io::Error::other)?);
+        // The last command may have removed the folder that it was in.
+        let folder = Path::new(&self.folder);
+        let readonly = self.layout.readonly();
+        shell.current_dir(if folder.is_dir() { folder } else { &readonly });
+        shell.stderr(self.output.stdio().map_err(io::Error::other)?);
         let printed = shell.stdin(Stdio::null()).output()?;
         self.output.drain();
         if !printed.status.success() {

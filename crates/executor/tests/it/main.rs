@@ -2,6 +2,7 @@
 //!
 //! This program is also the sandbox's helper, so it has a `main` of its own.
 
+mod agent;
 mod attacks;
 mod contract;
 mod world;
@@ -15,6 +16,6 @@ fn main() -> ExitCode {
     }
     let mut trials: Vec<Trial> = contract::promises::<contract::Fake>("scripted");
     trials.extend(contract::promises::<world::World>("sandbox"));
-    trials.extend(attacks::trials());
+    trials.extend(attacks::trials("sandbox"));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

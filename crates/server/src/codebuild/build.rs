@@ -127,6 +127,9 @@ pub(super) async fn batch_get(
     caller: &Caller,
     input: BatchGetBuildsInput,
 ) -> Result<BatchGetBuildsOutput, ServiceError> {
+    if input.ids.is_empty() {
+        return Err(refusal::no_build_ids());
+    }
     let (mut builds, mut not_found) = (Vec::new(), Vec::new());
     let mut known = Vec::with_capacity(input.ids.len());
     for text in input.ids {
@@ -160,6 +163,9 @@ pub(super) async fn batch_delete(
     caller: &Caller,
     input: BatchDeleteBuildsInput,
 ) -> Result<BatchDeleteBuildsOutput, ServiceError> {
+    if input.ids.is_empty() {
+        return Err(refusal::no_build_ids());
+    }
     let (mut deleted, mut not_deleted) = (Vec::new(), Vec::new());
     let mut changes = Vec::new();
     for text in input.ids {

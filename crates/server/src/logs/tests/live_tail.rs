@@ -137,5 +137,5 @@ async fn what_cannot_be_tailed_is_refused() {
     assert!(many.starts_with("LimitExceededException"), "{many}");
     open.pop();
     let input = request(json!({"logGroupIdentifiers": [ARN]}));
-    client.service.start_live_tail(&client.caller, input).await.unwrap();
+    drop(client.service.start_live_tail(&client.caller, input).await.unwrap());
 }

@@ -27,6 +27,7 @@ fn main() -> ExitCode {
     let folder = TempDir::new().expect("a temporary folder");
     let sandbox = Sandbox::new(SandboxConfig {
         state_dir: folder.path().join("state"),
+        images_dir: folder.path().join("images"),
         helper: "/proc/self/exe".into(),
         agent: Agent::File(agent::AGENT.clone()),
         host_image: HostImage::default(),

@@ -25,3 +25,4 @@ pub use helper::{HELPER_VERB, helper_main};
 pub use service::Sandbox;
 
 pub(crate) use message::RootFileSystem;
+pub(crate) use remove::tree as remove_tree;

@@ -9,11 +9,11 @@ use super::{
     message::{Job, User},
     syscall::{MountAttributes, set_mount_attributes},
 };
-use crate::{Fault, Mount, MountKind, fault::Doing};
+use crate::{Fault, Mount, MountKind, fault::Doing, inside::Inside};
 use rustix::{
     fs::{
-        AtFlags, CWD, Dev, FileType, Mode, OFlags, ResolveFlags, fchmod, makedev, mkdirat, mknodat,
-        open, openat, openat2, symlinkat, unlinkat,
+        AtFlags, CWD, Dev, FileType, Mode, OFlags, fchmod, makedev, mknodat, open, openat,
+        symlinkat, unlinkat,
     },
     io::Errno,
     mount::{
@@ -27,7 +27,7 @@ use std::{
     fs::File,
     io::Write,
     os::fd::{AsFd, OwnedFd},
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
 };
 
 /// Devices of every container: name, major and minor number.
@@ -88,7 +88,7 @@ pub(super) fn enter(job: &Job) -> Result<(), Fault> {
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     mount_change("/", private).doing("make mounts private")?;
     let mut overlays = Overlays { job, made: 0 };
-    let root = Root(overlays.mount(&job.root.layers)?);
+    let root = Root(Inside(overlays.mount(&job.root.layers)?));
     for folder in &job.root.folders {
         let tree = overlays.mount(std::slice::from_ref(folder))?;
         root.attach(&tree, folder)?;
@@ -121,7 +121,13 @@ impl Overlays<'_> {
         let folder = overlay_folder(&self.job.folder, self.made);
         self.made += 1;
         let [written, work, merged] = OVERLAY.map(|name| folder.join(name));
-        let lower: Vec<String> = layers.iter().map(|layer| escaped(layer)).collect();
+        // By their names alone where they lie side by side: the kernel takes one page of options.
+        let beside = layers.first().and_then(|layer| layer.parent());
+        let beside = beside.filter(|folder| layers.iter().all(|l| l.parent() == Some(folder)));
+        let folder_of_layers = beside.unwrap_or(Path::new("/"));
+        rustix::process::chdir(folder_of_layers).doing_to("enter", folder_of_layers)?;
+        let name = |layer: &PathBuf| escaped(layer.strip_prefix(folder_of_layers).unwrap_or(layer));
+        let lower: Vec<String> = layers.iter().map(name).collect();
         // Nothing of it outlives the container, so nothing need reach the disk.
         let mut options = format!(
             "lowerdir={},upperdir={},workdir={},index=off,volatile",
@@ -168,38 +174,11 @@ fn bind(mount: &Mount) -> Result<OwnedFd, Fault> {
 }
 
 /// The new root folder, while the host's is still in view.
-struct Root(OwnedFd);
+struct Root(Inside);
 
 impl Root {
-    /// Opens what is at a path of the container, following links inside it.
-    fn open(&self, path: &Path, flags: OFlags) -> rustix::io::Result<OwnedFd> {
-        let path = path.strip_prefix("/").unwrap_or(path);
-        let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-        openat2(&self.0, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve)
-    }
-
-    /// Opens a folder of the container, and makes it and those above it when they are missing.
-    fn folder(&self, path: &Path) -> Result<OwnedFd, Fault> {
-        let flags = OFlags::PATH | OFlags::DIRECTORY;
-        match self.open(path, flags) {
-            Err(Errno::NOENT) => {}
-            opened => return opened.doing_to("open in the container", path),
-        }
-        let mut reached = PathBuf::from("/");
-        for part in path.components() {
-            let Component::Normal(name) = part else { continue };
-            let above = self.open(&reached, flags).doing_to("open in the container", &reached)?;
-            match mkdirat(&above, name, Mode::from_raw_mode(0o755)) {
-                Ok(()) | Err(Errno::EXIST) => reached.push(name),
-                Err(error) => return Err(error).doing_to("make in the container", path),
-            }
-        }
-        self.open(path, flags).doing_to("open in the container", path)
-    }
-
     fn attach(&self, tree: &OwnedFd, path: &Path) -> Result<(), Fault> {
-        let target = self.folder(path)?;
+        let target = self.0.folder(path)?;
         attach(tree, &target).doing_to("mount in the container", path)
     }
 
@@ -208,7 +187,7 @@ impl Root {
         let (Some(above), Some(name)) = (path.parent(), path.file_name()) else {
             return Err(Fault::because("write in the container", "the path names no file"));
         };
-        let above = self.folder(above)?;
+        let above = self.0.folder(above)?;
         match unlinkat(&above, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => {}
             Err(error) => return Err(error).doing_to("replace in the container", path),
@@ -224,7 +203,7 @@ impl Root {
         let flags = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NOEXEC;
         let tree = new_mount("tmpfs", &[("mode", "755"), ("size", "64k")], flags).doing(doing)?;
         self.attach(&tree, Path::new("/dev"))?;
-        let dev = self.folder(Path::new("/dev"))?;
+        let dev = self.0.folder(Path::new("/dev"))?;
         for (name, major, minor) in DEVICES {
             match job.user {
                 User::HostRoot => make_device(&dev, name, makedev(major, minor)),
@@ -261,7 +240,7 @@ impl Root {
     fn make_sys(&self, job: &Job) -> Result<(), Fault> {
         let read_only = inert() | MountAttrFlags::MOUNT_ATTR_RDONLY;
         let tree = match new_mount("sysfs", &[], read_only) {
-            Err(Errno::PERM) => return self.folder(Path::new("/sys")).map(drop),
+            Err(Errno::PERM) => return self.0.folder(Path::new("/sys")).map(drop),
             tree => tree.doing("make /sys")?,
         };
         self.attach(&tree, Path::new("/sys"))?;
@@ -288,7 +267,7 @@ impl Root {
             let tree = new_mount("cgroup", &options, read_only).doing(doing)?;
             self.attach(&tree, &Path::new("/sys/fs/cgroup").join(controllers))?;
         }
-        let there = self.folder(Path::new("/sys/fs/cgroup"))?;
+        let there = self.0.folder(Path::new("/sys/fs/cgroup"))?;
         let set = libc::MOUNT_ATTR_RDONLY;
         set_mount_attributes(&there, MountAttributes { set, ..MountAttributes::default() })
             .doing(doing)
@@ -296,9 +275,9 @@ impl Root {
 
     fn make_temporary_folders(&self) -> Result<(), Fault> {
         for path in ["/tmp", "/var/tmp"] {
-            if matches!(self.open(Path::new(path), OFlags::PATH), Err(Errno::NOENT)) {
-                self.folder(Path::new(path))?;
-                let folder = self.open(Path::new(path), OFlags::RDONLY).doing_to("open", path)?;
+            if matches!(self.0.open(Path::new(path), OFlags::PATH), Err(Errno::NOENT)) {
+                self.0.folder(Path::new(path))?;
+                let folder = self.0.open(Path::new(path), OFlags::RDONLY).doing_to("open", path)?;
                 fchmod(&folder, Mode::from_raw_mode(0o1777)).doing_to("open up", path)?;
             }
         }
@@ -306,7 +285,7 @@ impl Root {
     }
 
     fn make_read_only(&self, path: &str) -> rustix::io::Result<()> {
-        let Some(there) = self.exact(path)? else { return Ok(()) };
+        let Some(there) = self.0.exact(path)? else { return Ok(()) };
         let tree = clone_tree(&there)?;
         let set = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
         let below_as_well = true;
@@ -317,11 +296,11 @@ impl Root {
     }
 
     fn hide<'a>(&self, paths: impl Iterator<Item = &'a &'a str>) -> Result<(), Fault> {
-        let null = self.exact("dev/null").doing("open the container's /dev/null")?;
+        let null = self.0.exact("dev/null").doing("open the container's /dev/null")?;
         let null = null.ok_or_else(|| Fault::because("hide", "there is no /dev/null"))?;
         let mut nothing = None;
         for path in paths {
-            let Some(there) = self.exact(path).doing_to("hide", path)? else { continue };
+            let Some(there) = self.0.exact(path).doing_to("hide", path)? else { continue };
             let kind = rustix::fs::fstat(&there).doing_to("hide", path)?.st_mode;
             let tree = if FileType::from_raw_mode(kind).is_dir() {
                 let nothing = match &nothing {
@@ -335,15 +314,6 @@ impl Root {
             attach(&tree.doing_to("hide", path)?, &there).doing_to("hide", path)?;
         }
         Ok(())
-    }
-
-    /// Opens exactly this path, with no link on the way; none when it does not exist.
-    fn exact(&self, path: &str) -> rustix::io::Result<Option<OwnedFd>> {
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
-        match openat2(&self.0, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve) {
-            Err(Errno::NOENT) => Ok(None),
-            opened => opened.map(Some),
-        }
     }
 
     fn become_root(self) -> Result<(), Fault> {

@@ -11,8 +11,9 @@ use super::{
     syscall,
 };
 use crate::{
-    Container, ContainerId, ContainerSpec, Executor, Exit, Fault, Image, LaunchError, fault::Doing,
-    image::HostTemplate,
+    Container, ContainerId, ContainerSpec, Executor, Exit, Fault, Image, LaunchError,
+    fault::Doing,
+    image::{HostTemplate, ImageSettings, ImageStore},
 };
 use async_trait::async_trait;
 use rustix::{
@@ -56,6 +57,7 @@ struct Inner {
     state: StateFolder,
     hierarchies: Hierarchies,
     host: HostTemplate,
+    images: ImageStore,
     /// The agent's program, in memory, where nobody can change it.
     agent: File,
     /// Tells this service's control groups from those of another with another state folder.
@@ -87,6 +89,9 @@ impl Sandbox {
                 "no control group may be made here: limits hold for each process, not for a build"
             );
         }
+        fs::create_dir_all(&config.images_dir).doing_to(make, &config.images_dir)?;
+        let images_dir = config.images_dir.canonicalize();
+        let images_dir = images_dir.doing_to("find the folder", &config.images_dir)?;
         let (uid, gid) = (geteuid(), getegid());
         let user = if uid.is_root() {
             User::HostRoot
@@ -97,6 +102,7 @@ impl Sandbox {
             agent: agent_in_memory(&config.agent)?,
             instance: instance(&config.state_dir)?,
             host: HostTemplate::new(config.host_image.clone(), config.state_dir.join("host-image")),
+            images: ImageStore::new(images_dir),
             config,
             state,
             hierarchies,
@@ -118,6 +124,16 @@ impl Sandbox {
     pub fn memory_kills(&self, id: &ContainerId) -> u64 {
         let plan = self.inner.state.container(id).plan();
         plan.ok().flatten().map_or(0, |plan| plan.cgroup.memory_kills())
+    }
+
+    /// What an image says about the processes that run in it.
+    pub async fn image_settings(&self, image: &Image) -> Result<ImageSettings, LaunchError> {
+        let image = image.clone();
+        self.blocking(move |_| match &image {
+            Image::Host | Image::Rootfs(_) => Ok(ImageSettings::plain()),
+            Image::OciLayout { folder, tag } => ImageStore::settings(folder, tag.as_deref()),
+        })
+        .await
     }
 
     async fn blocking<T: Send + 'static>(
@@ -214,10 +230,7 @@ impl Inner {
                 })?;
                 Ok(RootFileSystem { layers: vec![folder], folders: Vec::new() })
             }
-            Image::OciLayout { folder, .. } => Err(LaunchError::Image(format!(
-                "the image in {} is of a kind that this sandbox cannot unpack",
-                folder.display()
-            ))),
+            Image::OciLayout { folder, tag } => self.images.file_system(folder, tag.as_deref()),
         }
     }
 

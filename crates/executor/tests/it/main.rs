@@ -7,6 +7,7 @@ mod agent;
 mod attacks;
 mod contract;
 mod crash;
+mod images;
 mod rootless;
 mod world;
 
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
     let mut trials: Vec<Trial> = contract::promises::<contract::Fake>("scripted");
     let mut sandbox = contract::promises::<world::World>("sandbox");
     sandbox.extend(attacks::trials("sandbox"));
+    sandbox.extend(images::trials("sandbox"));
     sandbox.extend(crash::trials("sandbox"));
     trials.extend(rootless::again(&sandbox));
     trials.extend(sandbox);

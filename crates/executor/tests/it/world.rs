@@ -58,6 +58,7 @@ impl World {
 pub(crate) fn config(folder: &Path) -> SandboxConfig {
     SandboxConfig {
         state_dir: folder.join("state"),
+        images_dir: folder.join("images"),
         helper: "/proc/self/exe".into(),
         agent: Agent::File(AGENT.clone()),
         host_image: HostImage::default(),

@@ -42,11 +42,20 @@ def nothing_stays(service):
 
 
 @pytest.fixture(scope="session")
-def yard(workplace):
-    """The service that most tests share."""
+def shared_service(workplace):
     service = harness.Service(workplace / f"shared-{WORKER}").start()
     yield service
     nothing_stays(service)
+
+
+@pytest.fixture
+def yard(shared_service):
+    """The service that most tests share. A test that ends it fails, and the next has it again."""
+    yield shared_service
+    code = shared_service.process.poll()
+    if code is not None:
+        shared_service.start()
+        pytest.fail(f"the service ended with {code}:\n{shared_service.stderr()}")
 
 
 @pytest.fixture

@@ -415,17 +415,17 @@ def test_a_queued_build_can_be_stopped(own_yard, tmp_path):
     config = tmp_path / "buildyard.toml"
     config.write_text("[builds]\nat_once_max = 1\n")
     yard = own_yard(arguments=["--config", config]).start()
-    yard.create_project("p")
-    running = yard.start_build("p", buildspecOverride=FOREVER)
+    yard.create_project("demo")
+    running = yard.start_build("demo", buildspecOverride=FOREVER)
     yard.wait_for_log(running["id"], "started\n")
-    waiting = yard.start_build("p")
+    waiting = yard.start_build("demo")
     assert yard.build(waiting["id"])["currentPhase"] == "QUEUED"
     yard.codebuild.stop_build(id=waiting["id"])
     ended = yard.ended(waiting["id"], 5)
     assert ended["buildStatus"] == "STOPPED"
     assert kinds(ended) == ["SUBMITTED", "QUEUED", "COMPLETED"]
     assert phase(ended, "QUEUED")["phaseStatus"] == "STOPPED"
-    behind = yard.start_build("p")
+    behind = yard.start_build("demo")
     yard.codebuild.stop_build(id=running["id"])
     assert yard.ended(behind["id"])["buildStatus"] == "SUCCEEDED"
 
@@ -657,8 +657,8 @@ def age(yard, build_id, minutes):
 def test_a_builds_time_is_over_when_its_project_says_so(own_yard):
     """No test waits for the five minutes that are the least: the state is made older instead."""
     yard = own_yard().start()
-    yard.create_project("p", timeoutInMinutes=5)
-    build = yard.start_build("p", buildspecOverride=FOREVER)
+    yard.create_project("demo", timeoutInMinutes=5)
+    build = yard.start_build("demo", buildspecOverride=FOREVER)
     yard.wait_for_log(build["id"], "started\n")
     yard.stop()
     age(yard, build["id"], 4.9)
@@ -675,10 +675,10 @@ def test_a_build_waits_no_longer_than_its_queued_timeout(own_yard, tmp_path):
     config = tmp_path / "buildyard.toml"
     config.write_text("[builds]\nat_once_max = 1\n")
     yard = own_yard(arguments=["--config", config]).start()
-    yard.create_project("p", queuedTimeoutInMinutes=5)
-    running = yard.start_build("p", buildspecOverride=FOREVER)
+    yard.create_project("demo", queuedTimeoutInMinutes=5)
+    running = yard.start_build("demo", buildspecOverride=FOREVER)
     yard.wait_for_log(running["id"], "started\n")
-    waiting = yard.start_build("p")
+    waiting = yard.start_build("demo")
     yard.stop()
     age(yard, waiting["id"], 5)
     yard.start()

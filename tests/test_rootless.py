@@ -43,9 +43,8 @@ def user_namespaces():
 def test_a_build_without_root(place):
     service = harness.Service(place / "data", user=NOBODY, binary=place / "buildyard").start()
     try:
-        service.create_project("p")
-        ended = service.run(
-            "p",
+        service.create_project("demo")
+        ended = service.run("demo",
             buildspecOverride=spec(
                 'echo "$(id -u) $HOME"',
                 "echo x > /usr/written && cat /usr/written",
@@ -55,7 +54,7 @@ def test_a_build_without_root(place):
         assert ended["buildStatus"] == "SUCCEEDED", service.log(ended)
         words = service.printed(ended).replace("/home", "").split()
         assert words == ["0", "/root", "x", "looked"]
-        running = service.start_build("p", buildspecOverride=spec("echo on", "exec sleep 600"))
+        running = service.start_build("demo", buildspecOverride=spec("echo on", "exec sleep 600"))
         service.wait_for_log(running["id"], "on\n")
         service.codebuild.stop_build(id=running["id"])
         assert service.ended(running["id"], 5)["buildStatus"] == "STOPPED"

@@ -150,8 +150,8 @@ def test_a_build_sees_no_other_build(yard, project):
 
 def test_a_variable_of_the_service_is_not_a_builds(own_yard):
     yard = own_yard(variables={"SERVICE_SECRET": "do-not-show"}).start()
-    yard.create_project("p")
-    ended = yard.run("p", buildspecOverride=spec("env; cat /proc/*/environ | tr '\\0' '\\n'"))
+    yard.create_project("demo")
+    ended = yard.run("demo", buildspecOverride=spec("env; cat /proc/*/environ | tr '\\0' '\\n'"))
     assert "do-not-show" not in yard.log(ended)
     assert harness.SECRET_KEY not in yard.log(ended)
 

@@ -20,7 +20,6 @@ impl Serve {
         log_to_stderr("info");
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(crate::app::worker_threads())
-            .thread_stack_size(512 * 1024)
             .enable_all()
             .build()?;
         runtime.block_on(self.serve())

@@ -89,4 +89,11 @@ macro_rules! scripts {
 scripts! {
     the_cli_makes_a_bucket_and_copies_files = "cli.py";
     objects_come_back_as_they_were_put = "objects.py";
+    listings_agree_with_a_model = "listings.py";
+    versions_and_delete_markers_stack = "versions.py";
+    parts_become_an_object = "multipart.py";
+    conditions_hold_or_refuse = "conditions.py";
+    checksums_are_verified_and_given_back = "checksums.py";
+    copies_tags_and_settings_are_kept = "copies.py";
+    only_the_rightful_get_in = "access.py";
 }

@@ -5,7 +5,7 @@ use thiserror::Error;
 
 /// The agent or the machine failed at something.
 #[derive(Debug, Error)]
-#[error("failed to {doing}: {source}")]
+#[error("failed to {doing}: {}", plain(source))]
 pub(crate) struct Fault {
     doing: String,
     source: io::Error,
@@ -16,6 +16,17 @@ impl Fault {
     pub(crate) fn new(doing: impl Into<String>, source: impl Into<io::Error>) -> Self {
         Self { doing: doing.into(), source: source.into() }
     }
+}
+
+/// An operating system's error as Go and the manual pages word it: in lower case, without a number.
+pub(crate) fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    if error.raw_os_error().is_none() {
+        return text;
+    }
+    let words = text.split(" (os error").next().unwrap_or(&text);
+    let mut letters = words.chars();
+    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// Names what was being done when an operation failed.

@@ -1,6 +1,7 @@
 //! The object store that sources come from and artifacts go to, over plain HTTP with presigned
 //! requests. It knows objects and nothing of what they are for.
 
+use crate::fault::plain;
 use crate::outcome::Stop;
 use agent_protocol::{ObjectStore, S3Location};
 use rusty_s3::actions::{CreateMultipartUpload, ListObjectsV2};
@@ -48,7 +49,7 @@ pub(crate) enum StoreError {
     #[error("the object store does not answer: {0}")]
     Unreachable(String),
     /// A file of the environment could not be read or written.
-    #[error("{0}")]
+    #[error("{}", plain(.0))]
     Local(#[from] io::Error),
 }
 

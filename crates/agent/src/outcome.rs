@@ -46,6 +46,15 @@ impl Stop {
         Self::Failure { code: YAML_FILE_ERROR, message: message.into() }
     }
 
+    /// The same, with `more` at the end of the sentence.
+    pub(crate) fn with(self, more: &str) -> Self {
+        match self {
+            Self::Failure { code, message } => Self::Failure { code, message: message + more },
+            Self::Unavailable(message) => Self::Unavailable(message + more),
+            Self::Fault(fault) => Self::Fault(fault),
+        }
+    }
+
     /// How the phase ended.
     pub(crate) fn into_outcome(self) -> PhaseOutcome {
         match self {

@@ -4,7 +4,7 @@ use crate::{
     build_request::BuildRequest,
     codebuild::CodeBuildService,
     config::{Config, LISTEN_DEFAULT},
-    driver::{Driver, Grounds, JournalWatch, ServedBuild},
+    driver::{Driver, Grounds, JournalWatch, Observed, ServedBuild},
     http::{Front, Origin, router},
     identity::{Identity, RootKeys},
     logs::LogsService,
@@ -23,7 +23,7 @@ use std::{
     thread,
 };
 use store::{Store, logs::LogStore, objects::ObjectStore};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 /// The agent, static, as `build.rs` made it.
 static AGENT: &[u8] = include_bytes!(env!("BUILDYARD_AGENT_PATH"));
@@ -48,11 +48,13 @@ pub fn worker_threads() -> usize {
 }
 
 impl App {
-    /// Opens a data folder, makes it when it is not there, and goes on with its builds.
+    /// Opens a data folder, makes it when it is not there, and goes on with its builds. An observer
+    /// is told what their journals say.
     pub async fn open(
         config: Config,
         data_dir: &Path,
         root: Option<RootKeys>,
+        observer: Option<mpsc::UnboundedSender<Observed>>,
     ) -> anyhow::Result<Self> {
         let place = |path: &Path| format!("failed to use the data folder {}", path.display());
         fs::create_dir_all(data_dir).with_context(|| place(data_dir))?;
@@ -83,20 +85,32 @@ impl App {
             },
             serve: serve_builds(Arc::clone(&front)),
             changed: watch::Sender::new(0),
+            observer,
         });
-        let driver =
-            Driver::start(store.clone(), Arc::clone(&grounds), capacity(&config)).await?;
+        let driver = Driver::start(store.clone(), Arc::clone(&grounds), capacity(&config)).await?;
         let account_id = config.account_id.as_str().to_owned();
         let made = Arc::new(Front {
             codebuild: CodeBuildService { store: store.clone(), driver },
             logs: LogsService::new(logs.clone(), &account_id),
-            s3: s3::service(objects.clone(), Arc::clone(&identity), &account_id),
+            s3: s3::service(
+                objects.clone(),
+                Arc::clone(&identity) as Arc<dyn s3::Access>,
+                s3::Config { account_id: account_id.clone(), ..s3::Config::default() },
+            ),
             identity,
             account_id,
             grounds,
         });
         let _ = front.set(Arc::clone(&made));
-        Ok(Self { front: made, objects, logs, store, data_dir: data_dir.to_path_buf(), _lock: lock })
+        tokio::spawn(made.logs.clone().keep_swept());
+        Ok(Self {
+            front: made,
+            objects,
+            logs,
+            store,
+            data_dir: data_dir.to_path_buf(),
+            _lock: lock,
+        })
     }
 
     /// Answers requests on a listener until the process ends.

@@ -116,7 +116,8 @@ impl BuildRequest {
 
     /// Where the output goes; nowhere when the project has turned CloudWatch Logs off.
     pub fn log_target(&self) -> Option<LogTarget> {
-        let config = self.project.logs_config.as_ref().and_then(|logs| logs.cloud_watch_logs.as_ref());
+        let config =
+            self.project.logs_config.as_ref().and_then(|logs| logs.cloud_watch_logs.as_ref());
         if config.is_some_and(|config| config.status == LogsConfigStatusType::Disabled) {
             return None;
         }

@@ -3,6 +3,10 @@
 //! A build's credentials are made from the service's master key and checked with it, so they need
 //! no storage and hold over a restart. They end with the build.
 
+use crate::{
+    driver, permission,
+    s3::{Access, BadKey},
+};
 use agent_protocol::{Credentials, Timestamp};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
@@ -94,7 +98,8 @@ impl Identity {
     /// Makes the credentials of a build, the same for the same build and expiry.
     pub fn issue(&self, mut claims: Claims) -> Credentials {
         let seed = self.mac(&["id", &claims.build_arn, &claims.expires_at.to_string()]);
-        let id: String = seed[..16].iter().map(|b| char::from(BASE32[usize::from(b % 32)])).collect();
+        let id: String =
+            seed[..16].iter().map(|b| char::from(BASE32[usize::from(b % 32)])).collect();
         claims.access_key_id = format!("ASIA{id}");
         let body = serde_json::to_vec(&claims).expect("claims hold only text and numbers");
         let body = URL_SAFE_NO_PAD.encode(body);
@@ -152,6 +157,28 @@ impl Identity {
     }
 }
 
+impl Access for Identity {
+    fn secret(&self, access_key_id: &str) -> Result<String, BadKey> {
+        self.secret_of(access_key_id).ok_or(BadKey::Unknown)
+    }
+
+    fn check_token(&self, access_key_id: &str, token: Option<&str>) -> Result<(), BadKey> {
+        match (is_session_key(access_key_id), token) {
+            (false, None) => Ok(()),
+            (true, Some(token)) => match self.check(access_key_id, token, driver::now()) {
+                Ok(_) => Ok(()),
+                Err(TokenError::Invalid) => Err(BadKey::Token),
+                Err(TokenError::Expired) => Err(BadKey::Expired),
+            },
+            (false, Some(_)) | (true, None) => Err(BadKey::Token),
+        }
+    }
+
+    fn allows(&self, access_key_id: &str, action: &str, _: Option<&str>, _: Option<&str>) -> bool {
+        !is_session_key(access_key_id) || permission::build_may(action)
+    }
+}
+
 /// Whether an access key is of the kind that needs a session's token.
 pub fn is_session_key(access_key_id: &str) -> bool {
     access_key_id.len() == 20 && access_key_id.starts_with("ASIA")
@@ -185,8 +212,12 @@ fn kept(path: &Path, make: impl FnOnce() -> io::Result<String>) -> io::Result<St
             let text = make()?;
             // Whole or not at all: a crash here must not leave half a key.
             let new = path.with_extension("new");
-            let mut file =
-                OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&new)?;
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
             std::fs::rename(&new, path)?;

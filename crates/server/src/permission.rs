@@ -7,14 +7,15 @@ use wire::{Caller, Principal};
 /// A build may read and write objects, see projects and builds, write logs of its own, and start
 /// and stop builds as pipelines written in buildspecs do. It may not make or remove buckets,
 /// projects or log groups of others: that is for people.
-pub fn may(caller: &Caller, action: &str) -> bool {
+pub(crate) fn may(caller: &Caller, action: &str) -> bool {
     match &caller.principal {
         Principal::Root => true,
         Principal::Build { .. } => build_may(action),
     }
 }
 
-fn build_may(action: &str) -> bool {
+/// Whether any build may do `action`.
+pub(crate) fn build_may(action: &str) -> bool {
     let Some((service, operation)) = action.split_once(':') else { return false };
     match service {
         "sts" => operation == "GetCallerIdentity",
@@ -66,9 +67,13 @@ mod tests {
         for action in ["s3:GetObject", "s3:PutObject", "s3:ListBucket", "logs:PutLogEvents"] {
             assert!(may(&build, action), "{action}");
         }
-        for action in
-            ["codebuild:DeleteProject", "codebuild:CreateProject", "s3:DeleteBucket", "iam:Any", "x"]
-        {
+        for action in [
+            "codebuild:DeleteProject",
+            "codebuild:CreateProject",
+            "s3:DeleteBucket",
+            "iam:Any",
+            "x",
+        ] {
             assert!(!may(&build, action), "{action}");
             assert!(may(&caller(Principal::Root), action), "{action}");
         }

@@ -2,6 +2,7 @@
 
 use crate::artifacts::select::{Kind, Selected};
 use crate::calendar;
+use crate::fault::plain;
 use md5::Md5;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
@@ -32,7 +33,8 @@ pub(super) fn pack(files: &[Selected], into: &File) -> io::Result<Checksums> {
     let mut zip = ZipWriter::new(BufWriter::with_capacity(256 * 1024, into));
     for file in files {
         add(&mut zip, file).map_err(|error| {
-            io::Error::other(format!("{}: {}", file.path.display(), io::Error::from(error)))
+            let error = io::Error::from(error);
+            io::Error::other(format!("{}: {}", file.path.display(), plain(&error)))
         })?;
     }
     let mut written = zip.finish().map_err(io::Error::from)?;

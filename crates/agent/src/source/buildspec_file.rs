@@ -4,7 +4,7 @@
 //! the words of a Go program; what helps its author stands in the log before it.
 
 use super::s3;
-use crate::fault::Doing;
+use crate::fault::{Doing, plain};
 use crate::layout::shown;
 use crate::log;
 use crate::outcome::Stop;
@@ -15,7 +15,8 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-/// Reads the build's buildspec, and tells the log what is wrong with it.
+/// Reads the build's buildspec. When it cannot be used, the log is told everything that is wrong
+/// with it; the log of a build that runs is CodeBuild's, without our warnings.
 pub(crate) fn read(build: &Build) -> Result<Buildspec, Stop> {
     let (path, text) = match &build.orders.buildspec {
         BuildspecLocation::Path { path } => {
@@ -34,8 +35,8 @@ pub(crate) fn read(build: &Build) -> Result<Buildspec, Stop> {
     };
     build.journal.line(&log::yaml_location(&shown(&path)));
     let parsed = buildspec::parse(&text);
-    tell(build, &parsed.problems, &path, &text);
     parsed.buildspec.ok_or_else(|| {
+        tell(build, &parsed.problems, &path, &text);
         let errors = || parsed.problems.iter().filter(|problem| is_error(problem));
         let first = errors().next();
         Stop::yaml(first.map_or("YAML file does not exist".to_owned(), Problem::aws_message))
@@ -59,7 +60,7 @@ fn tell(build: &Build, problems: &[Problem], path: &Path, text: &str) {
 
 fn read_file(path: &Path) -> Result<String, Stop> {
     let says = |call: &str, error: &io::Error| {
-        Stop::yaml(format!("{call} {}: {}", shown(path), go_words(error)))
+        Stop::yaml(format!("{call} {}: {}", shown(path), plain(error)))
     };
     let found = fs::metadata(path).map_err(|error| says("stat", &error))?;
     if !found.is_file() {
@@ -73,12 +74,4 @@ fn read_file(path: &Path) -> Result<String, Stop> {
     read.map_err(|error| says("read", &error))?;
     String::from_utf8(bytes)
         .map_err(|_| Stop::yaml(format!("{}: the text is not UTF-8", shown(path))))
-}
-
-/// An operating system's error in the words that Go has for it.
-fn go_words(error: &io::Error) -> String {
-    let text = error.to_string();
-    let words = text.split(" (os error").next().unwrap_or(&text);
-    let mut letters = words.chars();
-    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
 }

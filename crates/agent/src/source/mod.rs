@@ -31,7 +31,9 @@ pub(crate) fn prepare(build: &Build) -> Result<Prepared, Stop> {
     let orders = &build.orders;
     fetch(build, &orders.source, &orders.source_dir)?;
     for secondary in &orders.secondary_sources {
-        fetch(build, &secondary.source, &secondary.source_dir)?;
+        fetch(build, &secondary.source, &secondary.source_dir).map_err(|stop| {
+            stop.with(&format!(" for secondary source {}", secondary.identifier))
+        })?;
     }
     build.journal.append(|batch| {
         batch.line(&log::variable("CODEBUILD_SRC_DIR", &orders.source_dir));

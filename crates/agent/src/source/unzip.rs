@@ -6,6 +6,7 @@
 
 use super::tree::{inside, target_inside};
 use crate::calendar;
+use crate::fault::plain;
 use crate::outcome::Stop;
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -37,7 +38,7 @@ pub(super) fn unzip(file: &File, folder: &Path) -> Result<(), Stop> {
 fn stopped(name: &str, error: &ZipError) -> Stop {
     let at = if name.is_empty() { String::new() } else { format!("{name}: ") };
     Stop::client(match error {
-        ZipError::Io(error) => format!("failed to unzip the source: {at}{error}"),
+        ZipError::Io(error) => format!("failed to unzip the source: {at}{}", plain(error)),
         ZipError::InvalidArchive(_) if name.is_empty() => "zip: not a valid zip file".to_owned(),
         error => format!("failed to unzip the source: {at}{error}"),
     })

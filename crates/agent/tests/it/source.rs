@@ -128,7 +128,7 @@ fn evil_zips_are_refused_and_write_nothing_outside() {
         ended DOWNLOAD_SOURCE FAILED CLIENT_ERROR failed to unzip the source: link: the path leads out of the source's folder
         ended DOWNLOAD_SOURCE FAILED CLIENT_ERROR failed to unzip the source: link: the path leads out of the source's folder
         ended DOWNLOAD_SOURCE FAILED CLIENT_ERROR failed to unzip the source: dir: the path leads out of the source's folder
-        ended DOWNLOAD_SOURCE FAILED CLIENT_ERROR failed to unzip the source: a: File exists (os error 17)
+        ended DOWNLOAD_SOURCE FAILED CLIENT_ERROR failed to unzip the source: a: file exists
         ended DOWNLOAD_SOURCE FAILED CLIENT_ERROR zip: not a valid zip file
         ended DOWNLOAD_SOURCE FAILED CLIENT_ERROR zip: not a valid zip file
     "#]].assert_eq(&told);

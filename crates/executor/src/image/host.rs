@@ -96,12 +96,21 @@ impl HostTemplate {
         Ok(RootFileSystem { layers: vec![version.root.clone()], folders: version.folders.clone() })
     }
 
-    /// Removes the versions of earlier services. No container may be left that uses one.
+    /// Removes all versions but the one that the host now has. No container may be left that uses
+    /// one of them.
     pub(crate) fn forget_versions(&self) -> io::Result<()> {
-        match fs::remove_dir_all(&self.store) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            removed => removed,
+        let current = version_name(self.fingerprint());
+        let versions = match fs::read_dir(&self.store) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            versions => versions?,
+        };
+        for version in versions {
+            let version = version?;
+            if *version.file_name() != *current {
+                fs::remove_dir_all(version.path())?;
+            }
         }
+        Ok(())
     }
 
     /// A number that changes when the host's configuration does: its listed entries, and what is
@@ -138,11 +147,12 @@ impl HostTemplate {
 
     fn make(&self, fingerprint: u64) -> Result<Version, Fault> {
         let doing = "make the root folder of the host image in";
-        let root = self.store.join(format!("{fingerprint:016x}"));
+        let name = version_name(fingerprint);
+        let root = self.store.join(&name);
         let folders = if root.exists() {
             self.lay_folders(&root)
         } else {
-            let half = self.store.join(format!("{fingerprint:016x}.half"));
+            let half = self.store.join(format!("{name}.half"));
             let made = self.fill(&half);
             made.and_then(|folders| fs::rename(&half, &root).map(|()| folders))
         };
@@ -205,6 +215,10 @@ impl HostTemplate {
         }
         Ok(shown.into_iter().map(|(folder, _)| folder).collect())
     }
+}
+
+fn version_name(fingerprint: u64) -> String {
+    format!("{fingerprint:016x}")
 }
 
 /// Notes what shows that an entry is the one it was.

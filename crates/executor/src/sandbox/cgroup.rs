@@ -5,9 +5,11 @@
 //! touched), and none where neither may be written.
 
 use crate::{Fault, Limits, fault::Doing};
+use rustix::fs::{Mode, OFlags, open};
 use serde::{Deserialize, Serialize};
 use std::{
     fs, io,
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
 };
 
@@ -121,8 +123,9 @@ impl Group {
         (self.version, self.folders.iter().map(|mounted| mounted.controllers.as_str()))
     }
 
-    /// Makes the groups, sets the limits, and moves this process into them.
-    pub(super) fn enter(&self, limits: &Limits) -> Result<(), Fault> {
+    /// Makes the groups and sets the limits. For version 1 this thread is moved into them; for
+    /// version 2 the new process is to be started in the group that is given.
+    pub(super) fn enter(&self, limits: &Limits) -> Result<Option<OwnedFd>, Fault> {
         for mounted in &self.folders {
             make(&mounted.folder).doing_to("make the control group", &mounted.folder)?;
             for (file, value) in settings(self.version, &mounted.controllers, limits) {
@@ -134,11 +137,24 @@ impl Group {
                 }
             }
         }
+        let mut group = None;
         for mounted in &self.folders {
-            let file = mounted.folder.join("cgroup.procs");
-            fs::write(&file, "0").doing_to("enter the control group", &file)?;
+            let doing = "enter the control group";
+            match self.version {
+                // As a thread, not as a process: that does not make all processes of the machine
+                // wait, and this one has a single thread.
+                Version::One => {
+                    fs::write(mounted.folder.join("tasks"), "0")
+                        .doing_to(doing, &mounted.folder)?;
+                }
+                Version::Two => {
+                    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+                    let folder = open(&mounted.folder, flags, Mode::empty());
+                    group = Some(folder.doing_to(doing, &mounted.folder)?);
+                }
+            }
         }
-        Ok(())
+        Ok(group)
     }
 
     /// How many processes the memory limit has killed.
@@ -264,8 +280,8 @@ fn make(folder: &Path) -> io::Result<()> {
 fn settings(version: Version, controllers: &str, limits: &Limits) -> Vec<(&'static str, String)> {
     let memory = limits.memory_bytes.min(i64::MAX.cast_unsigned()).to_string();
     let processes = limits.processes_max.to_string();
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let quota = (u64::from(limits.cpu_millis) < 1000 * processors as u64)
+    let processors = rustix::thread::sched_getaffinity(None).map_or(1, |set| set.count());
+    let quota = (limits.cpu_millis < processors.saturating_mul(1000))
         .then(|| (u64::from(limits.cpu_millis) * CPU_PERIOD_MICROS / 1000).max(1000).to_string());
     match version {
         Version::Two => {

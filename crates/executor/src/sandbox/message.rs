@@ -67,33 +67,24 @@ pub(super) enum User {
 }
 
 /// The first message to the helper; the descriptors come in this order.
-pub(super) const DELIVERY: [&str; 6] =
-    ["the lock", "the job", "the agent", "the orders", "the journal", "the agent's error output"];
+pub(super) const DELIVERY: [&str; 7] = [
+    "the lock",
+    "the note of the start",
+    "the job",
+    "the agent",
+    "the orders",
+    "the journal",
+    "the agent's error output",
+];
 
-/// What the container's first process tells the helper.
+/// What the service is told while a container is made.
 #[derive(Serialize, Deserialize)]
-pub(super) enum FromFirst {
-    /// Everything is in place; the listening sockets come along.
+pub(super) enum ToService {
+    /// By the helper: there is a first process; a handle to it comes along.
+    Made,
+    /// By the first process: it is about to become the agent; the listening sockets come along.
     Ready,
-    /// Something went wrong.
-    Failed(ToldFault),
-}
-
-/// What the helper tells the container's first process.
-#[derive(Serialize, Deserialize)]
-pub(super) enum ToFirst {
-    /// Its user namespace knows its users.
-    Mapped,
-    /// It may become the agent.
-    Go,
-}
-
-/// What the helper tells the service.
-#[derive(Serialize, Deserialize)]
-pub(super) enum FromHelper {
-    /// The agent runs; a handle to it and the listening sockets come along.
-    Started,
-    /// Something went wrong, and nothing runs.
+    /// By either: something went wrong, and nothing will run.
     Failed(ToldFault),
 }
 

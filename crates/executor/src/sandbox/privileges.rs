@@ -28,10 +28,13 @@ pub(super) fn drop_capabilities() -> Result<(), Fault> {
     // By number: the kernel may know capabilities that have no name here.
     for number in 0..u64::BITS {
         let capability = CapabilitySet::from_bits_retain(1 << number);
-        if !KEPT.contains(capability)
-            && let Err(rustix::io::Errno::PERM) = remove_capability_from_bounding_set(capability)
-        {
-            return Err(Fault::new("give up capabilities", rustix::io::Errno::PERM));
+        if KEPT.contains(capability) {
+            continue;
+        }
+        match remove_capability_from_bounding_set(capability) {
+            // The kernel has no capability of this number, nor of any above.
+            Err(rustix::io::Errno::INVAL) => break,
+            removed => removed.doing("give up capabilities")?,
         }
     }
     clear_ambient_capability_set().doing("give up ambient capabilities")?;

@@ -34,9 +34,13 @@ pub(super) enum Found {
 }
 
 impl ProcessName {
-    /// The name of a process that is known to be there.
-    pub(super) fn of(pid: Pid) -> io::Result<Self> {
-        Ok(Self { pid: pid.as_raw_nonzero().get(), started: started(pid)?, boot: boot()? })
+    /// This process's own name, with its id as `/proc` shows it: in a namespace of process ids that
+    /// is the service's, as long as the service's `/proc` is in view.
+    pub(super) fn own() -> io::Result<Self> {
+        let text = fs::read_to_string("/proc/self/stat")?;
+        let pid = text.split(' ').next().and_then(|field| field.parse().ok());
+        let pid = pid.ok_or_else(|| io::Error::other("the kernel gives no process id"))?;
+        Ok(Self { pid, started: started_in(&text)?, boot: boot()? })
     }
 
     /// Looks for the process.
@@ -82,7 +86,10 @@ pub(super) fn reap(pidfd: impl AsFd) -> Exit {
 }
 
 fn started(pid: Pid) -> io::Result<u64> {
-    let text = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()))?;
+    started_in(&fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()))?)
+}
+
+fn started_in(text: &str) -> io::Result<u64> {
     // The name, in parentheses, may hold anything; the start time is the 20th field after it.
     text.rsplit_once(')')
         .and_then(|(_, fields)| fields.split_whitespace().nth(19))

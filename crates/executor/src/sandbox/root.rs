@@ -67,9 +67,14 @@ const HIDDEN: [&str; 12] = [
 /// The overlay's folders in a container's folder: what was written, and the kernel's own.
 pub(super) const OVERLAY: [&str; 3] = ["written", "work", "merged"];
 
+/// The folder of all the container's overlays.
+pub(super) fn overlays_folder(container: &Path) -> PathBuf {
+    container.join("overlays")
+}
+
 /// The folder of the container's n-th overlay; the root's is the first.
 pub(super) fn overlay_folder(container: &Path, number: usize) -> PathBuf {
-    container.join("overlays").join(number.to_string())
+    overlays_folder(container).join(number.to_string())
 }
 
 /// How many overlays the container has.

@@ -5,7 +5,7 @@ use super::{
     cgroup::{Group, Hierarchies},
     config::{Agent, SandboxConfig},
     helper::HELPER_VERB,
-    message::{DELIVERY, FromHelper, Job, RootFileSystem, User, receive, send},
+    message::{DELIVERY, Job, RootFileSystem, ToService, User, receive, send},
     process::{self, Found},
     state::{ContainerFolder, Locked, Plan, StateFolder},
     syscall,
@@ -107,6 +107,12 @@ impl Sandbox {
         Ok(Self { inner: Arc::new(inner) })
     }
 
+    /// Whether control groups keep the limits of a container as a whole; without them its processes
+    /// are limited one by one.
+    pub fn keeps_limits(&self) -> bool {
+        !self.inner.hierarchies.is_empty()
+    }
+
     /// How many processes of the container its memory limit has ended so far; zero for a container
     /// that is not there.
     pub fn memory_kills(&self, id: &ContainerId) -> u64 {
@@ -174,15 +180,28 @@ impl Inner {
             let reason = format!("a container listens on {LISTEN_MAX} addresses at most");
             return Err(Fault::because("start a container", reason).into());
         }
-        let locked = self.state.claim(&spec.id)?;
-        if locked.folder.started()?.is_some() {
-            return Ok(self.found_again(&spec.id, &locked.folder)?);
-        }
-        let started = self.start(spec, root, &locked);
-        if started.is_err() && !matches!(locked.folder.started(), Ok(Some(_))) {
+        let locked = loop {
+            let locked = self.state.claim(&spec.id)?;
+            if locked.folder.started()?.is_some() {
+                return Ok(self.found_again(&spec.id, &locked.folder)?);
+            }
+            if locked.folder.plan()?.is_none() {
+                break locked;
+            }
+            // A launch was cut off, and nobody works on it any more.
             self.clear(locked)?;
+        };
+        match self.start(spec, root, &locked) {
+            Ok(container) => Ok(container),
+            // The agent did run, if only for a moment: it must not run again.
+            Err(_) if locked.folder.started()?.is_some() => {
+                Ok(self.found_again(&spec.id, &locked.folder)?)
+            }
+            Err(fault) => {
+                self.clear(locked)?;
+                Err(fault.into())
+            }
         }
-        Ok(started?)
     }
 
     fn root_file_system(&self, image: &Image) -> Result<RootFileSystem, LaunchError> {
@@ -223,6 +242,7 @@ impl Inner {
             listen: spec.listen.clone(),
             user: self.user,
         };
+        let note = folder.open_started()?;
         let job = serde_json::to_vec(&job).map_err(io::Error::from).doing("spell the job")?;
         let job = in_memory("job", &job).doing("pass the job on")?;
         let orders = in_memory("orders", &spec.orders).doing("pass the orders on")?;
@@ -231,20 +251,26 @@ impl Inner {
         let errors = append_to(&errors).doing_to("open", &errors)?;
         let delivery: [BorrowedFd<'_>; DELIVERY.len()] = [
             locked.lock.as_fd(),
+            note.as_fd(),
             job.as_fd(),
             self.agent.as_fd(),
             orders.as_fd(),
             journal.as_fd(),
             errors.as_fd(),
         ];
-        let mut given = self.ask_helper(&delivery)?.into_iter();
-        let process = given.next().ok_or_else(|| Fault::because("start", "no process came"))?;
-        self.remember(&spec.id, Known { process, group, ended: Mutex::default() });
-        Ok(Container { listeners: given.map(TcpListener::from).collect() })
+        let made = self.ask_helper(&delivery)?;
+        match folder.started()? {
+            Some(_) => {
+                let ended = Mutex::default();
+                self.remember(&spec.id, Known { process: made.process, group, ended });
+                Ok(Container { listeners: made.listeners })
+            }
+            None => Err(Fault::because("start a container", "its first process ended early")),
+        }
     }
 
-    /// Has the helper make a container: gives a handle to its first process, then its sockets.
-    fn ask_helper(&self, delivery: &[BorrowedFd<'_>]) -> Result<Vec<OwnedFd>, Fault> {
+    /// Has the helper make a container, and waits until the agent runs or nothing does.
+    fn ask_helper(&self, delivery: &[BorrowedFd<'_>]) -> Result<Made, Fault> {
         let doing = "start the sandbox's helper";
         let (ours, theirs) =
             socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
@@ -257,21 +283,21 @@ impl Inner {
             .stdout(Stdio::null())
             .spawn()
             .doing_to(doing, &self.config.helper)?;
-        let told = send(&ours, &(), delivery)
-            .and_then(|()| receive::<FromHelper>(&ours))
-            .doing("hear from the sandbox's helper");
+        let delivered = send(&ours, &(), delivery).doing("hand a container's order over");
+        let mut made = None;
+        let heard = hear(&ours, &mut made);
         let status = helper.wait().doing("wait for the sandbox's helper")?;
-        match told? {
-            Some((FromHelper::Started, given)) => Ok(given),
-            Some((FromHelper::Failed(fault), given)) => {
-                for process in given {
-                    let limit = Duration::from_secs(DEATH_SECONDS_MAX);
-                    process::wait_for_end(&process, limit).doing("wait for a container's end")?;
-                    process::reap(&process);
-                }
-                Err(fault.into())
+        match (made, delivered.and(heard)) {
+            (Some(process), Ok(listeners)) => Ok(Made { process, listeners }),
+            (Some(process), Err(fault)) => {
+                kill(&process)?;
+                process::reap(&process);
+                Err(fault)
             }
-            None => Err(Fault::because("start a container", format!("the helper ended: {status}"))),
+            (None, Err(fault)) => Err(fault),
+            (None, Ok(_)) => {
+                Err(Fault::because("start a container", format!("the helper ended: {status}")))
+            }
         }
     }
 
@@ -376,16 +402,8 @@ impl Inner {
 
     /// Kills the first process, and with it all of the container.
     fn end(&self, id: &ContainerId, known: &Known) -> Result<(), Fault> {
-        match pidfd_send_signal(&known.process, Signal::KILL) {
-            Ok(()) | Err(rustix::io::Errno::SRCH) => {}
-            Err(error) => return Err(error).doing("kill a container"),
-        }
         known.group.kill();
-        let limit = Duration::from_secs(DEATH_SECONDS_MAX);
-        if !process::wait_for_end(&known.process, limit).doing("wait for a container's end")? {
-            let reason = format!("it is there {DEATH_SECONDS_MAX} seconds after it was killed");
-            return Err(Fault::because("end a container", reason));
-        }
+        kill(&known.process)?;
         self.conclude(id, known);
         Ok(())
     }
@@ -418,6 +436,43 @@ impl Inner {
         }
         Ok(())
     }
+}
+
+/// A container's first process, which is the agent now.
+struct Made {
+    process: OwnedFd,
+    listeners: Vec<TcpListener>,
+}
+
+/// Listens to those who make a container until the last of them has done. The handle to the first
+/// process is left in `made` as soon as it comes.
+fn hear(makers: &OwnedFd, made: &mut Option<OwnedFd>) -> Result<Vec<TcpListener>, Fault> {
+    let mut listeners = Vec::new();
+    // The socket closes as the first process becomes the agent.
+    while let Some((told, descriptors)) =
+        receive(makers).doing("hear from those who make a container")?
+    {
+        match told {
+            ToService::Made => *made = descriptors.into_iter().next(),
+            ToService::Ready => listeners = descriptors,
+            ToService::Failed(fault) => return Err(fault.into()),
+        }
+    }
+    Ok(listeners.into_iter().map(TcpListener::from).collect())
+}
+
+/// Kills a container's first process, and with it all others, and waits until they are gone.
+fn kill(process: &OwnedFd) -> Result<(), Fault> {
+    match pidfd_send_signal(process, Signal::KILL) {
+        Ok(()) | Err(rustix::io::Errno::SRCH) => {}
+        Err(error) => return Err(error).doing("kill a container"),
+    }
+    let limit = Duration::from_secs(DEATH_SECONDS_MAX);
+    if process::wait_for_end(process, limit).doing("wait for a container's end")? {
+        return Ok(());
+    }
+    let reason = format!("it is there {DEATH_SECONDS_MAX} seconds after it was killed");
+    Err(Fault::because("end a container", reason))
 }
 
 /// Removes control groups, which the kernel may hold for a moment after the last process is gone.

@@ -1,8 +1,9 @@
 //! What is on disk about containers: enough for another service to find, watch and remove them.
 //!
 //! A container's folder is made, locked and given its plan before anything else is made for it. It
-//! becomes a container when `started.json` is there. The lock is held by everyone who works on the
-//! launch, so it is free only when the agent runs or nothing does.
+//! becomes a container when `started.json` is filled: by its first process, in one write, right
+//! before it becomes the agent. The lock is held by everyone who works on the launch, so it is free
+//! only when the agent runs or nothing does.
 
 use super::{cgroup::Group, process::ProcessName, remove};
 use crate::{ContainerId, Exit, Fault, fault::Doing};
@@ -12,7 +13,8 @@ use rustix::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
-    fs, io,
+    fs::{self, File},
+    io::{self, Write},
     os::{fd::OwnedFd, unix::fs::DirBuilderExt},
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
@@ -53,6 +55,18 @@ pub(super) struct Locked {
     pub folder: ContainerFolder,
     /// Held for as long as this, or a copy of it in another process, is open.
     pub lock: OwnedFd,
+}
+
+impl StartedContainer {
+    /// Fills the note: from here on there is a container. Nothing but the agent's start may follow.
+    pub(super) fn note(&self, mut file: &File) -> io::Result<()> {
+        file.write_all(&serde_json::to_vec(self)?)
+    }
+
+    /// Takes the note back: the agent did not start.
+    pub(super) fn take_back(file: &File) -> io::Result<()> {
+        file.set_len(0)
+    }
 }
 
 impl StateFolder {
@@ -140,11 +154,6 @@ impl StateFolder {
 }
 
 impl ContainerFolder {
-    /// The folder at this path.
-    pub(super) fn new(path: PathBuf) -> Self {
-        Self(path)
-    }
-
     /// Where it is.
     pub(super) fn path(&self) -> &Path {
         &self.0
@@ -188,14 +197,10 @@ impl ContainerFolder {
         self.read("started.json")
     }
 
-    /// Notes that the container exists.
-    pub(super) fn write_started(&self, started: &StartedContainer) -> Result<(), Fault> {
-        self.write("started.json", started)
-    }
-
-    /// Takes the note back: the agent did not start.
-    pub(super) fn forget_started(&self) -> Result<(), Fault> {
-        fs::remove_file(self.0.join("started.json")).doing_to("take back the note in", &self.0)
+    /// Opens the note that the first process will fill.
+    pub(super) fn open_started(&self) -> Result<File, Fault> {
+        let file = self.0.join("started.json");
+        File::create(&file).doing_to("make", &file)
     }
 
     /// How the container ended, if it is known.
@@ -211,6 +216,7 @@ impl ContainerFolder {
     fn read<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Fault> {
         let file = self.0.join(name);
         match fs::read(&file) {
+            Ok(text) if text.is_empty() => Ok(None),
             Ok(text) => {
                 let value = serde_json::from_slice(&text).map_err(io::Error::from);
                 value.map(Some).doing_to("understand", &file)

@@ -2,7 +2,10 @@
 
 #![expect(unsafe_code, reason = "raw system calls; each block says why it may")]
 
-use rustix::process::Pid;
+use rustix::{
+    process::Pid,
+    thread::{UnshareFlags, unshare_unsafe},
+};
 use std::{
     ffi::CString,
     io,
@@ -16,6 +19,9 @@ pub(super) fn register_readable(descriptor: OwnedFd) -> io::Result<AsyncFd<Owned
     let registered = unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) };
     registered.map_err(|refused| refused.into_parts().1)
 }
+
+/// The flag of `clone3` for starting in a given control group.
+const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 
 /// Which of the two processes after [`clone_into_namespaces`] this is.
 pub(super) enum Twin {
@@ -33,12 +39,21 @@ pub(super) enum Twin {
 /// Copies this process into new namespaces, as a child of this process's own parent.
 ///
 /// The caller must have a single thread: the copy goes on in the middle of the program.
-pub(super) fn clone_into_namespaces(namespaces: i32) -> io::Result<Twin> {
+///
+/// With a control group of version 2 the copy starts in it.
+pub(super) fn clone_into_namespaces(
+    namespaces: i32,
+    cgroup: Option<BorrowedFd<'_>>,
+) -> io::Result<Twin> {
     let mut pidfd: RawFd = -1;
     let flags = namespaces | libc::CLONE_PIDFD | libc::CLONE_PARENT;
     // SAFETY: the structure is plain numbers, for which zero is a valid value.
     let mut arguments: libc::clone_args = unsafe { std::mem::zeroed() };
     arguments.flags = u64::from(flags.cast_unsigned());
+    if let Some(cgroup) = cgroup {
+        arguments.flags |= CLONE_INTO_CGROUP;
+        arguments.cgroup = u64::from(cgroup.as_raw_fd().cast_unsigned());
+    }
     arguments.pidfd = (&raw mut pidfd) as u64;
     // SAFETY: no memory is shared with the copy, so it may go on as a fork would; the process has a
     // single thread, so no lock is held by one that the copy lacks. The pointers outlive the call.
@@ -54,6 +69,13 @@ pub(super) fn clone_into_namespaces(namespaces: i32) -> io::Result<Twin> {
         }
         _ => Err(io::Error::last_os_error()),
     }
+}
+
+/// Makes the control group that this process is in the root of what it sees.
+pub(super) fn enter_cgroup_namespace() -> io::Result<()> {
+    // SAFETY: of all namespaces this one changes only what paths of control groups look like.
+    unsafe { unshare_unsafe(UnshareFlags::NEWCGROUP) }?;
+    Ok(())
 }
 
 /// Becomes the program in `program`, with no environment. Comes back only when that failed.
@@ -96,10 +118,23 @@ pub(super) fn arrange_descriptors(given: &[BorrowedFd<'_>]) -> io::Result<()> {
     if closed < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// Sets every signal to what it does by default.
+/// Sets the signals that a shell, a service manager or our own runtime may have had ignored to what
+/// they do by default; all others are reset by an execution.
 pub(super) fn reset_signals() {
-    for signal in 1..=64 {
-        // SAFETY: a default action is no code of ours. Signals that cannot be set stay as they are.
+    for signal in [
+        libc::SIGHUP,
+        libc::SIGINT,
+        libc::SIGQUIT,
+        libc::SIGPIPE,
+        libc::SIGTERM,
+        libc::SIGCHLD,
+        libc::SIGTSTP,
+        libc::SIGTTIN,
+        libc::SIGTTOU,
+        libc::SIGUSR1,
+        libc::SIGUSR2,
+    ] {
+        // SAFETY: a default action is no code of ours.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
     }
 }

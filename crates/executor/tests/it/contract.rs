@@ -172,7 +172,7 @@ fn one_id_never_runs_twice<S: Subject>() {
             executor.launch(&spec).await.expect("a container");
         }
         wait_for_text(&spec.journal, "once\n").await;
-        assert_eq!(executor.list().await.expect("a list"), [spec.id.clone()]);
+        assert_eq!(executor.list().await.expect("a list"), std::slice::from_ref(&spec.id));
         executor.destroy(&spec.id).await.expect("an end");
         assert_eq!(journal(&spec), "once\n");
     });
@@ -188,7 +188,7 @@ fn an_ended_container_is_not_started_again<S: Subject>() {
         let again = executor.launch(&spec).await.expect("the same container");
         assert!(again.listeners.is_empty());
         assert_eq!(watch(executor, &spec.id).await, ended);
-        assert_eq!(executor.list().await.expect("a list"), [spec.id.clone()]);
+        assert_eq!(executor.list().await.expect("a list"), std::slice::from_ref(&spec.id));
         executor.destroy(&spec.id).await.expect("an end");
         assert_eq!(journal(&spec), "once\n");
     });

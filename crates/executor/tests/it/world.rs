@@ -1,44 +1,20 @@
 //! What tests stand on: a static agent, folders that go away, and a sandbox in them.
 
+use crate::agent::AGENT;
 use executor::{
     Agent, ContainerId, ContainerSpec, Executor, Exit, HostImage, Image, Limits, Network, Sandbox,
     SandboxConfig, Script, Scripted,
 };
 use std::{
     fs,
-    path::{Path, PathBuf},
-    process::Command,
-    sync::{
-        LazyLock,
-        atomic::{AtomicU32, Ordering},
-    },
+    path::Path,
+    sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
 
 /// How long anything may take before a test fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
-
-/// The compiled test agent.
-pub(crate) static AGENT: LazyLock<PathBuf> = LazyLock::new(|| {
-    if let Some(path) = std::env::var_os("EXECUTOR_TEST_AGENT") {
-        return path.into();
-    }
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/agent.rs");
-    let changed = |path: &Path| fs::metadata(path).and_then(|found| found.modified()).ok();
-    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("test-agent");
-    if changed(&program) < changed(&source) {
-        let half = program.with_extension(std::process::id().to_string());
-        let compiled = Command::new("rustc")
-            .args(["--edition", "2024", "-O", "-C", "target-feature=+crt-static", "-o"])
-            .args([&half, &source])
-            .status()
-            .expect("rustc runs");
-        assert!(compiled.success(), "the test agent does not compile");
-        fs::rename(&half, &program).expect("a compiled agent");
-    }
-    program
-});
 
 /// A sandbox in a folder of its own.
 pub(crate) struct World {
@@ -75,7 +51,7 @@ impl World {
 
     /// What a shell says to these commands in a container.
     pub(crate) async fn shell(&self, commands: &str) -> String {
-        self.run(&self.spec(&format!("sh {commands}"))).await.1
+        self.run(&self.spec(&format!("sh exec 2>&1; {commands}"))).await.1
     }
 }
 

@@ -35,7 +35,8 @@ pub(super) async fn start(
     input: StartBuildInput,
 ) -> Result<StartBuildOutput, ServiceError> {
     let arn = project::project_arn(caller, &input.project_name);
-    let Some(Kept { mut project, .. }) = project::find(service, caller, &input.project_name).await?
+    let Some(Kept { mut project, .. }) =
+        project::find(service, caller, &input.project_name).await?
     else {
         return Err(refusal::project_not_found(&arn));
     };
@@ -126,6 +127,9 @@ pub(super) async fn batch_get(
     caller: &Caller,
     input: BatchGetBuildsInput,
 ) -> Result<BatchGetBuildsOutput, ServiceError> {
+    if input.ids.is_empty() {
+        return Err(refusal::no_build_ids());
+    }
     let (mut builds, mut not_found) = (Vec::new(), Vec::new());
     let mut known = Vec::with_capacity(input.ids.len());
     for text in input.ids {
@@ -159,6 +163,9 @@ pub(super) async fn batch_delete(
     caller: &Caller,
     input: BatchDeleteBuildsInput,
 ) -> Result<BatchDeleteBuildsOutput, ServiceError> {
+    if input.ids.is_empty() {
+        return Err(refusal::no_build_ids());
+    }
     let (mut deleted, mut not_deleted) = (Vec::new(), Vec::new());
     let mut changes = Vec::new();
     for text in input.ids {

@@ -77,9 +77,7 @@ pub(super) fn source_location() -> ServiceError {
 
 /// An S3 source's place is not a bucket and a key.
 pub(super) fn source_location_format(location: &str) -> ServiceError {
-    invalid(format!(
-        "Invalid project source: location must be a valid S3 source: {location}"
-    ))
+    invalid(format!("Invalid project source: location must be a valid S3 source: {location}"))
 }
 
 /// A source type that CodeBuild does not have.
@@ -94,7 +92,9 @@ pub(super) fn artifact_type() -> ServiceError {
 
 /// Without a source only inline text can be the buildspec.
 pub(super) fn no_source_buildspec() -> ServiceError {
-    invalid("Invalid project source: a buildspec must be specified inline for source type NO_SOURCE")
+    invalid(
+        "Invalid project source: a buildspec must be specified inline for source type NO_SOURCE",
+    )
 }
 
 /// CodePipeline stands on one side only.
@@ -119,7 +119,9 @@ pub(super) fn artifacts_location() -> ServiceError {
 
 /// The bucket's name holds a slash.
 pub(super) fn artifacts_bucket(location: &str) -> ServiceError {
-    invalid(format!("Invalid artifacts: location must be a bucket name without slashes: {location}"))
+    invalid(format!(
+        "Invalid artifacts: location must be a bucket name without slashes: {location}"
+    ))
 }
 
 /// `encryptionDisabled` or `bucketOwnerAccess` outside of S3.
@@ -167,9 +169,7 @@ pub(super) fn variable_name(name: &str) -> ServiceError {
 
 /// Registry credentials without the service role.
 pub(super) fn registry_credential() -> ServiceError {
-    invalid(
-        "Invalid input: registryCredential requires imagePullCredentialsType SERVICE_ROLE",
-    )
+    invalid("Invalid input: registryCredential requires imagePullCredentialsType SERVICE_ROLE")
 }
 
 /// A cache without what its type needs.

@@ -105,8 +105,10 @@ fn artifacts(artifacts: &ProjectArtifacts) -> Checked {
         }
     }
     let s3 = artifacts.r#type == ArtifactsType::S3;
-    let owner_access =
-        artifacts.bucket_owner_access.as_ref().is_some_and(|access| *access != BucketOwnerAccess::None);
+    let owner_access = artifacts
+        .bucket_owner_access
+        .as_ref()
+        .is_some_and(|access| *access != BucketOwnerAccess::None);
     match artifacts.encryption_disabled {
         Some(true) if !s3 => Err(refusal::artifacts_s3_only("encryptionDisabled")),
         _ if owner_access && !s3 => Err(refusal::artifacts_s3_only("bucketOwnerAccess")),

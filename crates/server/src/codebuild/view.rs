@@ -5,8 +5,8 @@ use agent_protocol::{ArtifactUploaded, PhaseOutcome, Timestamp};
 use build_core::{Build, Phase, PhaseRecord};
 use wire::codebuild::{
     self, ArtifactsType, BuildArtifacts, BuildPhase, CloudWatchLogsConfig,
-    ExportedEnvironmentVariable, LogsConfigStatusType, LogsLocation, PhaseContext, ProjectArtifacts,
-    S3LogsConfig, StatusType,
+    ExportedEnvironmentVariable, LogsConfigStatusType, LogsLocation, PhaseContext,
+    ProjectArtifacts, S3LogsConfig, StatusType,
 };
 
 /// Renders a build as CodeBuild gives it.
@@ -90,7 +90,8 @@ fn primary_artifacts(request: &BuildRequest, build: &Build) -> BuildArtifacts {
 fn secondary_artifacts(request: &BuildRequest, build: &Build) -> Vec<BuildArtifacts> {
     let all = request.project.secondary_artifacts.iter().flatten();
     all.map(|order| {
-        let is_this = |artifact: &&ArtifactUploaded| artifact.identifier == order.artifact_identifier;
+        let is_this =
+            |artifact: &&ArtifactUploaded| artifact.identifier == order.artifact_identifier;
         artifacts(request, order, build.artifacts.iter().find(is_this))
     })
     .collect()

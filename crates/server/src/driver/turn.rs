@@ -110,8 +110,7 @@ impl Turns {
             };
             turns.take_up(build, request, stored.journal_offset);
         }
-        let live: HashSet<String> =
-            turns.live.keys().map(|id| id.uuid().to_owned()).collect();
+        let live: HashSet<String> = turns.live.keys().map(|id| id.uuid().to_owned()).collect();
         attendant::sweep(&turns.grounds, &live).await;
         Ok(turns)
     }

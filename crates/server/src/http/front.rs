@@ -190,10 +190,6 @@ async fn whole(
     }
 }
 
-fn respond(
-    service: &Service,
-    request_id: &str,
-    answer: Result<Vec<u8>, ServiceError>,
-) -> Response {
+fn respond(service: &Service, request_id: &str, answer: Result<Vec<u8>, ServiceError>) -> Response {
     wire::respond(service, request_id, answer).map(Body::from)
 }

@@ -9,9 +9,10 @@ use bytes::Bytes;
 use futures::Stream;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use s3s::dto::{
-    ChecksumMode, DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput,
-    DeletedObject, ETag, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput,
-    ObjectIdentifier, PutObjectInput, PutObjectOutput, Range, StreamingBlob, Timestamp,
+    ChecksumMode, ChecksumType, DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput,
+    DeleteObjectsOutput, DeletedObject, ETag, GetObjectInput, GetObjectOutput, HeadObjectInput,
+    HeadObjectOutput, ObjectIdentifier, PostObjectInput, PutObjectInput, PutObjectOutput, Range,
+    StreamingBlob, Timestamp,
 };
 use s3s::stream::{ByteStream, RemainingLength};
 use s3s::{S3Error, S3Request, S3Response, S3Result, StdError};
@@ -78,6 +79,25 @@ pub(super) async fn put(
     show!(output, sum.algorithm, Some(sum.value));
     show_encryption!(output, version.attributes);
     Ok(S3Response::new(output))
+}
+
+/// Refuses a form that asks for what is not kept. `s3s` turns every other form into a put.
+pub(super) fn check_form(input: &PostObjectInput) -> S3Result<()> {
+    // `s3s` keeps the file's name to itself, so that it cannot stand in the key.
+    if input.key.contains("${filename}") {
+        return Err(refusal::not_implemented());
+    }
+    let grants = [&input.grant_full_control, &input.grant_read, &input.grant_read_acp];
+    if grants.into_iter().any(Option::is_some) || input.grant_write_acp.is_some() {
+        return Err(refusal::acl_unsupported());
+    }
+    if input.sse_customer_algorithm.is_some() {
+        return Err(refusal::customer_keys_unsupported());
+    }
+    if input.object_lock_mode.is_some() || input.object_lock_legal_hold_status.is_some() {
+        return Err(refusal::object_lock_missing());
+    }
+    Ok(())
 }
 
 pub(super) async fn get(
@@ -378,7 +398,7 @@ fn shown_checksum(
     mode: Option<&ChecksumMode>,
     version: &Version,
     is_whole: bool,
-) -> Option<(Algorithm, (String, s3s::dto::ChecksumType))> {
+) -> Option<(Algorithm, (String, ChecksumType))> {
     mode.filter(|mode| is_whole && mode.as_str() == ChecksumMode::ENABLED)?;
     let sum = version.checksum.as_ref()?;
     Some((sum.algorithm, (sum.value.clone(), checksum::kind(sum.kind))))

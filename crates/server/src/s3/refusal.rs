@@ -8,6 +8,14 @@ pub(super) fn access_denied() -> S3Error {
     s3_error!(AccessDenied, "Access Denied")
 }
 
+pub(super) fn unsupported_signature() -> S3Error {
+    s3_error!(
+        InvalidRequest,
+        "The authorization mechanism you have provided is not supported. Please use \
+         AWS4-HMAC-SHA256."
+    )
+}
+
 pub(super) fn invalid_access_key() -> S3Error {
     s3_error!(
         InvalidAccessKeyId,

@@ -29,16 +29,23 @@ def workplace():
 
 def nothing_stays(service):
     """Ends the service; its builds must leave no process, mount, cgroup or folder."""
-    for build_id in list(service.build_ids):
+    try:
+        end_builds(service)
+        harness.wait_for(lambda: not harness.traces(service), "traces of builds to vanish", 15)
+    finally:
+        service.stop()
+    assert harness.traces(service) == []
+    folders = harness.container_folders(service)
+    assert folders == [], f"container folders stay behind: {folders}"
+
+
+def end_builds(service):
+    """Stops the builds that a test has left running."""
+    for build_id in sorted(service.build_ids):
         found = service.codebuild.batch_get_builds(ids=[build_id])["builds"]
         if found and not found[0]["buildComplete"]:
             service.codebuild.stop_build(id=build_id)
             service.ended(build_id)
-    harness.wait_for(lambda: not harness.traces(service), "traces of builds to vanish", 15)
-    service.stop()
-    assert harness.traces(service) == []
-    folders = harness.container_folders(service)
-    assert folders == [], f"container folders stay behind: {folders}"
 
 
 @pytest.fixture(scope="session")

@@ -88,6 +88,8 @@ def test_the_answer_of_start_build(yard):
             "location": f"arn:aws:s3:::jars/{name}",
             "overrideArtifactName": False,
             "encryptionDisabled": False,
+            "md5sum": "",
+            "sha256sum": "",
         },
         "cache": {"type": "NO_CACHE"},
         "environment": {
@@ -197,12 +199,8 @@ OVERRIDES = {
     "sourceVersion": ("abc", lambda b: b["sourceVersion"], "abc"),
     "artifactsOverride": (
         {"type": "S3", "location": "arn:aws:s3:::jars", "name": "n", "encryptionDisabled": True},
-        lambda b: b["artifacts"],
-        {
-            "location": "arn:aws:s3:::jars/n",
-            "overrideArtifactName": False,
-            "encryptionDisabled": True,
-        },
+        lambda b: [b["artifacts"][m] for m in ("location", "encryptionDisabled")],
+        ["arn:aws:s3:::jars/n", True],
     ),
     "secondaryArtifactsOverride": (
         [{"type": "S3", "location": "jars", "name": "n", "artifactIdentifier": "docs"}],
@@ -260,11 +258,6 @@ OVERRIDES = {
         lambda b: b["logs"]["cloudWatchLogs"]["status"],
         "DISABLED",
     ),
-    "registryCredentialOverride": (
-        {"credential": "r", "credentialProvider": "SECRETS_MANAGER"},
-        lambda b: b["environment"]["registryCredential"]["credential"],
-        "r",
-    ),
     "imagePullCredentialsTypeOverride": (
         "SERVICE_ROLE",
         lambda b: b["environment"]["imagePullCredentialsType"],
@@ -286,12 +279,24 @@ ELSEWHERE = {
     "sourceAuthOverride",
     "hostKernelOverride",
     "fleetOverride",
+    "registryCredentialOverride",
 }
 
 
 def test_every_override_of_the_model_is_tested():
     model = boto3.session.Session(region_name=harness.REGION).client("codebuild").meta.service_model
     assert set(model.shape_for("StartBuildInput").members) <= set(OVERRIDES) | ELSEWHERE
+
+
+def test_a_registry_credential_comes_with_the_service_role(yard, project):
+    credential = {"credential": "r", "credentialProvider": "SECRETS_MANAGER"}
+    build = yard.start_build(
+        project,
+        registryCredentialOverride=credential,
+        imagePullCredentialsTypeOverride="SERVICE_ROLE",
+    )
+    assert build["environment"]["registryCredential"] == credential
+    yard.ended(build["id"])
 
 
 @pytest.mark.parametrize("member", OVERRIDES)
@@ -644,7 +649,7 @@ def age(yard, build_id, minutes):
     with state:
         (text,) = state.execute("SELECT state FROM build WHERE id = ?", (build_id,)).fetchone()
         document = json.loads(text)
-        earlier = minutes * 60_000_000
+        earlier = int(minutes * 60_000_000)
         document["submitted"]["received_at"] -= earlier
         for record in document["phases"]:
             record["started_at"] -= earlier

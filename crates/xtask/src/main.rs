@@ -2,6 +2,7 @@
 //!
 //! Reads the repository and writes generated sources; links none of the product.
 
+mod bench;
 mod codegen;
 mod model;
 mod ordered;
@@ -37,6 +38,12 @@ enum Task {
     },
     /// Checks what STYLE.md says and the compiler does not, and prints every finding.
     Tidy,
+    /// Builds the release program, measures how fast and how small it is, and prints the results.
+    Bench {
+        /// What `bench` itself takes, such as `--rounds 50`.
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
 }
 
 fn main() -> Result<ExitCode> {
@@ -46,6 +53,7 @@ fn main() -> Result<ExitCode> {
         Task::Codegen { check: false } => codegen::run(&root, codegen::Mode::Write)?,
         Task::Codegen { check: true } => codegen::run(&root, codegen::Mode::Check)?,
         Task::Tidy => return tidy::run(&root),
+        Task::Bench { arguments } => return bench::run(&root, &arguments),
     }
     Ok(ExitCode::SUCCESS)
 }

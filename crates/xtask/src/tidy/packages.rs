@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 /// Our packages, each with those of ours that it may use.
-const OURS: [(&str, &[&str]); 9] = [
+const OURS: [(&str, &[&str]); 10] = [
     ("buildspec", &[]),
     ("agent-protocol", &[]),
     ("wire", &[]),
@@ -17,6 +17,7 @@ const OURS: [(&str, &[&str]); 9] = [
     ("agent", &["agent-protocol", "buildspec"]),
     ("store", &["build-core"]),
     ("server", &["agent-protocol", "buildspec", "build-core", "wire", "executor", "store"]),
+    ("bench", &["wire", "executor"]),
 ];
 
 /// Packages of others that only some of ours may use, and why.
@@ -26,8 +27,8 @@ const FENCED: [(&str, &[&str], &str); 7] = [
     ("tokio-postgres", &["store"], "SQL is only in store"),
     ("axum", &["server"], "only the server serves"),
     ("hyper", &["server"], "only the server serves"),
-    ("tokio", &["server", "store", "executor", "agent"], "the pure packages do no I/O"),
-    ("http", &["server", "wire"], "HTTP types stay at the edge"),
+    ("tokio", &["server", "store", "executor", "agent", "bench"], "the pure packages do no I/O"),
+    ("http", &["server", "wire", "bench"], "HTTP types stay at the edge"),
 ];
 
 /// Reads every manifest under `crates/`.

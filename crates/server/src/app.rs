@@ -158,6 +158,7 @@ fn sandbox(config: &Config, data_dir: &Path) -> anyhow::Result<Sandbox> {
     host_image.folders.extend(config.host_image.folders.iter().cloned());
     let sandbox_config = SandboxConfig {
         state_dir: data_dir.join("containers"),
+        images_dir: data_dir.join("images"),
         helper: "/proc/self/exe".into(),
         agent: Agent::Bytes(AGENT),
         host_image,

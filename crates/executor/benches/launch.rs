@@ -5,8 +5,8 @@
 mod agent;
 
 use executor::{
-    Agent, ContainerId, ContainerSpec, Executor, HostImage, Image, Limits, Network, Sandbox,
-    SandboxConfig,
+    Agent, ContainerId, ContainerSpec, Executor, HostImage, Image, Limits, Network,
+    OutboundNetwork, Sandbox, SandboxConfig,
 };
 use std::{
     fmt::Write,
@@ -31,6 +31,7 @@ fn main() -> ExitCode {
         helper: "/proc/self/exe".into(),
         agent: Agent::File(agent::AGENT.clone()),
         host_image: HostImage::default(),
+        outbound: OutboundNetwork::default(),
     })
     .expect("a sandbox");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");

@@ -203,3 +203,6 @@ fn errors(mut answer: &[u8]) -> Vec<i32> {
     }
     found
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! What a sandbox is told once, when the service starts.
 
-use std::path::PathBuf;
+use super::netlink::Ipv4Range;
+use std::{net::Ipv4Addr, path::PathBuf};
 
 /// What a sandbox is told once.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub struct SandboxConfig {
     pub agent: Agent,
     /// What the image `host` is made of.
     pub host_image: HostImage,
+    /// How containers with a network reach the outside.
+    pub outbound: OutboundNetwork,
 }
 
 /// The agent's program: a static executable, so that it runs in any image.
@@ -55,6 +58,38 @@ impl Default for HostImage {
         Self {
             folders: folders.map(PathBuf::from).to_vec(),
             etc: etc.split_whitespace().map(str::to_owned).collect(),
+        }
+    }
+}
+
+/// How containers with a network reach the outside: through a cable to the host each, behind its
+/// address. As root, and where the packet filter's program `nft` is installed; elsewhere they have
+/// no way out.
+#[derive(Clone, Debug)]
+pub struct OutboundNetwork {
+    /// Where containers' addresses are from: four for each of them.
+    pub range: Ipv4Range,
+    /// What containers must not reach, but for asking the resolvers for names.
+    pub kept_back: Vec<Ipv4Range>,
+    /// Who they ask for names; the host's own resolvers when empty.
+    pub resolvers: Vec<Ipv4Addr>,
+}
+
+impl Default for OutboundNetwork {
+    /// Addresses that are used between providers and their customers only; kept back are networks
+    /// that are private, link-local (cloud metadata among them), or for many receivers.
+    fn default() -> Self {
+        Self {
+            range: Ipv4Range::new([100, 96, 0, 0], 14),
+            kept_back: vec![
+                Ipv4Range::new([10, 0, 0, 0], 8),
+                Ipv4Range::new([100, 64, 0, 0], 10),
+                Ipv4Range::new([169, 254, 0, 0], 16),
+                Ipv4Range::new([172, 16, 0, 0], 12),
+                Ipv4Range::new([192, 168, 0, 0], 16),
+                Ipv4Range::new([224, 0, 0, 0], 3),
+            ],
+            resolvers: Vec::new(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     filter,
-    message::{Job, ToService, User, send},
+    message::{Job, ToService, send},
     network, privileges,
     process::ProcessName,
     root,
@@ -38,10 +38,10 @@ pub(super) struct Given {
 
 /// Sets the container up from inside and becomes the agent. It comes back only when that failed,
 /// having told the service.
-pub(super) fn run(job: &Job, given: &Given, mapped: &OwnedFd, service: BorrowedFd<'_>) {
+pub(super) fn run(job: &Job, given: &Given, prepared: &OwnedFd, service: BorrowedFd<'_>) {
     // Out of the way of the numbers that the agent expects things on.
     let Ok(service) = rustix::io::fcntl_dupfd_cloexec(service, 64) else { return };
-    let Err(fault) = become_agent(job, given, mapped, &service);
+    let Err(fault) = become_agent(job, given, prepared, &service);
     // With the service gone there is nobody to tell.
     let _ = send(&service, &ToService::Failed(fault.into()), &[]);
 }
@@ -49,11 +49,11 @@ pub(super) fn run(job: &Job, given: &Given, mapped: &OwnedFd, service: BorrowedF
 fn become_agent(
     job: &Job,
     given: &Given,
-    mapped: &OwnedFd,
+    prepared: &OwnedFd,
     service: &OwnedFd,
 ) -> Result<Infallible, Fault> {
-    if matches!(job.user, User::Own { .. }) {
-        wait_for_users(mapped)?;
+    if job.needs_helper() {
+        wait_for_helper(prepared)?;
     }
     let process = ProcessName::own().doing("read the process's start time")?;
     setsid().doing("start a session")?;
@@ -61,7 +61,7 @@ fn become_agent(
     // Here and not before: its root is the group that this process is in.
     syscall::enter_cgroup_namespace().doing("make a namespace of control groups")?;
     rustix::system::sethostname(job.id.as_bytes()).doing("set the host name")?;
-    let listeners = network::open(&job.listen)?;
+    let listeners = network::open(&job.listen, job.way_out.as_ref())?;
     root::enter(job)?;
     umask(Mode::from_raw_mode(0o022));
     privileges::lower_limits(&job.limits, !job.cgroup.is_empty())?;
@@ -74,10 +74,10 @@ fn become_agent(
     execute(given, &sockets, &StartedContainer { process, listeners: sockets.len() })
 }
 
-/// Waits until the helper has said who is who in the user namespace.
-fn wait_for_users(mapped: &OwnedFd) -> Result<(), Fault> {
+/// Waits until the helper has done its part: users and the way out.
+fn wait_for_helper(prepared: &OwnedFd) -> Result<(), Fault> {
     let doing = "hear from the helper";
-    match rustix::io::retry_on_intr(|| rustix::io::read(mapped, &mut [0])).doing(doing)? {
+    match rustix::io::retry_on_intr(|| rustix::io::read(prepared, &mut [0])).doing(doing)? {
         0 => Err(Fault::because(doing, "it is gone")),
         _ => Ok(()),
     }

@@ -42,19 +42,21 @@ fn make(service: BorrowedFd<'_>) -> Result<(), Fault> {
     let (job, given) = take_delivery(service)?;
     make_overlay_folders(&job)?;
     let cgroup = job.cgroup.enter(&job.limits)?;
-    let (mapped, map) = pipe_with(PipeFlags::CLOEXEC).doing("make a pipe")?;
+    let (prepared, prepare) = pipe_with(PipeFlags::CLOEXEC).doing("make a pipe")?;
     let cgroup = cgroup.as_ref().map(AsFd::as_fd);
     match clone_into_namespaces(namespaces(job.user), cgroup).doing("make namespaces")? {
         Twin::New => {
-            drop(map);
-            first::run(&job, &given, &mapped, service);
+            drop(prepare);
+            first::run(&job, &given, &prepared, service);
             Ok(())
         }
         Twin::Caller { pid, pidfd } => {
             let told = send(service, &ToService::Made, &[pidfd.as_fd()]);
-            let User::Own { uid, gid } = job.user else { return Ok(()) };
-            let done = map_users(pid, uid, gid)
-                .and_then(|()| rustix::io::write(&map, b"m").doing("talk to the container"));
+            if !job.needs_helper() {
+                return Ok(());
+            }
+            let done = prepare_first(&job, pid)
+                .and_then(|()| rustix::io::write(&prepare, b"p").doing("talk to the container"));
             if done.is_err() && told.is_err() {
                 // Nobody else knows of the process.
                 let _ = pidfd_send_signal(&pidfd, Signal::KILL);
@@ -62,6 +64,14 @@ fn make(service: BorrowedFd<'_>) -> Result<(), Fault> {
             done.map(drop)
         }
     }
+}
+
+/// Does for the first process what can only be done from outside of its namespaces.
+fn prepare_first(job: &Job, pid: Pid) -> Result<(), Fault> {
+    if let User::Own { uid, gid } = job.user {
+        map_users(pid, uid, gid)?;
+    }
+    job.way_out.as_ref().map_or(Ok(()), |way_out| way_out.lay(pid))
 }
 
 fn make_overlay_folders(job: &Job) -> Result<(), Fault> {

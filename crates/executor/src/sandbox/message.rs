@@ -39,8 +39,17 @@ pub(super) struct Job {
     pub cgroup: super::cgroup::Group,
     /// Where sockets listen.
     pub listen: Vec<SocketAddrV4>,
+    /// The way to the outside, if there is one.
+    pub way_out: Option<super::network::WayOut>,
     /// Whose processes they are.
     pub user: User,
+}
+
+impl Job {
+    /// Whether the first process must wait until the helper has done its part.
+    pub(super) fn needs_helper(&self) -> bool {
+        self.user != User::HostRoot || self.way_out.is_some()
+    }
 }
 
 /// What a root file system is put together from.

@@ -102,3 +102,6 @@ fn is_folder(dir: impl AsFd, name: &CStr) -> io::Result<bool> {
     let status = rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)?;
     Ok(FileType::from_raw_mode(status.st_mode).is_dir())
 }
+
+#[cfg(test)]
+mod tests;

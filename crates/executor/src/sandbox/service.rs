@@ -6,12 +6,14 @@ use super::{
     config::{Agent, SandboxConfig},
     helper::HELPER_VERB,
     message::{DELIVERY, Job, RootFileSystem, ToService, User, receive, send},
+    network::WayOut,
+    outside::Outside,
     process::{self, Found},
     state::{ContainerFolder, Locked, Plan, StateFolder},
     syscall,
 };
 use crate::{
-    Container, ContainerId, ContainerSpec, Executor, Exit, Fault, Image, LaunchError,
+    Container, ContainerId, ContainerSpec, Executor, Exit, Fault, Image, LaunchError, Network,
     fault::Doing,
     image::{HostTemplate, ImageSettings, ImageStore},
 };
@@ -62,6 +64,7 @@ struct Inner {
     agent: File,
     /// Tells this service's control groups from those of another with another state folder.
     instance: String,
+    outside: Outside,
     user: User,
     known: Mutex<HashMap<ContainerId, Arc<Known>>>,
 }
@@ -103,6 +106,7 @@ impl Sandbox {
             instance: instance(&config.state_dir)?,
             host: HostTemplate::new(config.host_image.clone(), config.state_dir.join("host-image")),
             images: ImageStore::new(images_dir),
+            outside: Outside::new(config.outbound.clone(), state.interfaces()?),
             config,
             state,
             hierarchies,
@@ -242,17 +246,19 @@ impl Inner {
     ) -> Result<Container, Fault> {
         let folder = &locked.folder;
         let group = self.hierarchies.group(&format!("{}.{}", spec.id, self.instance));
-        let plan = Plan { cgroup: group.clone() };
-        folder.write_plan(&plan)?;
+        let way_out = self.way_out(spec.network);
+        let interface = way_out.as_ref().map(|way_out| way_out.interface.clone());
+        folder.write_plan(&Plan { cgroup: group.clone(), interface })?;
         let job = Job {
             id: spec.id.to_string(),
             folder: folder.path().to_owned(),
             root,
             mounts: spec.mounts.clone(),
-            files: etc_files(&spec.id),
+            files: etc_files(&spec.id, way_out.as_ref()),
             limits: spec.limits,
             cgroup: group.clone(),
             listen: spec.listen.clone(),
+            way_out,
             user: self.user,
         };
         let note = folder.open_started()?;
@@ -279,6 +285,13 @@ impl Inner {
                 Ok(Container { listeners: made.listeners })
             }
             None => Err(Fault::because("start a container", "its first process ended early")),
+        }
+    }
+
+    fn way_out(&self, network: Network) -> Option<WayOut> {
+        match network {
+            Network::None => None,
+            Network::Outbound => self.outside.take(),
         }
     }
 
@@ -425,6 +438,10 @@ impl Inner {
     fn clear(&self, locked: Locked) -> Result<(), Fault> {
         if let Some(plan) = locked.folder.plan()? {
             remove_group(&plan.cgroup)?;
+            if let Some(interface) = plan.interface {
+                WayOut::remove(&interface).doing("remove a container's cable")?;
+                self.outside.give_back(&interface);
+            }
         }
         self.state.remove(locked)
     }
@@ -506,11 +523,11 @@ async fn wait_for_end(process: &OwnedFd) -> io::Result<()> {
 }
 
 /// The files of `/etc` that are different in each container.
-fn etc_files(id: &ContainerId) -> Vec<(std::path::PathBuf, String)> {
+fn etc_files(id: &ContainerId, way_out: Option<&WayOut>) -> Vec<(std::path::PathBuf, String)> {
     vec![
         ("/etc/hostname".into(), format!("{id}\n")),
         ("/etc/hosts".into(), format!("127.0.0.1 localhost {id}\n::1 localhost ip6-localhost\n")),
-        ("/etc/resolv.conf".into(), String::new()),
+        ("/etc/resolv.conf".into(), Outside::resolv_conf(way_out)),
     ]
 }
 

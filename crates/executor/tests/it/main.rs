@@ -8,6 +8,7 @@ mod attacks;
 mod contract;
 mod crash;
 mod images;
+mod outbound;
 mod rootless;
 mod world;
 
@@ -21,6 +22,9 @@ fn main() -> ExitCode {
     if std::env::args().nth(1).is_some_and(|verb| verb == crash::LAUNCH_VERB) {
         return crash::launch();
     }
+    if std::env::args().nth(1).is_some_and(|verb| verb == outbound::HOST_VERB) {
+        return outbound::host();
+    }
     let mut trials: Vec<Trial> = contract::promises::<contract::Fake>("scripted");
     let mut sandbox = contract::promises::<world::World>("sandbox");
     sandbox.extend(attacks::trials("sandbox"));
@@ -28,5 +32,6 @@ fn main() -> ExitCode {
     sandbox.extend(crash::trials("sandbox"));
     trials.extend(rootless::again(&sandbox));
     trials.extend(sandbox);
+    trials.extend(outbound::trials("sandbox"));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

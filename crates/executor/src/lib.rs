@@ -3,13 +3,22 @@
 //! It knows containers and nothing of projects, builds, AWS shapes or the store. It is the only
 //! package that may touch namespaces, mounts, cgroups and `unsafe` code.
 
+mod fault;
+mod image;
+mod inside;
+mod sandbox;
+mod scripted;
 mod spec;
 
+pub use fault::{Fault, LaunchError};
+pub use image::ImageSettings;
+pub use sandbox::{Agent, HELPER_VERB, HostImage, Sandbox, SandboxConfig, helper_main};
+pub use scripted::{Script, Scripted};
 pub use spec::{ContainerId, ContainerSpec, Image, Limits, Mount, MountKind, Network};
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use std::net::TcpListener;
-use thiserror::Error;
 
 /// Makes containers, says how they end, and takes them away.
 ///
@@ -20,7 +29,9 @@ use thiserror::Error;
 /// - **`launch` is safe to repeat.** For an id that already has a container, running or ended, it
 ///   gives that container and starts nothing: one id never runs twice. When it fails, nothing is left.
 /// - **The agent is the container's first process**, with the spec's orders on file descriptor 3
-///   (read to the end, then closed) and the journal, opened for appending only, on 4.
+///   (read to the end, then closed), the journal, opened for appending only, on 4, and the listening
+///   sockets from 5 upward. Its environment is empty, its working folder is `/`, it is root inside.
+///   It must keep 3 and above from what it starts, and make itself undumpable before it does.
 /// - **The containers outlive the service.** Nothing in a container ends because the service did.
 /// - **`watch` answers when the first process is gone**, with all others of the container, and may
 ///   be asked any number of times, also for a container that ended long ago: until `destroy`.
@@ -49,12 +60,13 @@ pub struct Container {
     /// [`ContainerSpec::listen`]. Whoever accepts on them serves this one container and nobody else.
     ///
     /// The container's first process holds them too, so they outlive the service: connections made
-    /// while it is away wait in the backlog for the next `launch` of the same id.
+    /// while it is away wait in the backlog for the next `launch` of the same id. A container that
+    /// has ended has none.
     pub listeners: Vec<TcpListener>,
 }
 
 /// Why a container ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Exit {
     /// The first process ended by itself. The code is unknown when another service had started it.
     Exited {
@@ -72,33 +84,4 @@ pub enum Exit {
     Lost,
     /// No container of this id was ever started.
     NeverStarted,
-}
-
-/// Why a container did not start.
-#[derive(Debug, Error)]
-pub enum LaunchError {
-    /// The image cannot be used, for a reason that the user can mend.
-    #[error("{0}")]
-    Image(String),
-    /// The executor or the machine failed.
-    #[error(transparent)]
-    Fault(#[from] Fault),
-}
-
-/// The executor or the machine failed at something.
-#[derive(Debug, Error)]
-#[error("failed to {doing}")]
-pub struct Fault {
-    /// What was being done, as a phrase after "failed to".
-    pub doing: String,
-    /// What went wrong.
-    #[source]
-    pub source: std::io::Error,
-}
-
-impl Fault {
-    /// A fault while `doing` something, a phrase that reads after "failed to".
-    pub fn new(doing: impl Into<String>, source: impl Into<std::io::Error>) -> Self {
-        Self { doing: doing.into(), source: source.into() }
-    }
 }

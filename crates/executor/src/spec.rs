@@ -84,7 +84,7 @@ pub enum Image {
 }
 
 /// A host folder that a container sees.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mount {
     /// The folder on the host.
     pub host: PathBuf,

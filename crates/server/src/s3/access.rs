@@ -9,31 +9,26 @@ use s3s::dto::{
 use s3s::host::{S3Host, VirtualHost};
 use s3s::{S3Request, S3Result};
 use std::sync::Arc;
-use subtle::ConstantTimeEq as _;
 
-/// What belongs to an access key.
-#[derive(Clone)]
-pub struct Credential {
-    /// The secret that signs.
-    pub secret: String,
-    /// The token that every request must carry, when the key is temporary.
-    pub session_token: Option<String>,
-}
-
-/// Why an access key has no credential.
+/// Why an access key, or the token that came with it, is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BadKey {
     /// Nobody has it.
     Unknown,
+    /// Its token is missing, another key's or made up.
+    Token,
     /// It was good until a time that has passed.
     Expired,
 }
 
-/// Knows the access keys and what each may do. Both methods are called for every request and must
+/// Knows the access keys and what each may do. All methods are called for every request and must
 /// not block.
 pub trait Access: Send + Sync + 'static {
-    /// Finds what belongs to an access key.
-    fn credential(&self, access_key_id: &str) -> Result<Credential, BadKey>;
+    /// Finds the secret that an access key signs with.
+    fn secret(&self, access_key_id: &str) -> Result<String, BadKey>;
+
+    /// Checks the session token that came with a request, or that none did. The signature was good.
+    fn check_token(&self, access_key_id: &str, token: Option<&str>) -> Result<(), BadKey>;
 
     /// Says whether a caller whose signature was good may do something. The action has the form of
     /// IAM's (`s3:GetObject`); bucket and key are the ones it is done to, as far as it has them.
@@ -52,11 +47,15 @@ pub(super) struct Keys(pub(super) Arc<dyn Access>);
 #[async_trait::async_trait]
 impl S3Auth for Keys {
     async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
-        match self.0.credential(access_key) {
-            Ok(credential) => Ok(SecretKey::from(credential.secret)),
-            Err(BadKey::Unknown) => Err(refusal::invalid_access_key()),
-            Err(BadKey::Expired) => Err(refusal::expired_token()),
-        }
+        self.0.secret(access_key).map(SecretKey::from).map_err(refused)
+    }
+}
+
+fn refused(bad: BadKey) -> s3s::S3Error {
+    match bad {
+        BadKey::Unknown => refusal::invalid_access_key(),
+        BadKey::Token => refusal::invalid_token(),
+        BadKey::Expired => refusal::expired_token(),
     }
 }
 
@@ -76,22 +75,6 @@ impl Gate {
             Ok(())
         } else {
             Err(refusal::access_denied())
-        }
-    }
-
-    fn check_token(&self, access_key_id: &str, given: Option<&str>) -> S3Result<()> {
-        let credential = self.0.credential(access_key_id).map_err(|bad| match bad {
-            BadKey::Unknown => refusal::invalid_access_key(),
-            BadKey::Expired => refusal::expired_token(),
-        })?;
-        match (credential.session_token, given) {
-            (None, None) => Ok(()),
-            (Some(expected), Some(given))
-                if bool::from(expected.as_bytes().ct_eq(given.as_bytes())) =>
-            {
-                Ok(())
-            }
-            (None, Some(_)) | (Some(_), _) => Err(refusal::invalid_token()),
         }
     }
 
@@ -123,7 +106,7 @@ impl S3Access for Gate {
         let token = header("x-amz-security-token")
             .map(str::to_owned)
             .or_else(|| query("X-Amz-Security-Token"));
-        self.check_token(&credentials.access_key, token.as_deref())?;
+        self.0.check_token(&credentials.access_key, token.as_deref()).map_err(refused)?;
         let operation = context.s3_op().name();
         if matches!(operation, "DeleteObjects" | "PostObject") {
             // Their keys are in the body, see below.

@@ -21,7 +21,7 @@ mod tagging;
 mod uploads;
 mod versions;
 
-pub use access::{Access, BadKey, Credential};
+pub use access::{Access, BadKey};
 pub use envelope::S3Service;
 
 use s3s::config::{S3Config, StaticConfigProvider};

@@ -3,7 +3,7 @@
 //! Each script stands alone and finds the service by `AWS_ENDPOINT_URL` and the usual variables.
 
 use axum::Router;
-use server::s3::{Access, BadKey, Config, Credential, S3Service};
+use server::s3::{Access, BadKey, Config, S3Service};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -19,14 +19,18 @@ const TOKEN: &str = "a-session-token/with+signs==";
 struct Keys;
 
 impl Access for Keys {
-    fn credential(&self, access_key_id: &str) -> Result<Credential, BadKey> {
+    fn secret(&self, access_key_id: &str) -> Result<String, BadKey> {
         match access_key_id {
-            ACCESS_KEY => Ok(Credential { secret: SECRET.into(), session_token: None }),
-            BUILD_KEY => {
-                Ok(Credential { secret: SECRET.into(), session_token: Some(TOKEN.into()) })
-            }
+            ACCESS_KEY | BUILD_KEY => Ok(SECRET.into()),
             EXPIRED_KEY => Err(BadKey::Expired),
             _ => Err(BadKey::Unknown),
+        }
+    }
+
+    fn check_token(&self, access_key_id: &str, token: Option<&str>) -> Result<(), BadKey> {
+        match (access_key_id, token) {
+            (ACCESS_KEY, None) | (BUILD_KEY, Some(TOKEN)) => Ok(()),
+            _ => Err(BadKey::Token),
         }
     }
 

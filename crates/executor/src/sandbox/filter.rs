@@ -1,0 +1,166 @@
+//! The filter of system calls: what no build needs and what the kernel's attack surface is made of.
+//!
+//! It denies by name, as container engines do by default, and lets the rest through. A denied call
+//! fails as it would without the privilege; `clone3`, whose flags a filter cannot see, is answered as
+//! if the kernel had none, so that callers take `clone`.
+
+use crate::Fault;
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen as Length, SeccompCmpOp as Is, SeccompCondition,
+    SeccompFilter, SeccompRule, TargetArch, sock_filter,
+};
+use std::{collections::BTreeMap, env::consts::ARCH};
+
+/// System calls that are denied whatever their arguments are.
+const DENIED: &[i64] = &[
+    // Kernel code and its replacement.
+    libc::SYS_init_module,
+    libc::SYS_finit_module,
+    libc::SYS_delete_module,
+    libc::SYS_kexec_load,
+    libc::SYS_kexec_file_load,
+    libc::SYS_reboot,
+    libc::SYS_bpf,
+    // Mounts and namespaces.
+    libc::SYS_mount,
+    libc::SYS_umount2,
+    libc::SYS_pivot_root,
+    libc::SYS_open_tree,
+    libc::SYS_move_mount,
+    libc::SYS_fsopen,
+    libc::SYS_fsconfig,
+    libc::SYS_fsmount,
+    libc::SYS_fspick,
+    libc::SYS_mount_setattr,
+    libc::SYS_setns,
+    libc::SYS_unshare,
+    libc::SYS_sethostname,
+    libc::SYS_setdomainname,
+    // Files by a way around their folders, and other users' quotas.
+    libc::SYS_open_by_handle_at,
+    libc::SYS_quotactl,
+    libc::SYS_quotactl_fd,
+    libc::SYS_fanotify_init,
+    // The machine's clock, swap and accounting.
+    libc::SYS_settimeofday,
+    libc::SYS_clock_settime,
+    libc::SYS_clock_adjtime,
+    libc::SYS_swapon,
+    libc::SYS_swapoff,
+    libc::SYS_acct,
+    // Keys are not kept apart by namespaces.
+    libc::SYS_add_key,
+    libc::SYS_request_key,
+    libc::SYS_keyctl,
+    // Large and often broken, or a look into the kernel or other processes.
+    libc::SYS_io_uring_setup,
+    libc::SYS_io_uring_enter,
+    libc::SYS_io_uring_register,
+    libc::SYS_userfaultfd,
+    libc::SYS_perf_event_open,
+    libc::SYS_kcmp,
+    libc::SYS_syslog,
+    libc::SYS_lookup_dcookie,
+    libc::SYS_vhangup,
+    // Where other programs' memory lies.
+    libc::SYS_move_pages,
+    libc::SYS_migrate_pages,
+    libc::SYS_mbind,
+    libc::SYS_set_mempolicy,
+    libc::SYS_nfsservctl,
+];
+
+/// More of them, which only this architecture has.
+#[cfg(target_arch = "x86_64")]
+const DENIED_HERE: &[i64] = &[
+    libc::SYS_ioperm,
+    libc::SYS_iopl,
+    libc::SYS_uselib,
+    libc::SYS_ustat,
+    libc::SYS_sysfs,
+    libc::SYS__sysctl,
+];
+#[cfg(not(target_arch = "x86_64"))]
+const DENIED_HERE: &[i64] = &[];
+
+/// The flags of `clone` that make a namespace.
+const NAMESPACES: [i32; 7] = [
+    libc::CLONE_NEWNS,
+    libc::CLONE_NEWUTS,
+    libc::CLONE_NEWIPC,
+    libc::CLONE_NEWUSER,
+    libc::CLONE_NEWPID,
+    libc::CLONE_NEWNET,
+    libc::CLONE_NEWCGROUP,
+];
+/// The personalities that programs ask for: plain Linux, 32 bits, their variants, and the question.
+const PERSONALITIES: [u64; 5] = [0x0, 0x8, 0x2_0000, 0x2_0008, 0xffff_ffff];
+/// Requests to a terminal that put characters into another's input.
+const TERMINAL_INJECTIONS: [u64; 2] = [libc::TIOCSTI, libc::TIOCLINUX];
+
+/// Applies the filter to this process and all that come from it, for good.
+pub(super) fn apply() -> Result<(), Fault> {
+    let program = compile().map_err(|error| fault(&error))?;
+    seccompiler::apply_filter(&program).map_err(|error| fault(&error))
+}
+
+fn fault(error: &dyn std::error::Error) -> Fault {
+    Fault::because("filter system calls", error.to_string())
+}
+
+fn compile() -> Result<BpfProgram, seccompiler::BackendError> {
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
+        DENIED.iter().chain(DENIED_HERE).map(|call| (*call, Vec::new())).collect();
+    let mut when = |call, conditions| -> Result<(), seccompiler::BackendError> {
+        rules.entry(call).or_default().push(SeccompRule::new(conditions)?);
+        Ok(())
+    };
+    for flag in NAMESPACES.map(|flag| u64::from(flag.cast_unsigned())) {
+        when(libc::SYS_clone, vec![condition(0, Is::MaskedEq(flag), flag)?])?;
+    }
+    let strange = PERSONALITIES.map(|known| condition(0, Is::Ne, known));
+    when(libc::SYS_personality, strange.into_iter().collect::<Result<_, _>>()?)?;
+    for request in TERMINAL_INJECTIONS {
+        when(libc::SYS_ioctl, vec![condition(1, Is::Eq, request)?])?;
+    }
+    // A virtual machine's own line to its host.
+    let vsock = u64::from(libc::AF_VSOCK.cast_unsigned());
+    when(libc::SYS_socket, vec![condition(0, Is::Eq, vsock)?])?;
+
+    let denied = SeccompAction::Errno(libc::EPERM.cast_unsigned());
+    let architecture = TargetArch::try_from(ARCH)?;
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, denied, architecture)?;
+    let mut program = unknown_calls();
+    program.extend(BpfProgram::try_from(filter)?);
+    Ok(program)
+}
+
+fn condition(
+    argument: u8,
+    is: Is,
+    value: u64,
+) -> Result<SeccompCondition, seccompiler::BackendError> {
+    SeccompCondition::new(argument, Length::Dword, is, value)
+}
+
+/// The head of the program: calls that are answered as unknown to the kernel.
+///
+/// Those are `clone3`, and every number of x86's second ABI, by which a call would have another
+/// number than the one denied.
+fn unknown_calls() -> BpfProgram {
+    let step = |code: u32, jt, jf, k| sock_filter {
+        code: u16::try_from(code).expect("instructions have 16 bits"),
+        jt,
+        jf,
+        k,
+    };
+    let (number_offset, second_abi) = (0, 0x4000_0000);
+    let clone3 = u32::try_from(libc::SYS_clone3).expect("numbers of calls are small");
+    let unknown = libc::SECCOMP_RET_ERRNO | libc::ENOSYS.cast_unsigned();
+    vec![
+        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, number_offset),
+        step(libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K, 1, 0, second_abi),
+        step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, clone3),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, unknown),
+    ]
+}

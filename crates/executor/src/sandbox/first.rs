@@ -1,0 +1,109 @@
+//! The container's first process, from its making until it becomes the agent.
+
+use super::{
+    filter,
+    message::{Job, ToService, User, send},
+    network, privileges,
+    process::ProcessName,
+    root,
+    state::StartedContainer,
+    syscall,
+};
+use crate::{Fault, fault::Doing};
+use rustix::{
+    fs::{Mode, OFlags, open},
+    process::{setsid, umask},
+};
+use std::{
+    convert::Infallible,
+    fs::File,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+};
+
+/// What the first process becomes, and what it gives to it.
+pub(super) struct Given {
+    /// The lock of the container's folder, let go as the agent starts.
+    pub lock: OwnedFd,
+    /// Where it notes that the container exists.
+    pub started: File,
+    /// The agent's program.
+    pub agent: OwnedFd,
+    /// The orders, read from the start.
+    pub orders: OwnedFd,
+    /// The journal, for appending.
+    pub journal: OwnedFd,
+    /// Where the agent's own complaints go.
+    pub errors: OwnedFd,
+}
+
+/// Sets the container up from inside and becomes the agent. It comes back only when that failed,
+/// having told the service.
+pub(super) fn run(job: &Job, given: &Given, mapped: &OwnedFd, service: BorrowedFd<'_>) {
+    // Out of the way of the numbers that the agent expects things on.
+    let Ok(service) = rustix::io::fcntl_dupfd_cloexec(service, 64) else { return };
+    let Err(fault) = become_agent(job, given, mapped, &service);
+    // With the service gone there is nobody to tell.
+    let _ = send(&service, &ToService::Failed(fault.into()), &[]);
+}
+
+fn become_agent(
+    job: &Job,
+    given: &Given,
+    mapped: &OwnedFd,
+    service: &OwnedFd,
+) -> Result<Infallible, Fault> {
+    if matches!(job.user, User::Own { .. }) {
+        wait_for_users(mapped)?;
+    }
+    let process = ProcessName::own().doing("read the process's start time")?;
+    setsid().doing("start a session")?;
+    umask(Mode::empty());
+    // Here and not before: its root is the group that this process is in.
+    syscall::enter_cgroup_namespace().doing("make a namespace of control groups")?;
+    rustix::system::sethostname(job.id.as_bytes()).doing("set the host name")?;
+    let listeners = network::open(&job.listen)?;
+    root::enter(job)?;
+    umask(Mode::from_raw_mode(0o022));
+    privileges::lower_limits(&job.limits, !job.cgroup.is_empty())?;
+    privileges::drop_capabilities()?;
+    filter::apply()?;
+    syscall::reset_signals();
+    let sockets: Vec<_> = listeners.iter().map(AsFd::as_fd).collect();
+    // A service that is gone finds the container on disk, and the sockets in the agent.
+    let _ = send(service, &ToService::Ready, &sockets);
+    execute(given, &sockets, &StartedContainer { process, listeners: sockets.len() })
+}
+
+/// Waits until the helper has said who is who in the user namespace.
+fn wait_for_users(mapped: &OwnedFd) -> Result<(), Fault> {
+    let doing = "hear from the helper";
+    match rustix::io::retry_on_intr(|| rustix::io::read(mapped, &mut [0])).doing(doing)? {
+        0 => Err(Fault::because(doing, "it is gone")),
+        _ => Ok(()),
+    }
+}
+
+fn execute(
+    given: &Given,
+    sockets: &[BorrowedFd<'_>],
+    container: &StartedContainer,
+) -> Result<Infallible, Fault> {
+    let doing = "start the agent";
+    let _lock = rustix::io::fcntl_dupfd_cloexec(&given.lock, 64).doing(doing)?;
+    let agent = rustix::io::fcntl_dupfd_cloexec(&given.agent, 64).doing(doing)?;
+    let started = File::from(rustix::io::fcntl_dupfd_cloexec(&given.started, 64).doing(doing)?);
+    let nothing = open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).doing(doing)?;
+    let mut descriptors = vec![
+        nothing.as_fd(),
+        nothing.as_fd(),
+        given.errors.as_fd(),
+        given.orders.as_fd(),
+        given.journal.as_fd(),
+    ];
+    descriptors.extend(sockets);
+    syscall::arrange_descriptors(&descriptors).doing(doing)?;
+    container.note(&started).doing("note that the container exists")?;
+    let error = syscall::execute(agent.as_fd(), "agent");
+    StartedContainer::take_back(&started).doing("take back that the container exists")?;
+    Err(Fault::new(doing, error))
+}

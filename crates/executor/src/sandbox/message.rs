@@ -1,0 +1,132 @@
+//! What the service, the helper and the container's first process say to each other, and how:
+//! whole messages on a socket, with file descriptors beside them.
+
+use crate::{Limits, Mount, fault::ToldFault};
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::{
+    io::{self, IoSlice, IoSliceMut},
+    mem::MaybeUninit,
+    net::SocketAddrV4,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    path::PathBuf,
+};
+
+/// A message's size at most; longer things travel as files in memory.
+const MESSAGE_BYTES_MAX: usize = 16 * 1024;
+/// File descriptors of one message at most.
+pub(super) const DESCRIPTORS_MAX: usize = 16;
+
+/// Everything the helper needs to know, in a file in memory that comes with [`Delivery`].
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Job {
+    /// The container's id, and its host name.
+    pub id: String,
+    /// The container's own folder in the state folder.
+    pub folder: PathBuf,
+    /// The root file system.
+    pub root: RootFileSystem,
+    /// Folders that the spec gives.
+    pub mounts: Vec<Mount>,
+    /// Small files written into the root, each with its absolute path.
+    pub files: Vec<(PathBuf, String)>,
+    /// What the container may use.
+    pub limits: Limits,
+    /// Where its processes are counted.
+    pub cgroup: super::cgroup::Group,
+    /// Where sockets listen.
+    pub listen: Vec<SocketAddrV4>,
+    /// Whose processes they are.
+    pub user: User,
+}
+
+/// What a root file system is put together from.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct RootFileSystem {
+    /// Folders of the host that lie over each other, the uppermost first.
+    pub layers: Vec<PathBuf>,
+    /// Folders of the host that are laid into it, writable and with every change thrown away.
+    pub folders: Vec<PathBuf>,
+}
+
+/// Who the container's root is on the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum User {
+    /// The host's root, with few of its capabilities.
+    HostRoot,
+    /// The service's own user, in a user namespace that knows nobody else.
+    Own {
+        /// The service's user.
+        uid: u32,
+        /// The service's group.
+        gid: u32,
+    },
+}
+
+/// The first message to the helper; the descriptors come in this order.
+pub(super) const DELIVERY: [&str; 7] = [
+    "the lock",
+    "the note of the start",
+    "the job",
+    "the agent",
+    "the orders",
+    "the journal",
+    "the agent's error output",
+];
+
+/// What the service is told while a container is made.
+#[derive(Serialize, Deserialize)]
+pub(super) enum ToService {
+    /// By the helper: there is a first process; a handle to it comes along.
+    Made,
+    /// By the first process: it is about to become the agent; the listening sockets come along.
+    Ready,
+    /// By either: something went wrong, and nothing will run.
+    Failed(ToldFault),
+}
+
+/// Sends one message.
+pub(super) fn send(
+    socket: impl AsFd,
+    message: &impl Serialize,
+    descriptors: &[BorrowedFd<'_>],
+) -> io::Result<()> {
+    let text = serde_json::to_vec(message)?;
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
+    let mut beside = SendAncillaryBuffer::new(&mut space);
+    if !descriptors.is_empty() && !beside.push(SendAncillaryMessage::ScmRights(descriptors)) {
+        return Err(io::Error::other("too many file descriptors for a message"));
+    }
+    sendmsg(socket, &[IoSlice::new(&text)], &mut beside, SendFlags::NOSIGNAL)?;
+    Ok(())
+}
+
+/// Waits for one message; none when the other side is gone.
+pub(super) fn receive<M: DeserializeOwned>(
+    socket: impl AsFd,
+) -> io::Result<Option<(M, Vec<OwnedFd>)>> {
+    let mut text = vec![0; MESSAGE_BYTES_MAX];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
+    let mut beside = RecvAncillaryBuffer::new(&mut space);
+    let received = rustix::io::retry_on_intr(|| {
+        recvmsg(&socket, &mut [IoSliceMut::new(&mut text)], &mut beside, RecvFlags::CMSG_CLOEXEC)
+    })?;
+    if received.bytes == 0 {
+        return Ok(None);
+    }
+    if received.flags.intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC) {
+        return Err(io::Error::other("a message was cut off"));
+    }
+    let descriptors = beside
+        .drain()
+        .filter_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(descriptors) => Some(descriptors),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    Ok(Some((serde_json::from_slice(&text[..received.bytes])?, descriptors)))
+}

@@ -1,0 +1,28 @@
+//! The sandbox built in: namespaces, overlays, control groups and a system call filter, made by a
+//! single-threaded helper that is our own program executed again.
+//!
+//! Two processes work on a launch. The *service* (`service`, `state`) keeps the folder on disk and
+//! waits. The *helper* (`helper`) makes the control groups and the container's first process, which
+//! sets itself up (`first`, `root`, `network`, `privileges`, `filter`) and becomes the agent.
+
+mod cgroup;
+mod config;
+mod filter;
+mod first;
+mod helper;
+mod message;
+mod network;
+mod privileges;
+mod process;
+mod remove;
+mod root;
+mod service;
+mod state;
+mod syscall;
+
+pub use config::{Agent, HostImage, SandboxConfig};
+pub use helper::{HELPER_VERB, helper_main};
+pub use service::Sandbox;
+
+pub(crate) use message::RootFileSystem;
+pub(crate) use remove::tree as remove_tree;

@@ -1,0 +1,69 @@
+//! What the container's first process gives up before it becomes the agent.
+
+use crate::{Fault, Limits, fault::Doing};
+use rustix::{
+    process::{Resource, Rlimit, getrlimit, setrlimit},
+    thread::{
+        CapabilitySet, CapabilitySets, capabilities, clear_ambient_capability_set,
+        remove_capability_from_bounding_set, set_capabilities, set_no_new_privs,
+    },
+};
+
+/// What root in a container may still do: what package managers and builds need, and nothing that
+/// reaches devices, the network's wires or other users' processes.
+const KEPT: CapabilitySet = CapabilitySet::CHOWN
+    .union(CapabilitySet::DAC_OVERRIDE)
+    .union(CapabilitySet::FOWNER)
+    .union(CapabilitySet::FSETID)
+    .union(CapabilitySet::KILL)
+    .union(CapabilitySet::NET_BIND_SERVICE)
+    .union(CapabilitySet::SETFCAP)
+    .union(CapabilitySet::SETGID)
+    .union(CapabilitySet::SETPCAP)
+    .union(CapabilitySet::SETUID)
+    .union(CapabilitySet::SYS_CHROOT);
+
+/// Gives up all capabilities but those a plain container has, for good.
+pub(super) fn drop_capabilities() -> Result<(), Fault> {
+    // By number: the kernel may know capabilities that have no name here.
+    for number in 0..u64::BITS {
+        let capability = CapabilitySet::from_bits_retain(1 << number);
+        if KEPT.contains(capability) {
+            continue;
+        }
+        match remove_capability_from_bounding_set(capability) {
+            // The kernel has no capability of this number, nor of any above.
+            Err(rustix::io::Errno::INVAL) => break,
+            removed => removed.doing("give up capabilities")?,
+        }
+    }
+    clear_ambient_capability_set().doing("give up ambient capabilities")?;
+    let had = capabilities(None).doing("read capabilities")?.permitted;
+    let sets = CapabilitySets {
+        effective: KEPT & had,
+        permitted: KEPT & had,
+        inheritable: CapabilitySet::empty(),
+    };
+    set_capabilities(None, sets).doing("give up capabilities")?;
+    set_no_new_privs(true).doing("forbid new privileges")
+}
+
+/// Sets the limits of each process. They are only ever lowered.
+///
+/// `grouped` says whether control groups limit the container as a whole; without them its
+/// processes are limited one by one, as well as can be.
+pub(super) fn lower_limits(limits: &Limits, grouped: bool) -> Result<(), Fault> {
+    lower(Resource::Nofile, limits.open_files_max)?;
+    lower(Resource::Core, 0)?;
+    if !grouped {
+        lower(Resource::Nproc, limits.processes_max.into())?;
+        lower(Resource::Data, limits.memory_bytes)?;
+    }
+    Ok(())
+}
+
+fn lower(resource: Resource, value: u64) -> Result<(), Fault> {
+    let value = getrlimit(resource).maximum.map_or(value, |maximum| maximum.min(value));
+    let limit = Rlimit { current: Some(value), maximum: Some(value) };
+    setrlimit(resource, limit).doing("lower a limit of the process")
+}

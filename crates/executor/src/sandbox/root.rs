@@ -1,0 +1,382 @@
+//! The container's file systems: an overlay that is thrown away, what the spec lays into it, and
+//! private `/proc`, `/dev` and `/sys` with the dangerous parts taken out.
+//!
+//! Everything is mounted through descriptors, and paths inside the container are resolved as if its
+//! root were the root, so no link in an image leads out.
+
+use super::{
+    cgroup::Version,
+    message::{Job, User},
+    syscall::{MountAttributes, set_mount_attributes},
+};
+use crate::{Fault, Mount, MountKind, fault::Doing, inside::Inside};
+use rustix::{
+    fs::{
+        AtFlags, CWD, Dev, FileType, Mode, OFlags, fchmod, makedev, mknodat, open, openat,
+        symlinkat, unlinkat,
+    },
+    io::Errno,
+    mount::{
+        FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MountPropagationFlags,
+        MoveMountFlags, OpenTreeFlags, UnmountFlags, fsconfig_create, fsconfig_set_flag,
+        fsconfig_set_string, fsmount, fsopen, mount, mount_change, move_mount, open_tree, unmount,
+    },
+    process::{fchdir, pivot_root},
+};
+use std::{
+    fs::File,
+    io::Write,
+    os::fd::{AsFd, OwnedFd},
+    path::{Path, PathBuf},
+};
+
+/// Devices of every container: name, major and minor number.
+const DEVICES: [(&str, u32, u32); 6] = [
+    ("null", 1, 3),
+    ("zero", 1, 5),
+    ("full", 1, 7),
+    ("random", 1, 8),
+    ("urandom", 1, 9),
+    ("tty", 5, 0),
+];
+/// Links of every `/dev`.
+const DEVICE_LINKS: [(&str, &str); 5] = [
+    ("/proc/self/fd", "fd"),
+    ("/proc/self/fd/0", "stdin"),
+    ("/proc/self/fd/1", "stdout"),
+    ("/proc/self/fd/2", "stderr"),
+    ("pts/ptmx", "ptmx"),
+];
+/// What may be read below `/proc` and not written.
+const READ_ONLY: [&str; 5] = ["proc/bus", "proc/fs", "proc/irq", "proc/sys", "proc/sysrq-trigger"];
+/// What looks empty: it tells of the machine or of other programs.
+const HIDDEN: [&str; 12] = [
+    "proc/acpi",
+    "proc/asound",
+    "proc/interrupts",
+    "proc/kcore",
+    "proc/keys",
+    "proc/latency_stats",
+    "proc/sched_debug",
+    "proc/scsi",
+    "proc/timer_list",
+    "proc/timer_stats",
+    "sys/devices/virtual/powercap",
+    "sys/firmware",
+];
+/// The overlay's folders in a container's folder: what was written, and the kernel's own.
+pub(super) const OVERLAY: [&str; 3] = ["written", "work", "merged"];
+
+/// The folder of all the container's overlays.
+pub(super) fn overlays_folder(container: &Path) -> PathBuf {
+    container.join("overlays")
+}
+
+/// The folder of the container's n-th overlay; the root's is the first.
+pub(super) fn overlay_folder(container: &Path, number: usize) -> PathBuf {
+    overlays_folder(container).join(number.to_string())
+}
+
+/// How many overlays the container has.
+pub(super) fn overlay_count(job: &Job) -> usize {
+    let copied = job.mounts.iter().filter(|mount| mount.kind == MountKind::CopyOnWrite).count();
+    1 + job.root.folders.len() + copied
+}
+
+/// Makes the file systems and enters them; the host's are gone from view after it.
+pub(super) fn enter(job: &Job) -> Result<(), Fault> {
+    let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+    mount_change("/", private).doing("make mounts private")?;
+    let mut overlays = Overlays { job, made: 0 };
+    let root = Root(Inside(overlays.mount(&job.root.layers)?));
+    for folder in &job.root.folders {
+        let tree = overlays.mount(std::slice::from_ref(folder))?;
+        root.attach(&tree, folder)?;
+    }
+    root.make_dev(job)?;
+    root.make_proc()?;
+    root.make_sys(job)?;
+    root.make_temporary_folders()?;
+    for mount in &job.mounts {
+        let tree = match mount.kind {
+            MountKind::CopyOnWrite => overlays.mount(std::slice::from_ref(&mount.host))?,
+            MountKind::ReadOnly | MountKind::ReadWrite => bind(mount)?,
+        };
+        root.attach(&tree, &mount.container)?;
+    }
+    for (path, text) in &job.files {
+        root.write(path, text)?;
+    }
+    root.become_root()
+}
+
+/// The overlays of one container, made in order.
+struct Overlays<'a> {
+    job: &'a Job,
+    made: usize,
+}
+
+impl Overlays<'_> {
+    fn mount(&mut self, layers: &[PathBuf]) -> Result<OwnedFd, Fault> {
+        let folder = overlay_folder(&self.job.folder, self.made);
+        self.made += 1;
+        let [written, work, merged] = OVERLAY.map(|name| folder.join(name));
+        // By their names alone where they lie side by side: the kernel takes one page of options.
+        let beside = layers.first().and_then(|layer| layer.parent());
+        let beside = beside.filter(|folder| layers.iter().all(|l| l.parent() == Some(folder)));
+        let folder_of_layers = beside.unwrap_or(Path::new("/"));
+        rustix::process::chdir(folder_of_layers).doing_to("enter", folder_of_layers)?;
+        let name = |layer: &PathBuf| escaped(layer.strip_prefix(folder_of_layers).unwrap_or(layer));
+        let lower: Vec<String> = layers.iter().map(name).collect();
+        // Nothing of it outlives the container, so nothing need reach the disk.
+        let mut options = format!(
+            "lowerdir={},upperdir={},workdir={},index=off,volatile",
+            lower.join(":"),
+            escaped(&written),
+            escaped(&work)
+        );
+        if self.job.user != User::HostRoot {
+            options.push_str(",userxattr");
+        }
+        let options = std::ffi::CString::new(options).doing("name an overlay's folders")?;
+        let flags = MountFlags::NODEV | MountFlags::NOSUID;
+        mount("overlay", &merged, "overlay", flags, options.as_c_str())
+            .doing_to("lay a writable layer over", layers.first().unwrap_or(&folder))?;
+        open(&merged, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+            .doing_to("open", &merged)
+    }
+}
+
+/// A path as the overlay's options spell it.
+fn escaped(path: &Path) -> String {
+    let mut text = String::new();
+    for letter in path.display().to_string().chars() {
+        if matches!(letter, '\\' | ':' | ',') {
+            text.push('\\');
+        }
+        text.push(letter);
+    }
+    text
+}
+
+fn bind(mount: &Mount) -> Result<OwnedFd, Fault> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_RECURSIVE;
+    let tree = open_tree(CWD, &mount.host, flags).doing_to("open the folder", &mount.host)?;
+    let mut set = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
+    if mount.kind == MountKind::ReadOnly {
+        set |= libc::MOUNT_ATTR_RDONLY;
+    }
+    let attributes = MountAttributes { set, below_as_well: true, ..MountAttributes::default() };
+    set_mount_attributes(&tree, attributes).doing_to("protect the folder", &mount.host)?;
+    Ok(tree)
+}
+
+/// The new root folder, while the host's is still in view.
+struct Root(Inside);
+
+impl Root {
+    fn attach(&self, tree: &OwnedFd, path: &Path) -> Result<(), Fault> {
+        let target = self.0.folder(path)?;
+        attach(tree, &target).doing_to("mount in the container", path)
+    }
+
+    /// Writes a small file, in place of whatever is there.
+    fn write(&self, path: &Path, text: &str) -> Result<(), Fault> {
+        let (Some(above), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(Fault::because("write in the container", "the path names no file"));
+        };
+        let above = self.0.folder(above)?;
+        match unlinkat(&above, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(error) => return Err(error).doing_to("replace in the container", path),
+        }
+        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
+        let file = openat(&above, name, flags, Mode::from_raw_mode(0o644));
+        let mut file = File::from(file.doing_to("write in the container", path)?);
+        file.write_all(text.as_bytes()).doing_to("write in the container", path)
+    }
+
+    fn make_dev(&self, job: &Job) -> Result<(), Fault> {
+        let doing = "make /dev";
+        let flags = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NOEXEC;
+        let tree = new_mount("tmpfs", &[("mode", "755"), ("size", "64k")], flags).doing(doing)?;
+        self.attach(&tree, Path::new("/dev"))?;
+        let dev = self.0.folder(Path::new("/dev"))?;
+        for (name, major, minor) in DEVICES {
+            match job.user {
+                User::HostRoot => make_device(&dev, name, makedev(major, minor)),
+                User::Own { .. } => bind_device(&dev, name),
+            }
+            .doing_to("make the device", name)?;
+        }
+        for (target, name) in DEVICE_LINKS {
+            symlinkat(target, &dev, name).doing(doing)?;
+        }
+        let terminals = [("newinstance", ""), ("ptmxmode", "0666"), ("mode", "0620")];
+        let flags = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NOEXEC;
+        let tree = new_mount("devpts", &terminals, flags).doing("make /dev/pts")?;
+        self.attach(&tree, Path::new("/dev/pts"))?;
+        let size = (job.limits.memory_bytes / 2).to_string();
+        let flags = flags | MountAttrFlags::MOUNT_ATTR_NODEV;
+        let tree = new_mount("tmpfs", &[("mode", "1777"), ("size", &size)], flags)
+            .doing("make /dev/shm")?;
+        self.attach(&tree, Path::new("/dev/shm"))?;
+        let tree = new_mount("mqueue", &[], flags).doing("make /dev/mqueue")?;
+        self.attach(&tree, Path::new("/dev/mqueue"))
+    }
+
+    fn make_proc(&self) -> Result<(), Fault> {
+        let tree = new_mount("proc", &[], inert()).doing("make /proc")?;
+        self.attach(&tree, Path::new("/proc"))?;
+        for path in READ_ONLY {
+            self.make_read_only(path).doing_to("protect", path)?;
+        }
+        self.hide(HIDDEN.iter().filter(|path| path.starts_with("proc/")))
+    }
+
+    /// Mounts `/sys`, to be read; a kernel that refuses it leaves the folder empty.
+    fn make_sys(&self, job: &Job) -> Result<(), Fault> {
+        let read_only = inert() | MountAttrFlags::MOUNT_ATTR_RDONLY;
+        let tree = match new_mount("sysfs", &[], read_only) {
+            Err(Errno::PERM) => return self.0.folder(Path::new("/sys")).map(drop),
+            tree => tree.doing("make /sys")?,
+        };
+        self.attach(&tree, Path::new("/sys"))?;
+        self.hide(HIDDEN.iter().filter(|path| path.starts_with("sys/")))?;
+        self.show_cgroups(job)
+    }
+
+    /// Shows the container its own limits, by which language runtimes size themselves.
+    fn show_cgroups(&self, job: &Job) -> Result<(), Fault> {
+        let doing = "make /sys/fs/cgroup";
+        if job.cgroup.is_empty() {
+            return Ok(());
+        }
+        let read_only = inert() | MountAttrFlags::MOUNT_ATTR_RDONLY;
+        let (version, hierarchies) = job.cgroup.hierarchies();
+        if version == Version::Two {
+            let tree = new_mount("cgroup2", &[], read_only).doing(doing)?;
+            return self.attach(&tree, Path::new("/sys/fs/cgroup"));
+        }
+        let tree = new_mount("tmpfs", &[("mode", "755"), ("size", "64k")], inert()).doing(doing)?;
+        self.attach(&tree, Path::new("/sys/fs/cgroup"))?;
+        for controllers in hierarchies {
+            let options: Vec<_> = controllers.split(',').map(|name| (name, "")).collect();
+            let tree = new_mount("cgroup", &options, read_only).doing(doing)?;
+            self.attach(&tree, &Path::new("/sys/fs/cgroup").join(controllers))?;
+        }
+        let there = self.0.folder(Path::new("/sys/fs/cgroup"))?;
+        let set = libc::MOUNT_ATTR_RDONLY;
+        set_mount_attributes(&there, MountAttributes { set, ..MountAttributes::default() })
+            .doing(doing)
+    }
+
+    fn make_temporary_folders(&self) -> Result<(), Fault> {
+        for path in ["/tmp", "/var/tmp"] {
+            if matches!(self.0.open(Path::new(path), OFlags::PATH), Err(Errno::NOENT)) {
+                self.0.folder(Path::new(path))?;
+                let folder = self.0.open(Path::new(path), OFlags::RDONLY).doing_to("open", path)?;
+                fchmod(&folder, Mode::from_raw_mode(0o1777)).doing_to("open up", path)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn make_read_only(&self, path: &str) -> rustix::io::Result<()> {
+        let Some(there) = self.0.exact(path)? else { return Ok(()) };
+        let tree = clone_tree(&there)?;
+        let set = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
+        let below_as_well = true;
+        let attributes = MountAttributes { set, below_as_well, ..MountAttributes::default() };
+        set_mount_attributes(&tree, attributes)
+            .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+        attach(&tree, &there)
+    }
+
+    fn hide<'a>(&self, paths: impl Iterator<Item = &'a &'a str>) -> Result<(), Fault> {
+        let null = self.0.exact("dev/null").doing("open the container's /dev/null")?;
+        let null = null.ok_or_else(|| Fault::because("hide", "there is no /dev/null"))?;
+        let mut nothing = None;
+        for path in paths {
+            let Some(there) = self.0.exact(path).doing_to("hide", path)? else { continue };
+            let kind = rustix::fs::fstat(&there).doing_to("hide", path)?.st_mode;
+            let tree = if FileType::from_raw_mode(kind).is_dir() {
+                let nothing = match &nothing {
+                    Some(folder) => folder,
+                    None => nothing.insert(empty_folder().doing_to("hide", path)?),
+                };
+                clone_tree(nothing)
+            } else {
+                clone_tree(&null)
+            };
+            attach(&tree.doing_to("hide", path)?, &there).doing_to("hide", path)?;
+        }
+        Ok(())
+    }
+
+    fn become_root(self) -> Result<(), Fault> {
+        let doing = "enter the container's root";
+        fchdir(&self.0).doing(doing)?;
+        pivot_root(".", ".").doing(doing)?;
+        unmount(".", UnmountFlags::DETACH).doing("leave the host's root")?;
+        rustix::process::chdir("/").doing(doing)
+    }
+}
+
+/// What a mount of a file system of the kernel's own may not be used for.
+fn inert() -> MountAttrFlags {
+    MountAttrFlags::MOUNT_ATTR_NOSUID
+        | MountAttrFlags::MOUNT_ATTR_NODEV
+        | MountAttrFlags::MOUNT_ATTR_NOEXEC
+}
+
+/// A new file system, not yet attached anywhere. An option without a value is a flag.
+fn new_mount(
+    kind: &str,
+    options: &[(&str, &str)],
+    attributes: MountAttrFlags,
+) -> rustix::io::Result<OwnedFd> {
+    let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)?;
+    for (name, value) in options {
+        if value.is_empty() {
+            fsconfig_set_flag(&context, *name)?;
+        } else {
+            fsconfig_set_string(&context, *name, *value)?;
+        }
+    }
+    fsconfig_create(&context)?;
+    fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)
+}
+
+fn empty_folder() -> rustix::io::Result<OwnedFd> {
+    let read_only = inert() | MountAttrFlags::MOUNT_ATTR_RDONLY;
+    new_mount("tmpfs", &[("mode", "555"), ("size", "4k")], read_only)
+}
+
+fn clone_tree(tree: &OwnedFd) -> rustix::io::Result<OwnedFd> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_EMPTY_PATH
+        | OpenTreeFlags::AT_RECURSIVE;
+    open_tree(tree, "", flags)
+}
+
+fn attach(tree: &OwnedFd, target: &OwnedFd) -> rustix::io::Result<()> {
+    let both = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+    move_mount(tree, "", target, "", both)
+}
+
+fn make_device(dev: impl AsFd, name: &str, number: Dev) -> rustix::io::Result<()> {
+    mknodat(dev, name, FileType::CharacterDevice, Mode::from_raw_mode(0o666), number)
+}
+
+/// Lays the host's device over a file: in a user namespace no device can be made.
+fn bind_device(dev: &OwnedFd, name: &str) -> rustix::io::Result<()> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    let tree = open_tree(CWD, format!("/dev/{name}"), flags)?;
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    let target = openat(dev, name, flags, Mode::from_raw_mode(0o644))?;
+    attach(&tree, &target)
+}

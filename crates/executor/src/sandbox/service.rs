@@ -1,0 +1,561 @@
+//! The service's side of the sandbox: it asks the helper for containers, waits for them, and takes
+//! them away.
+
+use super::{
+    cgroup::{Group, Hierarchies},
+    config::{Agent, SandboxConfig},
+    helper::HELPER_VERB,
+    message::{DELIVERY, Job, RootFileSystem, ToService, User, receive, send},
+    process::{self, Found},
+    state::{ContainerFolder, Locked, Plan, StateFolder},
+    syscall,
+};
+use crate::{
+    Container, ContainerId, ContainerSpec, Executor, Exit, Fault, Image, LaunchError,
+    fault::Doing,
+    image::{HostTemplate, ImageSettings, ImageStore},
+};
+use async_trait::async_trait;
+use rustix::{
+    fs::{MemfdFlags, Mode, SealFlags, fchmod, fcntl_add_seals, memfd_create},
+    net::{AddressFamily, SocketFlags, SocketType, socketpair},
+    process::{PidfdGetfdFlags, Signal, getegid, geteuid, pidfd_getfd, pidfd_send_signal},
+};
+use std::{
+    collections::HashMap,
+    fs::{self, File, OpenOptions},
+    io::{self, Seek, Write},
+    net::TcpListener,
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd, RawFd},
+        unix::fs::OpenOptionsExt,
+    },
+    path::Path,
+    process::{Command, Stdio},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+/// How long a killed container may take to be gone.
+const DEATH_SECONDS_MAX: u64 = 5;
+/// The descriptor of the first listening socket in the container's first process.
+const FIRST_LISTENER: RawFd = 5;
+/// How many addresses a container may listen on.
+const LISTEN_MAX: usize = 8;
+
+/// Makes containers out of the kernel's own parts, with nothing installed.
+///
+/// It works as root and as an ordinary user. See the crate's contract, [`Executor`].
+#[derive(Clone, Debug)]
+pub struct Sandbox {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    config: SandboxConfig,
+    state: StateFolder,
+    hierarchies: Hierarchies,
+    host: HostTemplate,
+    images: ImageStore,
+    /// The agent's program, in memory, where nobody can change it.
+    agent: File,
+    /// Tells this service's control groups from those of another with another state folder.
+    instance: String,
+    user: User,
+    known: Mutex<HashMap<ContainerId, Arc<Known>>>,
+}
+
+/// A container whose first process this service has a handle to.
+#[derive(Debug)]
+struct Known {
+    process: OwnedFd,
+    group: Group,
+    ended: Mutex<Option<Exit>>,
+}
+
+impl Sandbox {
+    /// A sandbox over its state folder. Containers that an earlier service started are found again;
+    /// what it left half-made is removed.
+    pub fn new(mut config: SandboxConfig) -> Result<Self, Fault> {
+        let make = "make the folder";
+        fs::create_dir_all(&config.state_dir).doing_to(make, &config.state_dir)?;
+        config.state_dir =
+            config.state_dir.canonicalize().doing_to("find the folder", &config.state_dir)?;
+        let state = StateFolder::open(&config.state_dir)?;
+        let hierarchies = Hierarchies::discover().doing("find control groups")?;
+        if hierarchies.is_empty() {
+            tracing::warn!(
+                "no control group may be made here: limits hold for each process, not for a build"
+            );
+        }
+        fs::create_dir_all(&config.images_dir).doing_to(make, &config.images_dir)?;
+        let images_dir = config.images_dir.canonicalize();
+        let images_dir = images_dir.doing_to("find the folder", &config.images_dir)?;
+        let (uid, gid) = (geteuid(), getegid());
+        let user = if uid.is_root() {
+            User::HostRoot
+        } else {
+            User::Own { uid: uid.as_raw(), gid: gid.as_raw() }
+        };
+        let inner = Inner {
+            agent: agent_in_memory(&config.agent)?,
+            instance: instance(&config.state_dir)?,
+            host: HostTemplate::new(config.host_image.clone(), config.state_dir.join("host-image")),
+            images: ImageStore::new(images_dir),
+            config,
+            state,
+            hierarchies,
+            user,
+            known: Mutex::default(),
+        };
+        inner.sweep()?;
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Whether control groups keep the limits of a container as a whole; without them its processes
+    /// are limited one by one.
+    pub fn keeps_limits(&self) -> bool {
+        !self.inner.hierarchies.is_empty()
+    }
+
+    /// How many processes of the container its memory limit has ended so far; zero for a container
+    /// that is not there.
+    pub fn memory_kills(&self, id: &ContainerId) -> u64 {
+        let plan = self.inner.state.container(id).plan();
+        plan.ok().flatten().map_or(0, |plan| plan.cgroup.memory_kills())
+    }
+
+    /// What an image says about the processes that run in it.
+    pub async fn image_settings(&self, image: &Image) -> Result<ImageSettings, LaunchError> {
+        let image = image.clone();
+        self.blocking(move |_| match &image {
+            Image::Host | Image::Rootfs(_) => Ok(ImageSettings::plain()),
+            Image::OciLayout { folder, tag } => ImageStore::settings(folder, tag.as_deref()),
+        })
+        .await
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Inner) -> T + Send + 'static,
+    ) -> T {
+        let inner = Arc::clone(&self.inner);
+        tokio::task::spawn_blocking(move || work(&inner)).await.expect("launching does not panic")
+    }
+}
+
+#[async_trait]
+impl Executor for Sandbox {
+    async fn launch(&self, spec: &ContainerSpec) -> Result<Container, LaunchError> {
+        let spec = spec.clone();
+        self.blocking(move |inner| inner.launch(&spec)).await
+    }
+
+    async fn watch(&self, id: &ContainerId) -> Exit {
+        let looked_for = id.clone();
+        let known = match self.blocking(move |inner| inner.find(&looked_for)).await {
+            Sight::Known(known) => known,
+            Sight::Ended(exit) => return exit,
+        };
+        if let Err(error) = wait_for_end(&known.process).await {
+            tracing::error!(%id, %error, "cannot wait for a container");
+            return Exit::Lost;
+        }
+        let id = id.clone();
+        self.blocking(move |inner| inner.conclude(&id, &known)).await
+    }
+
+    async fn destroy(&self, id: &ContainerId) -> Result<(), Fault> {
+        let id = id.clone();
+        self.blocking(move |inner| inner.destroy(&id)).await
+    }
+
+    async fn list(&self) -> Result<Vec<ContainerId>, Fault> {
+        self.blocking(|inner| {
+            let mut ids = inner.state.ids()?;
+            ids.retain(|id| matches!(inner.state.container(id).started(), Ok(Some(_)) | Err(_)));
+            Ok(ids)
+        })
+        .await
+    }
+}
+
+/// What is known of a container that is looked for.
+enum Sight {
+    /// It has a first process, running or just ended.
+    Known(Arc<Known>),
+    /// It has none any more, or never had.
+    Ended(Exit),
+}
+
+impl Inner {
+    fn launch(&self, spec: &ContainerSpec) -> Result<Container, LaunchError> {
+        let root = self.root_file_system(&spec.image)?;
+        if spec.listen.len() > LISTEN_MAX {
+            let reason = format!("a container listens on {LISTEN_MAX} addresses at most");
+            return Err(Fault::because("start a container", reason).into());
+        }
+        let locked = loop {
+            let locked = self.state.claim(&spec.id)?;
+            if locked.folder.started()?.is_some() {
+                return Ok(self.found_again(&spec.id, &locked.folder)?);
+            }
+            if locked.folder.plan()?.is_none() {
+                break locked;
+            }
+            // A launch was cut off, and nobody works on it any more.
+            self.clear(locked)?;
+        };
+        match self.start(spec, root, &locked) {
+            Ok(container) => Ok(container),
+            // The agent did run, if only for a moment: it must not run again.
+            Err(_) if locked.folder.started()?.is_some() => {
+                Ok(self.found_again(&spec.id, &locked.folder)?)
+            }
+            Err(fault) => {
+                self.clear(locked)?;
+                Err(fault.into())
+            }
+        }
+    }
+
+    fn root_file_system(&self, image: &Image) -> Result<RootFileSystem, LaunchError> {
+        match image {
+            Image::Host => Ok(self.host.file_system()?),
+            Image::Rootfs(folder) => {
+                let folder = folder.canonicalize().ok().filter(|folder| folder.is_dir());
+                let folder = folder.ok_or_else(|| {
+                    LaunchError::Image(format!("the root file system {image:?} is not a folder"))
+                })?;
+                Ok(RootFileSystem { layers: vec![folder], folders: Vec::new() })
+            }
+            Image::OciLayout { folder, tag } => self.images.file_system(folder, tag.as_deref()),
+        }
+    }
+
+    fn start(
+        &self,
+        spec: &ContainerSpec,
+        root: RootFileSystem,
+        locked: &Locked,
+    ) -> Result<Container, Fault> {
+        let folder = &locked.folder;
+        let group = self.hierarchies.group(&format!("{}.{}", spec.id, self.instance));
+        let plan = Plan { cgroup: group.clone() };
+        folder.write_plan(&plan)?;
+        let job = Job {
+            id: spec.id.to_string(),
+            folder: folder.path().to_owned(),
+            root,
+            mounts: spec.mounts.clone(),
+            files: etc_files(&spec.id),
+            limits: spec.limits,
+            cgroup: group.clone(),
+            listen: spec.listen.clone(),
+            user: self.user,
+        };
+        let note = folder.open_started()?;
+        let job = serde_json::to_vec(&job).map_err(io::Error::from).doing("spell the job")?;
+        let job = in_memory("job", &job).doing("pass the job on")?;
+        let orders = in_memory("orders", &spec.orders).doing("pass the orders on")?;
+        let journal = append_to(&spec.journal).doing_to("open the journal", &spec.journal)?;
+        let errors = folder.path().join("agent-errors");
+        let errors = append_to(&errors).doing_to("open", &errors)?;
+        let delivery: [BorrowedFd<'_>; DELIVERY.len()] = [
+            locked.lock.as_fd(),
+            note.as_fd(),
+            job.as_fd(),
+            self.agent.as_fd(),
+            orders.as_fd(),
+            journal.as_fd(),
+            errors.as_fd(),
+        ];
+        let made = self.ask_helper(&delivery)?;
+        match folder.started()? {
+            Some(_) => {
+                let ended = Mutex::default();
+                self.remember(&spec.id, Known { process: made.process, group, ended });
+                Ok(Container { listeners: made.listeners })
+            }
+            None => Err(Fault::because("start a container", "its first process ended early")),
+        }
+    }
+
+    /// Has the helper make a container, and waits until the agent runs or nothing does.
+    fn ask_helper(&self, delivery: &[BorrowedFd<'_>]) -> Result<Made, Fault> {
+        let doing = "start the sandbox's helper";
+        let (ours, theirs) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+                .doing(doing)?;
+        let mut helper = Command::new(&self.config.helper)
+            .arg(HELPER_VERB)
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::from(theirs))
+            .stdout(Stdio::null())
+            .spawn()
+            .doing_to(doing, &self.config.helper)?;
+        let delivered = send(&ours, &(), delivery).doing("hand a container's order over");
+        let mut made = None;
+        let heard = hear(&ours, &mut made);
+        let status = helper.wait().doing("wait for the sandbox's helper")?;
+        match (made, delivered.and(heard)) {
+            (Some(process), Ok(listeners)) => Ok(Made { process, listeners }),
+            (Some(process), Err(fault)) => {
+                kill(&process)?;
+                process::reap(&process);
+                Err(fault)
+            }
+            (None, Err(fault)) => Err(fault),
+            (None, Ok(_)) => {
+                Err(Fault::because("start a container", format!("the helper ended: {status}")))
+            }
+        }
+    }
+
+    fn remember(&self, id: &ContainerId, known: Known) -> Arc<Known> {
+        let known = Arc::new(known);
+        let mut all = self.known.lock().expect("no holder of this lock panics");
+        Arc::clone(all.entry(id.clone()).or_insert(known))
+    }
+
+    fn remembered(&self, id: &ContainerId) -> Option<Arc<Known>> {
+        self.known.lock().expect("no holder of this lock panics").get(id).cloned()
+    }
+
+    /// The container that an id already has.
+    fn found_again(&self, id: &ContainerId, folder: &ContainerFolder) -> Result<Container, Fault> {
+        let doing = "take over a container's sockets";
+        let running = match self.find(id) {
+            Sight::Known(known)
+                if !process::wait_for_end(&known.process, Duration::ZERO).doing(doing)? =>
+            {
+                Some(known)
+            }
+            _ => None,
+        };
+        let (Some(known), Some(started)) = (running, folder.started()?) else {
+            return Ok(Container { listeners: Vec::new() });
+        };
+        let count = RawFd::try_from(started.listeners).expect("few listeners");
+        let listeners = (FIRST_LISTENER..FIRST_LISTENER + count).map(|number| {
+            pidfd_getfd(&known.process, number, PidfdGetfdFlags::empty()).map(TcpListener::from)
+        });
+        Ok(Container { listeners: listeners.collect::<Result<_, _>>().doing(doing)? })
+    }
+
+    /// Looks for a container, in memory and then on disk.
+    fn find(&self, id: &ContainerId) -> Sight {
+        if let Some(known) = self.remembered(id) {
+            return Sight::Known(known);
+        }
+        match self.find_on_disk(id) {
+            Ok(sight) => sight,
+            Err(fault) => {
+                tracing::error!(%id, error = &fault as &dyn std::error::Error, "state is unreadable");
+                Sight::Ended(Exit::Lost)
+            }
+        }
+    }
+
+    fn find_on_disk(&self, id: &ContainerId) -> Result<Sight, Fault> {
+        let folder = self.state.container(id);
+        if let Some(exit) = folder.ended()? {
+            return Ok(Sight::Ended(exit));
+        }
+        let Some(started) = folder.started()? else {
+            return Ok(Sight::Ended(Exit::NeverStarted));
+        };
+        match started.process.find().doing("look for a container's process")? {
+            Found::There(process) => {
+                let group = folder.plan()?.map_or_else(|| self.hierarchies.group(""), |p| p.cgroup);
+                let known = Known { process, group, ended: Mutex::default() };
+                Ok(Sight::Known(self.remember(id, known)))
+            }
+            Found::Gone => Ok(Sight::Ended(Exit::Exited { code: None })),
+            Found::OtherBoot => Ok(Sight::Ended(Exit::Lost)),
+        }
+    }
+
+    /// Says how a container ended whose first process has.
+    fn conclude(&self, id: &ContainerId, known: &Known) -> Exit {
+        let mut ended = known.ended.lock().expect("no holder of this lock panics");
+        if let Some(exit) = &*ended {
+            return exit.clone();
+        }
+        let exit = match process::reap(&known.process) {
+            Exit::Killed { signal: libc::SIGKILL } if known.group.memory_kills() > 0 => {
+                Exit::OutOfMemory
+            }
+            exit => exit,
+        };
+        let folder = self.state.container(id);
+        // A container that is being destroyed has no folder to write it to.
+        if folder.path().exists()
+            && let Err(fault) = folder.write_ended(&exit)
+        {
+            let error = &fault as &dyn std::error::Error;
+            tracing::warn!(%id, error, "a container's end cannot be noted");
+        }
+        ended.insert(exit).clone()
+    }
+
+    fn destroy(&self, id: &ContainerId) -> Result<(), Fault> {
+        let Some(locked) = self.state.claim_existing(id)? else {
+            return Ok(());
+        };
+        if let Sight::Known(known) = self.find(id) {
+            self.end(id, &known)?;
+        }
+        self.clear(locked)?;
+        self.known.lock().expect("no holder of this lock panics").remove(id);
+        Ok(())
+    }
+
+    /// Kills the first process, and with it all of the container.
+    fn end(&self, id: &ContainerId, known: &Known) -> Result<(), Fault> {
+        known.group.kill();
+        kill(&known.process)?;
+        self.conclude(id, known);
+        Ok(())
+    }
+
+    /// Removes what was made for a container without processes.
+    fn clear(&self, locked: Locked) -> Result<(), Fault> {
+        if let Some(plan) = locked.folder.plan()? {
+            remove_group(&plan.cgroup)?;
+        }
+        self.state.remove(locked)
+    }
+
+    /// Removes what an earlier service left behind, apart from containers.
+    fn sweep(&self) -> Result<(), Fault> {
+        let mut containers = 0;
+        for id in self.state.ids()? {
+            let Some(locked) = self.state.container(&id).try_lock() else {
+                // Somebody is making it at this moment.
+                containers += 1;
+                continue;
+            };
+            match locked.folder.started()? {
+                Some(_) => containers += 1,
+                None => self.clear(locked)?,
+            }
+        }
+        self.state.empty_trash();
+        if containers == 0 {
+            self.host.forget_versions().doing("remove old root folders of the host image")?;
+        }
+        Ok(())
+    }
+}
+
+/// A container's first process, which is the agent now.
+struct Made {
+    process: OwnedFd,
+    listeners: Vec<TcpListener>,
+}
+
+/// Listens to those who make a container until the last of them has done. The handle to the first
+/// process is left in `made` as soon as it comes.
+fn hear(makers: &OwnedFd, made: &mut Option<OwnedFd>) -> Result<Vec<TcpListener>, Fault> {
+    let mut listeners = Vec::new();
+    // The socket closes as the first process becomes the agent.
+    while let Some((told, descriptors)) =
+        receive(makers).doing("hear from those who make a container")?
+    {
+        match told {
+            ToService::Made => *made = descriptors.into_iter().next(),
+            ToService::Ready => listeners = descriptors,
+            ToService::Failed(fault) => return Err(fault.into()),
+        }
+    }
+    Ok(listeners.into_iter().map(TcpListener::from).collect())
+}
+
+/// Kills a container's first process, and with it all others, and waits until they are gone.
+fn kill(process: &OwnedFd) -> Result<(), Fault> {
+    match pidfd_send_signal(process, Signal::KILL) {
+        Ok(()) | Err(rustix::io::Errno::SRCH) => {}
+        Err(error) => return Err(error).doing("kill a container"),
+    }
+    let limit = Duration::from_secs(DEATH_SECONDS_MAX);
+    if process::wait_for_end(process, limit).doing("wait for a container's end")? {
+        return Ok(());
+    }
+    let reason = format!("it is there {DEATH_SECONDS_MAX} seconds after it was killed");
+    Err(Fault::because("end a container", reason))
+}
+
+/// Removes control groups, which the kernel may hold for a moment after the last process is gone.
+fn remove_group(group: &Group) -> Result<(), Fault> {
+    let (attempts, pause) = (200, Duration::from_millis(5));
+    for _ in 1..attempts {
+        match group.remove() {
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => std::thread::sleep(pause),
+            removed => return removed.doing("remove a control group"),
+        }
+    }
+    group.remove().doing("remove a control group")
+}
+
+async fn wait_for_end(process: &OwnedFd) -> io::Result<()> {
+    // A handle to a process becomes readable as the process ends.
+    syscall::register_readable(process.try_clone()?)?.readable().await.map(drop)
+}
+
+/// The files of `/etc` that are different in each container.
+fn etc_files(id: &ContainerId) -> Vec<(std::path::PathBuf, String)> {
+    vec![
+        ("/etc/hostname".into(), format!("{id}\n")),
+        ("/etc/hosts".into(), format!("127.0.0.1 localhost {id}\n::1 localhost ip6-localhost\n")),
+        ("/etc/resolv.conf".into(), String::new()),
+    ]
+}
+
+fn append_to(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .custom_flags(libc::O_NOFOLLOW)
+        .open(path)
+}
+
+/// A file that has no place on any disk, to be read from its start.
+fn in_memory(name: &str, bytes: &[u8]) -> io::Result<File> {
+    let mut file = File::from(memfd_create(name, MemfdFlags::CLOEXEC)?);
+    file.write_all(bytes)?;
+    file.rewind()?;
+    Ok(file)
+}
+
+fn agent_in_memory(agent: &Agent) -> Result<File, Fault> {
+    let doing = "load the agent";
+    let read;
+    let bytes = match agent {
+        Agent::Bytes(bytes) => bytes,
+        Agent::File(path) => {
+            read = fs::read(path).doing_to(doing, path)?;
+            read.as_slice()
+        }
+    };
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    // Kernels before 6.3 do not know the flag, and let every such file be executed.
+    let file = memfd_create("agent", flags | MemfdFlags::EXEC)
+        .or_else(|_| memfd_create("agent", flags))
+        .doing(doing)?;
+    let mut file = File::from(file);
+    file.write_all(bytes).doing(doing)?;
+    fchmod(&file, Mode::from_raw_mode(0o555)).doing(doing)?;
+    let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
+    fcntl_add_seals(&file, seals).doing(doing)?;
+    Ok(file)
+}
+
+/// A short name for a state folder, the same for as long as the folder is.
+fn instance(state_dir: &Path) -> Result<String, Fault> {
+    let found = rustix::fs::stat(state_dir).doing_to("look at", state_dir)?;
+    Ok(format!("{:x}-{:x}", found.st_dev, found.st_ino))
+}

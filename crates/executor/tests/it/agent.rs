@@ -1,0 +1,30 @@
+//! The test agent's program, compiled once.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::LazyLock,
+};
+
+/// The compiled test agent, a static program.
+pub(crate) static AGENT: LazyLock<PathBuf> = LazyLock::new(|| {
+    if let Some(path) = std::env::var_os("EXECUTOR_TEST_AGENT") {
+        return path.into();
+    }
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/agent.rs");
+    let changed = |path: &Path| fs::metadata(path).and_then(|found| found.modified()).ok();
+    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("test-agent");
+    if changed(&program) < changed(&source) {
+        let half = program.with_extension(std::process::id().to_string());
+        let compiled = Command::new("rustc")
+            .args(["--edition", "2024", "-O", "-C", "strip=symbols"])
+            .args(["-C", "target-feature=+crt-static", "-o"])
+            .args([&half, &source])
+            .status()
+            .expect("rustc runs");
+        assert!(compiled.success(), "the test agent does not compile");
+        fs::rename(&half, &program).expect("a compiled agent");
+    }
+    program
+});

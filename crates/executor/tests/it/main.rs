@@ -1,0 +1,32 @@
+//! The executor's tests: one contract for every implementation, and attacks on the sandbox.
+//!
+//! This program is also the sandbox's helper, so it has a `main` of its own. Started as root, it runs
+//! the sandbox's tests a second time, each in a process of an ordinary user.
+
+mod agent;
+mod attacks;
+mod contract;
+mod crash;
+mod images;
+mod rootless;
+mod world;
+
+use libtest_mimic::{Arguments, Trial};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    if std::env::args().nth(1).is_some_and(|verb| verb == executor::HELPER_VERB) {
+        return executor::helper_main();
+    }
+    if std::env::args().nth(1).is_some_and(|verb| verb == crash::LAUNCH_VERB) {
+        return crash::launch();
+    }
+    let mut trials: Vec<Trial> = contract::promises::<contract::Fake>("scripted");
+    let mut sandbox = contract::promises::<world::World>("sandbox");
+    sandbox.extend(attacks::trials("sandbox"));
+    sandbox.extend(images::trials("sandbox"));
+    sandbox.extend(crash::trials("sandbox"));
+    trials.extend(rootless::again(&sandbox));
+    trials.extend(sandbox);
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}

@@ -68,7 +68,7 @@ impl App {
         let identity = Arc::new(Identity::open(data_dir, root).with_context(|| place(data_dir))?);
         let store = Store::open(&data_dir.join("state.db"))?;
         let logs = LogStore::open(&data_dir.join("logs"))?;
-        let objects = ObjectStore::open(&data_dir.join("objects"))?;
+        let objects = ObjectStore::open(data_dir.join("objects"))?;
         let sandbox = Arc::new(sandbox(&config, data_dir)?);
 
         // Builds that are under way need the front before it can be made of the driver.
@@ -158,6 +158,7 @@ fn sandbox(config: &Config, data_dir: &Path) -> anyhow::Result<Sandbox> {
     host_image.folders.extend(config.host_image.folders.iter().cloned());
     let sandbox_config = SandboxConfig {
         state_dir: data_dir.join("containers"),
+        images_dir: data_dir.join("images"),
         helper: "/proc/self/exe".into(),
         agent: Agent::Bytes(AGENT),
         host_image,

@@ -108,7 +108,7 @@ impl BuildHere {
         };
         let build = loop {
             tokio::select! {
-                build = shown.to_the_end() => break build?,
+                build = shown.show_to_its_end() => break build?,
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
@@ -190,7 +190,7 @@ struct Shown<'a> {
 
 impl Shown<'_> {
     /// Shows the build until it has ended. May be dropped and called again.
-    async fn to_the_end(&mut self) -> anyhow::Result<Build> {
+    async fn show_to_its_end(&mut self) -> anyhow::Result<Build> {
         let mut changed = self.app.front.grounds.changed.subscribe();
         loop {
             let build = self.state().await?;

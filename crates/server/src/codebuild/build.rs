@@ -212,7 +212,12 @@ pub(super) async fn list(
     let after = after.map(page::place).transpose()?;
     let listed = service
         .store
-        .build_ids(&caller.region, order(input.sort_order), after, limits::PAGE_ENTRIES + 1)
+        .build_ids(
+            &caller.region,
+            order(input.sort_order.as_ref()),
+            after,
+            limits::PAGE_ENTRIES + 1,
+        )
         .await
         .map_err(|fault| service.fault(caller, &fault))?;
     let (ids, next_token) = one_page(listed);
@@ -229,7 +234,7 @@ pub(super) async fn list_for_project(
     let name = arn.rsplit('/').next().unwrap_or_default();
     let after = input.next_token.as_deref().filter(|token| !token.is_empty());
     let after = after.map(page::place).transpose()?;
-    let (order, limit) = (order(input.sort_order), limits::PAGE_ENTRIES + 1);
+    let (order, limit) = (order(input.sort_order.as_ref()), limits::PAGE_ENTRIES + 1);
     let listed = service
         .store
         .build_ids_of_project(&caller.region, name, order, after, limit)
@@ -251,7 +256,7 @@ fn one_page(mut listed: Vec<BuildListed>) -> (Vec<String>, Option<String>) {
     (listed.into_iter().map(|entry| entry.id).collect(), next)
 }
 
-fn order(asked: Option<SortOrderType>) -> Order {
+fn order(asked: Option<&SortOrderType>) -> Order {
     match asked {
         Some(SortOrderType::Ascending) => Order::Ascending,
         Some(SortOrderType::Descending | SortOrderType::Unknown(_)) | None => Order::Descending,

@@ -53,7 +53,7 @@ fn source(source: &ProjectSource) -> Checked {
             if location.is_empty() {
                 return Err(refusal::source_location());
             }
-            if !place.split_once('/').is_some_and(|(bucket, _)| !bucket.is_empty()) {
+            if place.split_once('/').is_none_or(|(bucket, _)| bucket.is_empty()) {
                 return Err(refusal::source_location_format(location));
             }
         }

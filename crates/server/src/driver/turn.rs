@@ -27,6 +27,9 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+/// Inputs in order, each with the journal's offset after the record it came from.
+type Inputs = Vec<(Input, Option<u64>)>;
+
 /// How long the loop waits before it tries again to commit what the store did not take.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 
@@ -51,7 +54,7 @@ struct Staged {
     submitter: Option<oneshot::Sender<Result<Build, SubmitError>>>,
     stoppers: Vec<oneshot::Sender<()>>,
     /// What is to be tried again if the store fails.
-    inputs: Vec<(Input, Option<u64>)>,
+    inputs: Inputs,
 }
 
 /// The loop's whole memory.
@@ -65,7 +68,7 @@ pub(super) struct Turns {
     running: Running,
     numbers: HashMap<(String, String), u64>,
     deadlines: BTreeSet<(Timestamp, BuildId)>,
-    again: Vec<(BuildId, Vec<(Input, Option<u64>)>)>,
+    again: Vec<(BuildId, Inputs)>,
     orders: u64,
 }
 
@@ -263,7 +266,7 @@ impl Turns {
         &mut self,
         staged: &mut HashMap<BuildId, Staged>,
         id: &BuildId,
-        inputs: Vec<(Input, Option<u64>)>,
+        inputs: Inputs,
         now: Timestamp,
     ) {
         if !staged.contains_key(id) {

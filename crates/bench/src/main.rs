@@ -44,7 +44,8 @@ const WARMING_ROUNDS: usize = 10;
 const CROWD: usize = 200;
 
 fn main() -> Result<()> {
-    let cli = Cli::parse();
+    let mut cli = Cli::parse();
+    cli.program = cli.program.canonicalize().context("the program to measure")?;
     let mut report = Report::default();
     report.machine();
     one_by_one(&cli, &mut report)?;

@@ -26,7 +26,7 @@ impl Service {
     pub(crate) fn start(program: &Path, folder: &Path, configuration: &str) -> Result<Self> {
         let file = folder.join("buildyard.toml");
         fs::write(&file, configuration).context("a configuration")?;
-        let mut process = Command::new(program.canonicalize()?)
+        let mut process = Command::new(program)
             .args(["serve", "--listen", "127.0.0.1:0"])
             .arg("--data-dir")
             .arg(folder.join("data"))

@@ -26,6 +26,9 @@ pub struct BuildRequest {
     pub timeout_minutes: u32,
     /// Minutes the build may wait.
     pub queued_timeout_minutes: u32,
+    /// Whether the caller wants to look into the build while it runs.
+    #[serde(default)]
+    pub debug_session: bool,
     /// A folder of this machine that is the source, for a build that no project describes.
     pub local_source: Option<PathBuf>,
 }

@@ -118,7 +118,7 @@ impl BuildHere {
         let mut terminal = shown.terminal;
         let status = build.status().context("the build has no end")?;
         let took = build.ended_at().unwrap_or_default().since(build.submitted.received_at);
-        terminal.end(status, took)?;
+        terminal.end(&build, status, took)?;
         for path in copy_out(&app, &self.artifacts).await? {
             terminal.artifact(&path)?;
         }
@@ -166,6 +166,7 @@ impl BuildHere {
             source_version: None,
             timeout_minutes: limits::TIMEOUT_MINUTES_DEFAULT,
             queued_timeout_minutes: limits::QUEUED_TIMEOUT_MINUTES_DEFAULT,
+            debug_session: false,
             local_source: Some(folder.to_path_buf()),
         }
     }

@@ -3,7 +3,7 @@
 
 use crate::driver::Observed;
 use agent_protocol::{AgentPhase, Fact, PhaseOutcome, PhaseStatus, Timestamp};
-use build_core::BuildStatus;
+use build_core::{Build, BuildStatus};
 use std::{
     io::{self, IsTerminal, Write},
     time::Duration,
@@ -16,6 +16,8 @@ pub(super) struct Terminal {
     /// When the phase that runs, or is about to, began.
     since: Timestamp,
     agent_spoke: bool,
+    /// How many of the build's phases have been shown, those before the agent's included.
+    phases_shown: usize,
 }
 
 impl Terminal {
@@ -23,7 +25,7 @@ impl Terminal {
     pub(super) fn new(now: Timestamp) -> Self {
         let out = io::stdout();
         let coloured = out.is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        Self { out, coloured, since: now, agent_spoke: false }
+        Self { out, coloured, since: now, agent_spoke: false, phases_shown: 0 }
     }
 
     /// Shows what a journal said: output as it was printed, and the phases that ended.
@@ -38,12 +40,15 @@ impl Terminal {
             Observed::Fact(Fact::PhaseStarted { phase }, at) => {
                 if *phase == AgentPhase::DownloadSource && !self.agent_spoke {
                     self.agent_spoke = true;
+                    // SUBMITTED and QUEUED are of no interest where there is one build.
+                    self.phases_shown = 3;
                     self.phase("PROVISIONING", *at, &PhaseOutcome::succeeded())?;
                 }
                 self.since = *at;
                 Ok(())
             }
             Observed::Fact(Fact::PhaseFinished { phase, outcome }, at) => {
+                self.phases_shown += 1;
                 self.phase(phase.as_str(), *at, outcome)
             }
             Observed::Fact(
@@ -72,7 +77,21 @@ impl Terminal {
     }
 
     /// Shows how the build ended.
-    pub(super) fn end(&mut self, status: BuildStatus, took: Duration) -> io::Result<()> {
+    pub(super) fn end(
+        &mut self,
+        build: &Build,
+        status: BuildStatus,
+        took: Duration,
+    ) -> io::Result<()> {
+        // What ended the build from outside, no journal told.
+        for record in build.phases.iter().skip(self.phases_shown) {
+            if let Some((ended_at, outcome)) = &record.ended
+                && outcome.status != PhaseStatus::Succeeded
+            {
+                self.since = record.started_at;
+                self.phase(record.phase.as_str(), *ended_at, outcome)?;
+            }
+        }
         let (text, colour) = match status {
             BuildStatus::Succeeded => ("succeeded", "1;32"),
             BuildStatus::Failed => ("failed", "1;31"),

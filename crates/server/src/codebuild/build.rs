@@ -41,7 +41,7 @@ pub(super) async fn start(
         return Err(refusal::project_not_found(&arn));
     };
     overrides::apply(&mut project, &input);
-    validate::project(&project)?;
+    validate::project(&project, &caller.account_id)?;
     validate::buildable(&project)?;
     project::fill_in(&mut project, caller);
     let name = project.name.clone().and_then(ProjectName::new).ok_or_else(refusal::project_name)?;
@@ -57,6 +57,7 @@ pub(super) async fn start(
         queued_timeout_minutes: minutes(project.queued_timeout_in_minutes)
             .unwrap_or(limits::QUEUED_TIMEOUT_MINUTES_DEFAULT),
         local_source: None,
+        debug_session: input.debug_session_enabled.unwrap_or_default(),
         id,
         project,
     };

@@ -107,9 +107,7 @@ pub(super) fn codepipeline_sides() -> ServiceError {
 
 /// A member of `NO_ARTIFACTS` that must be absent.
 pub(super) fn no_artifacts_member(member: &str) -> ServiceError {
-    invalid(format!(
-        "Invalid artifacts: artifact type NO_ARTIFACTS should have null output {member}"
-    ))
+    invalid(format!("Invalid artifacts: artifact type NO_ARTIFACTS should have null {member}"))
 }
 
 /// S3 artifacts need a bucket.
@@ -155,6 +153,16 @@ pub(super) fn environment_type(kind: &str) -> ServiceError {
 /// A compute type that CodeBuild does not have.
 pub(super) fn compute_type(kind: &str) -> ServiceError {
     invalid(format!("Invalid compute type provided: {kind}"))
+}
+
+/// The service role is a role of another account.
+pub(super) fn service_role_account() -> ServiceError {
+    invalid("Invalid service role: Service role account ID does not match caller's account")
+}
+
+/// An idempotency token is too long.
+pub(super) fn token_length() -> ServiceError {
+    invalid("Invalid idempotency token: it must have at most 64 characters")
 }
 
 /// The service role is not a role's ARN.

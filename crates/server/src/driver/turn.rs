@@ -69,6 +69,8 @@ pub(super) struct Turns {
     numbers: HashMap<(String, String), u64>,
     deadlines: BTreeSet<(Timestamp, BuildId)>,
     again: Vec<(BuildId, Inputs)>,
+    /// Whether a build has ended since builds were last let in.
+    room: bool,
     orders: u64,
 }
 
@@ -90,6 +92,7 @@ impl Turns {
             numbers: HashMap::new(),
             deadlines: BTreeSet::new(),
             again: Vec::new(),
+            room: false,
             orders: 0,
             store: store.clone(),
         };
@@ -135,8 +138,11 @@ impl Turns {
     pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Message>) {
         let mut messages = Vec::with_capacity(MESSAGES_PER_TURN_MAX);
         // Builds that waited when the service ended may have room now.
-        self.turn(Vec::new()).await;
+        self.room = true;
         loop {
+            while std::mem::take(&mut self.room) {
+                self.turn(Vec::new()).await;
+            }
             let due = self.deadlines.first().map(|(at, _)| at.since(now()));
             let retry = (!self.again.is_empty()).then_some(RETRY_AFTER);
             let pause = [due, retry].into_iter().flatten().min();
@@ -369,7 +375,9 @@ impl Turns {
         if let Stage::Finished { .. } = live.build.stage {
             if had_container {
                 self.running.remove(id.project(), live.request.share());
+                self.room = !self.waiting.is_empty();
             }
+            self.grounds.provision.identity.end_session(&live.request.arn());
             attendant::forget(&self.grounds, &id);
             return;
         }
@@ -425,6 +433,7 @@ impl Turns {
                     ending.cancel();
                 }
                 live.ending = Some(ending.clone());
+                self.grounds.provision.identity.begin_session(live.request.arn());
                 let charge = attendant::Charge {
                     request: Arc::clone(&live.request),
                     number: live.build.submitted.number,

@@ -64,6 +64,10 @@ fn signature(
         return Err(AuthError::wrong_service(service));
     }
     if !is_session_key(&signature.access_key_id) {
+        // AWS: a token makes the key another one, which nobody has.
+        if signature.session_token.is_some() {
+            return Err(AuthError::UnknownAccessKey);
+        }
         return Ok((signature, Whose::Root));
     }
     let token = signature.session_token.as_deref().unwrap_or_default();

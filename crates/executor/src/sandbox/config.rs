@@ -35,8 +35,9 @@ pub enum Agent {
 
 /// What of the machine's own file system the image `host` shows, copy-on-write.
 ///
-/// Of `/etc` only files that everybody may read are taken, and they are copied when the service starts
-/// and whenever a folder of the list changes. Users, groups, hosts and the home folder are made fresh.
+/// Of `/etc` only files that everybody may read are taken. They are copied when the service starts and
+/// has not yet seen them as they are, and again when an entry of the list changes; a file that is
+/// changed in place inside a listed folder is noticed at the next start. Users, groups, hosts and the home folder are made fresh.
 #[derive(Clone, Debug)]
 pub struct HostImage {
     /// Folders that are shown where they are. A link stays a link; what is missing is left out.

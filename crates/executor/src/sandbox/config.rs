@@ -20,8 +20,22 @@ pub struct SandboxConfig {
     pub agent: Agent,
     /// What the image `host` is made of.
     pub host_image: HostImage,
+    /// Who containers' users are on the host, when the service is root.
+    pub users: Users,
     /// How containers with a network reach the outside.
     pub outbound: OutboundNetwork,
+}
+
+/// Who containers' users are on the host, when the service is root. An ordinary user's containers
+/// know that user alone, as their root.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Users {
+    /// Users that the host does not have, others for each container. Where the kernel or a file
+    /// system cannot do it, a container starts as with [`Users::Host`], and a warning says so once.
+    #[default]
+    Apart,
+    /// The host's own: root in a container is the host's root, with few of its capabilities.
+    Host,
 }
 
 /// The agent's program: a static executable, so that it runs in any image.

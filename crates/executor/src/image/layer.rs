@@ -215,10 +215,13 @@ impl Layer {
                 Mode::empty(),
             )
             .doing_to("hide what is under", name)?;
-            let attribute =
-                if self.is_root { "trusted.overlay.opaque" } else { "user.overlay.opaque" };
-            fsetxattr(&readable, attribute, b"y", XattrFlags::empty())
-                .doing_to("hide what is under", name)?;
+            // The second for overlays that are mounted in a user namespace.
+            for attribute in ["trusted.overlay.opaque", "user.overlay.opaque"] {
+                if self.is_root || attribute.starts_with("user.") {
+                    fsetxattr(&readable, attribute, b"y", XattrFlags::empty())
+                        .doing_to("hide what is under", name)?;
+                }
+            }
             return Ok(());
         }
         if matches!(hidden, b"" | b"." | b"..") || hidden.starts_with(b".wh.") {

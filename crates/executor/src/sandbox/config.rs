@@ -20,8 +20,22 @@ pub struct SandboxConfig {
     pub agent: Agent,
     /// What the image `host` is made of.
     pub host_image: HostImage,
+    /// Who containers' users are on the host, when the service is root.
+    pub users: Users,
     /// How containers with a network reach the outside.
     pub outbound: OutboundNetwork,
+}
+
+/// Who containers' users are on the host, when the service is root. An ordinary user's containers
+/// know that user alone, as their root.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Users {
+    /// Users that the host does not have, others for each container. Where the kernel or a file
+    /// system cannot do it, a container starts as with [`Users::Host`], and a warning says so once.
+    #[default]
+    Apart,
+    /// The host's own: root in a container is the host's root, with few of its capabilities.
+    Host,
 }
 
 /// The agent's program: a static executable, so that it runs in any image.
@@ -35,8 +49,9 @@ pub enum Agent {
 
 /// What of the machine's own file system the image `host` shows, copy-on-write.
 ///
-/// Of `/etc` only files that everybody may read are taken, and they are copied when the service starts
-/// and whenever a folder of the list changes. Users, groups, hosts and the home folder are made fresh.
+/// Of `/etc` only files that everybody may read are taken. They are copied when the service starts and
+/// has not yet seen them as they are, and again when an entry of the list changes; a file that is
+/// changed in place inside a listed folder is noticed at the next start. Users, groups, hosts and the home folder are made fresh.
 #[derive(Clone, Debug)]
 pub struct HostImage {
     /// Folders that are shown where they are. A link stays a link; what is missing is left out.

@@ -2,7 +2,7 @@
 
 use super::{
     filter,
-    message::{Job, ToService, send},
+    message::{Job, ToService, User, receive, send},
     network, privileges,
     process::ProcessName,
     root,
@@ -12,7 +12,8 @@ use super::{
 use crate::{Fault, fault::Doing};
 use rustix::{
     fs::{Mode, OFlags, open},
-    process::{setsid, umask},
+    process::{Gid, Uid, setsid, umask},
+    thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid},
 };
 use std::{
     convert::Infallible,
@@ -38,10 +39,10 @@ pub(super) struct Given {
 
 /// Sets the container up from inside and becomes the agent. It comes back only when that failed,
 /// having told the service.
-pub(super) fn run(job: &Job, given: &Given, prepared: &OwnedFd, service: BorrowedFd<'_>) {
+pub(super) fn run(job: &Job, given: &Given, helper: &OwnedFd, service: BorrowedFd<'_>) {
     // Out of the way of the numbers that the agent expects things on.
     let Ok(service) = rustix::io::fcntl_dupfd_cloexec(service, 64) else { return };
-    let Err(fault) = become_agent(job, given, prepared, &service);
+    let Err(fault) = become_agent(job, given, helper, &service);
     // With the service gone there is nobody to tell.
     let _ = send(&service, &ToService::Failed(fault.into()), &[]);
 }
@@ -49,11 +50,14 @@ pub(super) fn run(job: &Job, given: &Given, prepared: &OwnedFd, service: Borrowe
 fn become_agent(
     job: &Job,
     given: &Given,
-    prepared: &OwnedFd,
+    helper: &OwnedFd,
     service: &OwnedFd,
 ) -> Result<Infallible, Fault> {
     if job.needs_helper() {
-        wait_for_helper(prepared)?;
+        wait_for_helper(helper)?;
+    }
+    if let User::Apart { .. } = job.user {
+        become_its_root()?;
     }
     let process = ProcessName::own().doing("read the process's start time")?;
     setsid().doing("start a session")?;
@@ -62,7 +66,7 @@ fn become_agent(
     syscall::enter_cgroup_namespace().doing("make a namespace of control groups")?;
     rustix::system::sethostname(job.id.as_bytes()).doing("set the host name")?;
     let listeners = network::open(&job.listen, job.way_out.as_ref())?;
-    root::enter(job)?;
+    root::enter(job, helper)?;
     umask(Mode::from_raw_mode(0o022));
     privileges::lower_limits(&job.limits, !job.cgroup.is_empty())?;
     privileges::drop_capabilities()?;
@@ -75,12 +79,21 @@ fn become_agent(
 }
 
 /// Waits until the helper has done its part: users and the way out.
-fn wait_for_helper(prepared: &OwnedFd) -> Result<(), Fault> {
+fn wait_for_helper(helper: &OwnedFd) -> Result<(), Fault> {
     let doing = "hear from the helper";
-    match rustix::io::retry_on_intr(|| rustix::io::read(prepared, &mut [0])).doing(doing)? {
-        0 => Err(Fault::because(doing, "it is gone")),
-        _ => Ok(()),
+    match receive::<()>(helper).doing(doing)? {
+        None => Err(Fault::because(doing, "it is gone")),
+        Some(_) => Ok(()),
     }
+}
+
+/// Leaves the host's root behind, who is nobody here.
+fn become_its_root() -> Result<(), Fault> {
+    let doing = "become the container's root";
+    let (uid, gid) = (Uid::ROOT, Gid::ROOT);
+    set_thread_groups(&[]).doing(doing)?;
+    set_thread_res_gid(gid, gid, gid).doing(doing)?;
+    set_thread_res_uid(uid, uid, uid).doing(doing)
 }
 
 fn execute(

@@ -22,7 +22,7 @@ mod service;
 mod state;
 mod syscall;
 
-pub use config::{Agent, HostImage, OutboundNetwork, SandboxConfig};
+pub use config::{Agent, HostImage, OutboundNetwork, SandboxConfig, Users};
 pub use helper::{HELPER_VERB, helper_main};
 pub use netlink::Ipv4Range;
 pub use service::Sandbox;

@@ -97,13 +97,6 @@ impl Requests {
         self.push(libc::RTM_NEWLINK, libc::NLM_F_CREATE | libc::NLM_F_EXCL, &body);
     }
 
-    /// Removes an interface, and with it the other end of a cable.
-    pub(super) fn remove_interface(&mut self, name: &str) {
-        let mut body = interface(0, 0);
-        body.extend(attribute(libc::IFLA_IFNAME, name.as_bytes()));
-        self.push(libc::RTM_DELLINK, 0, &body);
-    }
-
     /// Gives an interface an address, whose range is then reached through it.
     pub(super) fn add_address(&mut self, index: u32, address: Ipv4Addr, prefix_bits: u8) {
         let mut body = vec![ipv4(), prefix_bits, 0, 0];

@@ -6,7 +6,7 @@
 
 use super::netlink::{Cable, Ipv4Range, Requests};
 use crate::{Fault, fault::Doing};
-use rustix::{io::Errno, process::Pid};
+use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 use std::{
     fs, io,
@@ -56,16 +56,6 @@ impl WayOut {
         requests.add_address(index, self.host, CABLE_BITS);
         requests.bring_up(index);
         requests.perform().doing(doing)
-    }
-
-    /// Takes the cable away; one that is gone is fine.
-    pub(super) fn remove(interface: &str) -> io::Result<()> {
-        let mut requests = Requests::default();
-        requests.remove_interface(interface);
-        match requests.perform() {
-            Err(error) if error.raw_os_error() == Some(Errno::NODEV.raw_os_error()) => Ok(()),
-            removed => removed,
-        }
     }
 
     /// Opens the way, from the container's side.

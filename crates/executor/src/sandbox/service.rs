@@ -3,8 +3,8 @@
 
 use super::{
     cgroup::{Group, Hierarchies},
-    config::{Agent, SandboxConfig},
-    helper::HELPER_VERB,
+    config::{Agent, SandboxConfig, Users},
+    helper::{self, HELPER_VERB},
     message::{DELIVERY, Job, RootFileSystem, ToService, User, receive, send},
     network::WayOut,
     outside::Outside,
@@ -24,8 +24,9 @@ use rustix::{
     process::{PidfdGetfdFlags, Signal, getegid, geteuid, pidfd_getfd, pidfd_send_signal},
 };
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::DefaultHasher},
     fs::{self, File, OpenOptions},
+    hash::{Hash, Hasher},
     io::{self, Seek, Write},
     net::TcpListener,
     os::{
@@ -34,7 +35,7 @@ use std::{
     },
     path::Path,
     process::{Command, Stdio},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, Once},
     time::Duration,
 };
 
@@ -44,6 +45,13 @@ const DEATH_SECONDS_MAX: u64 = 5;
 const FIRST_LISTENER: RawFd = 5;
 /// How many addresses a container may listen on.
 const LISTEN_MAX: usize = 8;
+
+/// The first of the users that containers have apart from the host's: far above all that people and
+/// programs are given.
+const APART_FIRST: u32 = 0x7000_0000;
+/// How many containers can have users of their own; beyond it, some share them, which gives them no
+/// way to each other.
+const APART_RANGES: u64 = 4096;
 
 /// Makes containers out of the kernel's own parts, with nothing installed.
 ///
@@ -65,7 +73,8 @@ struct Inner {
     /// Tells this service's control groups from those of another with another state folder.
     instance: String,
     outside: Outside,
-    user: User,
+    /// Said once: that this machine cannot keep containers' users apart from its own.
+    said_users: Once,
     known: Mutex<HashMap<ContainerId, Arc<Known>>>,
 }
 
@@ -95,12 +104,6 @@ impl Sandbox {
         fs::create_dir_all(&config.images_dir).doing_to(make, &config.images_dir)?;
         let images_dir = config.images_dir.canonicalize();
         let images_dir = images_dir.doing_to("find the folder", &config.images_dir)?;
-        let (uid, gid) = (geteuid(), getegid());
-        let user = if uid.is_root() {
-            User::HostRoot
-        } else {
-            User::Own { uid: uid.as_raw(), gid: gid.as_raw() }
-        };
         let inner = Inner {
             agent: agent_in_memory(&config.agent)?,
             instance: instance(&config.state_dir)?,
@@ -110,7 +113,7 @@ impl Sandbox {
             config,
             state,
             hierarchies,
-            user,
+            said_users: Once::new(),
             known: Mutex::default(),
         };
         inner.sweep()?;
@@ -200,7 +203,7 @@ impl Inner {
             let reason = format!("a container listens on {LISTEN_MAX} addresses at most");
             return Err(Fault::because("start a container", reason).into());
         }
-        let locked = loop {
+        let mut locked = loop {
             let locked = self.state.claim(&spec.id)?;
             if locked.folder.started()?.is_some() {
                 return Ok(self.found_again(&spec.id, &locked.folder)?);
@@ -211,7 +214,16 @@ impl Inner {
             // A launch was cut off, and nobody works on it any more.
             self.clear(locked)?;
         };
-        match self.start(spec, root, &locked) {
+        let mut started = self.start(spec, &root, self.user(&spec.id), &locked);
+        if let Err(fault) = &started
+            && fault.doing.starts_with(helper::APART)
+        {
+            self.say_that_users_are_the_host_s(fault);
+            self.clear(locked)?;
+            locked = self.state.claim(&spec.id)?;
+            started = self.start(spec, &root, User::HostRoot, &locked);
+        }
+        match started {
             Ok(container) => Ok(container),
             // The agent did run, if only for a moment: it must not run again.
             Err(_) if locked.folder.started()?.is_some() => {
@@ -241,7 +253,8 @@ impl Inner {
     fn start(
         &self,
         spec: &ContainerSpec,
-        root: RootFileSystem,
+        root: &RootFileSystem,
+        user: User,
         locked: &Locked,
     ) -> Result<Container, Fault> {
         let folder = &locked.folder;
@@ -252,14 +265,14 @@ impl Inner {
         let job = Job {
             id: spec.id.to_string(),
             folder: folder.path().to_owned(),
-            root,
+            root: root.clone(),
             mounts: spec.mounts.clone(),
             files: etc_files(&spec.id, way_out.as_ref()),
             limits: spec.limits,
             cgroup: group.clone(),
             listen: spec.listen.clone(),
             way_out,
-            user: self.user,
+            user,
         };
         let note = folder.open_started()?;
         let job = serde_json::to_vec(&job).map_err(io::Error::from).doing("spell the job")?;
@@ -286,6 +299,29 @@ impl Inner {
             }
             None => Err(Fault::because("start a container", "its first process ended early")),
         }
+    }
+
+    /// Who the container's users are on the host.
+    fn user(&self, id: &ContainerId) -> User {
+        if !geteuid().is_root() {
+            return User::Own { uid: geteuid().as_raw(), gid: getegid().as_raw() };
+        }
+        match self.config.users {
+            Users::Host => User::HostRoot,
+            Users::Apart => {
+                let mut hasher = DefaultHasher::new();
+                id.as_str().hash(&mut hasher);
+                let number = u32::try_from(hasher.finish() % APART_RANGES).expect("a small number");
+                User::Apart { first: APART_FIRST + number * helper::APART_COUNT }
+            }
+        }
+    }
+
+    fn say_that_users_are_the_host_s(&self, fault: &Fault) {
+        self.said_users.call_once(|| {
+            let error = fault as &dyn std::error::Error;
+            tracing::warn!(error, "root in a container is the host's root with few privileges");
+        });
     }
 
     fn way_out(&self, network: Network) -> Option<WayOut> {
@@ -439,7 +475,8 @@ impl Inner {
         if let Some(plan) = locked.folder.plan()? {
             remove_group(&plan.cgroup)?;
             if let Some(interface) = plan.interface {
-                WayOut::remove(&interface).doing("remove a container's cable")?;
+                // The cable goes with the container's network, which the kernel takes apart on its
+                // own; doing it here would hold up every other change of the machine's network.
                 self.outside.give_back(&interface);
             }
         }

@@ -5,7 +5,7 @@ use executor::{Executor, Exit, Image, Mount, MountKind};
 use libtest_mimic::Trial;
 use std::{
     fs,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
     process::Command,
 };
@@ -15,11 +15,12 @@ type Attack = (&'static str, fn());
 
 /// All attacks, for the user that the tests run as.
 pub(crate) fn trials(name: &str) -> Vec<Trial> {
-    let attacks: [Attack; 14] = [
+    let attacks: [Attack; 15] = [
         ("secrets_of_the_machine_are_not_there", secrets_of_the_machine_are_not_there),
         ("tools_of_the_machine_work", tools_of_the_machine_work),
         ("nothing_written_survives", nothing_written_survives),
         ("only_a_few_privileges_are_left", only_a_few_privileges_are_left),
+        ("root_inside_is_nobody_outside", root_inside_is_nobody_outside),
         ("dangerous_calls_are_refused", dangerous_calls_are_refused),
         ("the_kernel_s_switches_are_out_of_reach", the_kernel_s_switches_are_out_of_reach),
         ("the_first_process_cannot_be_looked_into", the_first_process_cannot_be_looked_into),
@@ -134,6 +135,36 @@ fn only_a_few_privileges_are_left() {
         said.lines().partition(|l| l.starts_with("Groups"));
     assert!(matches!(groups[..], ["Groups:" | "Groups:0" | "Groups:65534"]), "{groups:?}");
     assert_eq!(others.join("\n") + "\n", expected);
+}
+
+fn root_inside_is_nobody_outside() {
+    let world = World::new();
+    let host = world.folder.path().join("host");
+    fs::create_dir(&host).expect("a folder");
+    let mut spec = world.spec(
+        "sh touch /mnt/mine; touch /mnt/given; chown 1000:1000 /mnt/given; stat -c %u /mnt/* /usr /; \
+         cat /proc/self/uid_map",
+    );
+    spec.mounts.push(Mount {
+        host: host.clone(),
+        container: "/mnt".into(),
+        kind: MountKind::ReadWrite,
+    });
+    let (_, said) = block_on(world.run(&spec));
+    let words: Vec<_> = said.split_whitespace().collect();
+    let owner = |name: &str| fs::metadata(host.join(name)).expect("a file").uid();
+    if is_root() {
+        let (owners, map) = words.split_at(4);
+        assert_eq!(owners, ["1000", "0", "0", "0"], "{said}");
+        let first: u32 = map[1].parse().expect("a number");
+        assert!(map[0] == "0" && first >= 0x7000_0000 && map[2] == "65536", "{said}");
+        // What is shared is the same users' on both sides.
+        assert_eq!((owner("mine"), owner("given")), (0, 1000));
+    } else {
+        let own = rustix::process::geteuid().as_raw();
+        assert!(said.contains("Invalid argument"), "there is no second user: {said}");
+        assert_eq!((owner("mine"), owner("given")), (own, own));
+    }
 }
 
 fn dangerous_calls_are_refused() {

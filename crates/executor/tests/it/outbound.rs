@@ -63,6 +63,14 @@ fn sh(commands: &str) {
     assert!(done.success(), "{commands}");
 }
 
+fn wait_for(done: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !done() {
+        assert!(started.elapsed() < Duration::from_secs(10), "in time");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// A network that stands for the outside: a public server, a private one, and a metadata service.
 fn outside() -> [Child; 2] {
     let holder = Command::new("unshare").args(["--net", "sleep", "60"]).spawn().expect("a network");
@@ -137,9 +145,9 @@ pub(crate) fn host() -> ExitCode {
         for ((place, expected), line) in places.iter().zip(&lines[1..]) {
             assert!(line.contains(expected), "{place}: {line}, not {expected}: {said}");
         }
-        assert_eq!(interfaces().matches("buildyard").count(), 1);
+        wait_for(|| interfaces().matches("buildyard").count() == 1);
         world.sandbox.destroy(&neighbour.id).await.expect("an end");
-        assert_eq!(interfaces().matches("buildyard").count(), 0);
+        wait_for(|| interfaces().matches("buildyard").count() == 0);
     });
     for mut process in processes {
         process.kill().expect("a kill");

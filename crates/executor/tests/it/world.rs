@@ -3,7 +3,7 @@
 use crate::agent::AGENT;
 use executor::{
     Agent, ContainerId, ContainerSpec, Executor, Exit, HostImage, Image, Limits, Network,
-    OutboundNetwork, Sandbox, SandboxConfig, Script, Scripted,
+    OutboundNetwork, Sandbox, SandboxConfig, Script, Scripted, Users,
 };
 use std::{
     fs,
@@ -62,6 +62,7 @@ pub(crate) fn config(folder: &Path) -> SandboxConfig {
         helper: "/proc/self/exe".into(),
         agent: Agent::File(AGENT.clone()),
         host_image: HostImage::default(),
+        users: Users::default(),
         outbound: OutboundNetwork::default(),
     }
 }

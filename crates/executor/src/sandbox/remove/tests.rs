@@ -23,8 +23,8 @@ fn closed_folders_links_and_pipes_are_removed_and_nothing_beyond_them() {
     fs::write(inner.join("file"), "").expect("a file");
     symlink(outside.path(), inner.join("out")).expect("a link");
     symlink("/", root.join("root")).expect("a link");
-    for folder in [inner.clone(), root.join("closed")] {
-        fs::set_permissions(folder, fs::Permissions::from_mode(0)).expect("a mode");
+    for folder in [inner, root.join("closed")] {
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o0)).expect("a mode");
     }
     tree(&root).expect("it can all be removed");
     assert_eq!(left(around.path()), Vec::<PathBuf>::new());

@@ -12,7 +12,7 @@ def refused(call, code, message=None, status=400, **arguments):
     assert answer["Error"]["Code"] == code, answer["Error"]
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == status
     if message is not None:
-        assert message in answer["Error"]["Message"]
+        assert message in answer["Error"]["Message"], answer["Error"]["Message"]
     return answer["Error"]["Message"]
 
 

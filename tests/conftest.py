@@ -29,24 +29,40 @@ def workplace():
 
 def nothing_stays(service):
     """Ends the service; its builds must leave no process, mount, cgroup or folder."""
-    for build_id in list(service.build_ids):
-        found = service.codebuild.batch_get_builds(ids=[build_id])["builds"]
-        if found and not found[0]["buildComplete"]:
-            service.codebuild.stop_build(id=build_id)
-            service.ended(build_id)
-    harness.wait_for(lambda: not harness.traces(service), "traces of builds to vanish", 15)
-    service.stop()
+    try:
+        end_builds(service)
+        harness.wait_for(lambda: not harness.traces(service), "traces of builds to vanish", 15)
+    finally:
+        service.stop()
     assert harness.traces(service) == []
     folders = harness.container_folders(service)
     assert folders == [], f"container folders stay behind: {folders}"
 
 
+def end_builds(service):
+    """Stops the builds that a test has left running."""
+    for build_id in sorted(service.build_ids):
+        found = service.codebuild.batch_get_builds(ids=[build_id])["builds"]
+        if found and not found[0]["buildComplete"]:
+            service.codebuild.stop_build(id=build_id)
+            service.ended(build_id)
+
+
 @pytest.fixture(scope="session")
-def yard(workplace):
-    """The service that most tests share."""
+def shared_service(workplace):
     service = harness.Service(workplace / f"shared-{WORKER}").start()
     yield service
     nothing_stays(service)
+
+
+@pytest.fixture
+def yard(shared_service):
+    """The service that most tests share. A test that ends it fails, and the next has it again."""
+    yield shared_service
+    code = shared_service.process.poll()
+    if code is not None:
+        shared_service.start()
+        pytest.fail(f"the service ended with {code}:\n{shared_service.stderr()}")
 
 
 @pytest.fixture

@@ -355,9 +355,9 @@ def traces(service):
     needles = [f"{service.data_dir}/"] + [build.split(":")[1] for build in service.build_ids]
     own = service.process.pid if service.process else None
     found = [line for pid in _pids() if pid != own for line in _process_traces(pid, needles)]
-    for folder in pathlib.Path("/sys/fs/cgroup").rglob("*"):
-        if any(needle in folder.name for needle in needles) and folder.is_dir():
-            found.append(f"cgroup {folder}")
+    # A walk, not a glob: other programs' groups come and go meanwhile.
+    for folder, names, _ in os.walk("/sys/fs/cgroup"):
+        found += [f"cgroup {folder}/{name}" for name in names if any(n in name for n in needles)]
     mounts = pathlib.Path("/proc/self/mountinfo").read_text()
     found += [f"mount {line}" for line in mounts.splitlines() if any(n in line for n in needles)]
     return found

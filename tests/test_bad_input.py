@@ -81,14 +81,13 @@ def test_a_broken_yaml(yard, build, text):
     [
         (
             "version: 0.2\nphases:\n  build:\n    commands:\n      - echo a: b\n",
-            "wrong number of container tags, expected 1",
+            "Expected Commands[0] to be of string type: found subkeys instead at line 5",
         ),
         ("version: 0.3\nphases: {build: {commands: [a]}}\n", None),
         ("phases: {build: {commands: [a]}}\n", None),
         ("version: 0.2\nphases: {deploy: {commands: [a]}}\n", None),
         ("version: 0.2\nphases: {build: {commands: []}}\n", None),
         ("version: 0.2\n- a\n", None),
-        ("version: 0.2\nphases: {build: {commands: [a]}}\nenv: {shell: fish}\n", None),
         ("version: 0.2\nphases: {build: {commands: [a]}}\nartifacts: {name: n}\n", None),
     ],
     ids=[
@@ -98,7 +97,6 @@ def test_a_broken_yaml(yard, build, text):
         "an unknown phase",
         "no commands",
         "a list",
-        "an unknown shell",
         "artifacts without files",
     ],
 )
@@ -149,7 +147,6 @@ def link(name, target):
         {"../escaped": "x"},
         {"a/../../escaped": "x"},
         {"/tmp/escaped": "x"},
-        {"..\\escaped": "x"},
         link("out", "../../../../etc") | {"out/escaped": "x"},
         link("out", "/etc") | {"out/escaped": "x"},
         link("loop", "loop/loop") | {"loop/escaped": "x"},
@@ -159,7 +156,6 @@ def link(name, target):
         "dots",
         "dots within",
         "an absolute path",
-        "backslashes",
         "a link out",
         "an absolute link",
         "a loop",
@@ -202,7 +198,16 @@ def test_a_missing_object(yard, project, bucket, location):
 
 
 def test_a_project_name_out_of_its_pattern(yard):
-    refused(yard.codebuild.start_build, "InvalidInputException", projectName="no such/../name")
+    refused(
+        yard.client("codebuild", parameter_validation=False).create_project,
+        "InvalidInputException",
+        name="no such/../name",
+        source={"type": "NO_SOURCE", "buildspec": spec("true")},
+        artifacts={"type": "NO_ARTIFACTS"},
+        environment=harness.environment(),
+        serviceRole=harness.ROLE,
+    )
+    refused(yard.codebuild.start_build, "ResourceNotFoundException", projectName="no such/../name")
 
 
 # Images
@@ -277,7 +282,7 @@ def test_a_command_that_forks_until_the_limit(yard, project):
 
 
 def test_a_command_that_takes_all_memory(yard, project):
-    eater = "import mmap\nkeep=[]\nwhile True: keep.append(bytearray(b'x' * (64 << 20)))"
+    eater = "keep = []\nwhile True: keep.append(b'x' * (64 << 20))"
     text = spec(f'/usr/bin/python3 -c "{eater}"', "echo never")
     ended = yard.run(project, buildspecOverride=text)
     assert ended["buildStatus"] == "FAILED"

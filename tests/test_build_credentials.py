@@ -108,62 +108,32 @@ def test_they_end_with_their_build(yard, project):
     assert code in ("ExpiredToken", "InvalidClientTokenId", "ExpiredTokenException")
 
 
-def test_the_cli_works_in_a_build_with_no_set_up(yard, project, bucket):
+def test_the_cli_works_in_a_build_with_no_set_up(own_yard, tmp_path):
     """With the CLI that the tests use: new enough to know AWS_ENDPOINT_URL."""
-    site = harness.AWS_V1.parent.parent / "lib"
-    (packages,) = site.glob("python3*/site-packages")
-    yard.s3.put_object(Bucket=bucket, Key="cli.zip", Body=cli_zip(packages))
-    text = spec(
-        'export PYTHONPATH="$CODEBUILD_SRC_DIR"',
-        'aws() { /usr/bin/python3 -m awscli "$@"; }; aws sts get-caller-identity --output text'
-        f" && echo in > in.txt && aws s3 cp in.txt s3://{bucket}/in.txt"
-        f" && aws s3 cp s3://{bucket}/in.txt out.txt && cat out.txt",
+    (packages,) = harness.AWS_V1.parent.parent.glob("lib/python3*/site-packages")
+    config = tmp_path / "buildyard.toml"
+    config.write_text(
+        f'[host_image]\nfolders = ["{packages}"]\nvariables = {{ PYTHONPATH = "{packages}" }}\n'
     )
+    yard = own_yard(arguments=["--config", config]).start()
+    yard.create_project("demo")
+    yard.aws("s3", "mb", "s3://own")
     ended = yard.run(
-        project,
-        sourceTypeOverride="S3",
-        sourceLocationOverride=f"{bucket}/cli.zip",
-        buildspecOverride=text,
+        "demo",
+        buildspecOverride=spec(
+            "alias aws='/usr/bin/python3 -m awscli'\n"
+            "set -e\n"
+            "aws sts get-caller-identity --output text\n"
+            "echo in > in.txt\n"
+            "aws s3 cp in.txt s3://own/in.txt --no-progress\n"
+            "aws s3 cp s3://own/in.txt out.txt --no-progress\n"
+            "cat out.txt\n"
+        ),
     )
     assert ended["buildStatus"] == "SUCCEEDED", yard.log(ended)
     uid = ended["id"].split(":")[1]
     assert f"assumed-role/builds/AWSCodeBuild-{uid}" in yard.log(ended)
-    assert yard.s3.get_object(Bucket=bucket, Key="in.txt")["Body"].read() == b"in\n"
-
-
-def cli_zip(packages):
-    """The parts of the CLI that these calls need, as a source."""
-    wanted = (
-        "awscli",
-        "botocore",
-        "s3transfer",
-        "jmespath",
-        "dateutil",
-        "six.py",
-        "urllib3",
-        "docutils",
-        "colorama",
-        "rsa",
-        "pyasn1",
-        "yaml",
-    )
-    services = {"s3", "sts", "sso", "sso-oidc", "signin"}
-    files = {}
-    for name in wanted:
-        top = packages / name
-        for path in [top] if top.is_file() else top.rglob("*"):
-            parts = path.relative_to(packages).parts
-            if (
-                not path.is_file()
-                or "__pycache__" in parts
-                or "examples" in parts
-                or "topics" in parts
-            ):
-                continue
-            if parts[:2] == ("botocore", "data") and len(parts) > 3 and parts[2] not in services:
-                continue
-            files[str(path.relative_to(packages))] = path.read_bytes()
-    return harness.zipped(files)
+    assert yard.s3.get_object(Bucket="own", Key="in.txt")["Body"].read() == b"in\n"
 
 
 def test_no_build_reaches_anothers_credentials(yard, credentials, build):

@@ -88,6 +88,8 @@ def test_the_answer_of_start_build(yard):
             "location": f"arn:aws:s3:::jars/{name}",
             "overrideArtifactName": False,
             "encryptionDisabled": False,
+            "md5sum": "",
+            "sha256sum": "",
         },
         "cache": {"type": "NO_CACHE"},
         "environment": {
@@ -197,12 +199,8 @@ OVERRIDES = {
     "sourceVersion": ("abc", lambda b: b["sourceVersion"], "abc"),
     "artifactsOverride": (
         {"type": "S3", "location": "arn:aws:s3:::jars", "name": "n", "encryptionDisabled": True},
-        lambda b: b["artifacts"],
-        {
-            "location": "arn:aws:s3:::jars/n",
-            "overrideArtifactName": False,
-            "encryptionDisabled": True,
-        },
+        lambda b: [b["artifacts"][m] for m in ("location", "encryptionDisabled")],
+        ["arn:aws:s3:::jars/n", True],
     ),
     "secondaryArtifactsOverride": (
         [{"type": "S3", "location": "jars", "name": "n", "artifactIdentifier": "docs"}],
@@ -260,11 +258,6 @@ OVERRIDES = {
         lambda b: b["logs"]["cloudWatchLogs"]["status"],
         "DISABLED",
     ),
-    "registryCredentialOverride": (
-        {"credential": "r", "credentialProvider": "SECRETS_MANAGER"},
-        lambda b: b["environment"]["registryCredential"]["credential"],
-        "r",
-    ),
     "imagePullCredentialsTypeOverride": (
         "SERVICE_ROLE",
         lambda b: b["environment"]["imagePullCredentialsType"],
@@ -286,12 +279,24 @@ ELSEWHERE = {
     "sourceAuthOverride",
     "hostKernelOverride",
     "fleetOverride",
+    "registryCredentialOverride",
 }
 
 
 def test_every_override_of_the_model_is_tested():
     model = boto3.session.Session(region_name=harness.REGION).client("codebuild").meta.service_model
     assert set(model.shape_for("StartBuildInput").members) <= set(OVERRIDES) | ELSEWHERE
+
+
+def test_a_registry_credential_comes_with_the_service_role(yard, project):
+    credential = {"credential": "r", "credentialProvider": "SECRETS_MANAGER"}
+    build = yard.start_build(
+        project,
+        registryCredentialOverride=credential,
+        imagePullCredentialsTypeOverride="SERVICE_ROLE",
+    )
+    assert build["environment"]["registryCredential"] == credential
+    yard.ended(build["id"])
 
 
 @pytest.mark.parametrize("member", OVERRIDES)
@@ -415,17 +420,17 @@ def test_a_queued_build_can_be_stopped(own_yard, tmp_path):
     config = tmp_path / "buildyard.toml"
     config.write_text("[builds]\nat_once_max = 1\n")
     yard = own_yard(arguments=["--config", config]).start()
-    yard.create_project("p")
-    running = yard.start_build("p", buildspecOverride=FOREVER)
+    yard.create_project("demo")
+    running = yard.start_build("demo", buildspecOverride=FOREVER)
     yard.wait_for_log(running["id"], "started\n")
-    waiting = yard.start_build("p")
+    waiting = yard.start_build("demo")
     assert yard.build(waiting["id"])["currentPhase"] == "QUEUED"
     yard.codebuild.stop_build(id=waiting["id"])
     ended = yard.ended(waiting["id"], 5)
     assert ended["buildStatus"] == "STOPPED"
     assert kinds(ended) == ["SUBMITTED", "QUEUED", "COMPLETED"]
     assert phase(ended, "QUEUED")["phaseStatus"] == "STOPPED"
-    behind = yard.start_build("p")
+    behind = yard.start_build("demo")
     yard.codebuild.stop_build(id=running["id"])
     assert yard.ended(behind["id"])["buildStatus"] == "SUCCEEDED"
 
@@ -644,7 +649,7 @@ def age(yard, build_id, minutes):
     with state:
         (text,) = state.execute("SELECT state FROM build WHERE id = ?", (build_id,)).fetchone()
         document = json.loads(text)
-        earlier = minutes * 60_000_000
+        earlier = int(minutes * 60_000_000)
         document["submitted"]["received_at"] -= earlier
         for record in document["phases"]:
             record["started_at"] -= earlier
@@ -657,8 +662,8 @@ def age(yard, build_id, minutes):
 def test_a_builds_time_is_over_when_its_project_says_so(own_yard):
     """No test waits for the five minutes that are the least: the state is made older instead."""
     yard = own_yard().start()
-    yard.create_project("p", timeoutInMinutes=5)
-    build = yard.start_build("p", buildspecOverride=FOREVER)
+    yard.create_project("demo", timeoutInMinutes=5)
+    build = yard.start_build("demo", buildspecOverride=FOREVER)
     yard.wait_for_log(build["id"], "started\n")
     yard.stop()
     age(yard, build["id"], 4.9)
@@ -675,10 +680,10 @@ def test_a_build_waits_no_longer_than_its_queued_timeout(own_yard, tmp_path):
     config = tmp_path / "buildyard.toml"
     config.write_text("[builds]\nat_once_max = 1\n")
     yard = own_yard(arguments=["--config", config]).start()
-    yard.create_project("p", queuedTimeoutInMinutes=5)
-    running = yard.start_build("p", buildspecOverride=FOREVER)
+    yard.create_project("demo", queuedTimeoutInMinutes=5)
+    running = yard.start_build("demo", buildspecOverride=FOREVER)
     yard.wait_for_log(running["id"], "started\n")
-    waiting = yard.start_build("p")
+    waiting = yard.start_build("demo")
     yard.stop()
     age(yard, waiting["id"], 5)
     yard.start()

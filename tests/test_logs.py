@@ -296,6 +296,21 @@ def test_an_operation_that_is_not_there_is_refused(yard, group):
     assert "StartQuery" in caught.value.response["Error"]["Message"]
 
 
+def test_a_log_that_a_build_names_can_be_read(yard, project):
+    for _ in range(10):
+        build = yard.start_build(project)
+        named = harness.wait_for(
+            lambda build=build: (
+                (b := yard.build(build["id"]))["logs"].get("groupName") and b["logs"]
+            ),
+            "the log's name",
+            10,
+            every=0.001,
+        )
+        yard.logs.get_log_events(logGroupName=named["groupName"], logStreamName=named["streamName"])
+        yard.ended(build["id"])
+
+
 def test_a_builds_output_is_readable_at_once(yard, project):
     """Within 100 ms of being printed: the build prints its clock, which is the machine's."""
     loop = spec("for n in 1 2 3 4 5 6 7 8 9 10; do date +%s%N; sleep 0.2; done")

@@ -153,6 +153,16 @@ def test_conditions_on_writes(yard, bucket):
     assert body(yard, bucket, "k") == b"2"
 
 
+def test_a_refused_put_does_not_disturb_the_next_request_of_its_connection(yard, bucket):
+    """A client that is refused before it sent the body sends none; nobody may wait for it."""
+    where = {"Bucket": bucket, "Key": "k"}
+    made = yard.s3.put_object(**where, Body=b"1")
+    for _ in range(40):
+        put = yard.s3.put_object
+        refused(put, "PreconditionFailed", status=412, **where, Body=b"2", IfNoneMatch="*")
+        yard.s3.put_object(**where, Body=b"1", IfMatch=made["ETag"])
+
+
 def test_of_many_who_write_if_none_is_there_one_wins(yard, bucket):
     won = []
 

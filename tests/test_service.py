@@ -116,7 +116,7 @@ def test_what_is_no_request_is_answered(yard):
 
     import urllib3
 
-    assert 400 <= urllib3.request("POST", yard.url + "/", body=b"\0" * 10).status < 500
+    assert urllib3.request("POST", yard.url + "/", body=b"\0" * 10).status in (400, 403, 501)
     with socket.create_connection(("127.0.0.1", yard.port)) as raw:
         raw.sendall(b"\x16\x03\x01 not HTTP\r\n\r\n")
         raw.settimeout(5)
@@ -126,33 +126,35 @@ def test_what_is_no_request_is_answered(yard):
 
 def test_a_restart_keeps_everything(own_yard):
     yard = own_yard().start()
-    yard.create_project("p", tags=[{"key": "k", "value": "v"}])
+    yard.create_project("demo", tags=[{"key": "k", "value": "v"}])
     yard.s3.create_bucket(
         Bucket="kept", CreateBucketConfiguration={"LocationConstraint": harness.REGION}
     )
     yard.s3.put_object(Bucket="kept", Key="k", Body=b"x", Metadata={"m": "1"})
-    built = yard.run("p", buildspecOverride=spec("echo remembered"))
+    built = yard.run("demo", buildspecOverride=spec("echo remembered"))
     log = yard.log_events(built)
-    projects = yard.codebuild.batch_get_projects(names=["p"])["projects"]
+    projects = yard.codebuild.batch_get_projects(names=["demo"])["projects"]
     assert yard.stop() == 0
     yard.start()
-    assert yard.codebuild.batch_get_projects(names=["p"])["projects"] == projects
+    assert yard.codebuild.batch_get_projects(names=["demo"])["projects"] == projects
     assert yard.build(built["id"]) == built
     assert yard.log_events(built) == log
     got = yard.s3.get_object(Bucket="kept", Key="k")
     assert (got["Body"].read(), got["Metadata"]) == (b"x", {"m": "1"})
-    assert yard.run("p")["buildNumber"] == 2
+    assert yard.run("demo")["buildNumber"] == 2
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
 def test_a_build_goes_on_while_the_service_is_away(own_yard, end):
     yard = own_yard().start()
-    yard.create_project("p", timeoutInMinutes=30)
+    yard.create_project("demo", timeoutInMinutes=30)
     numbers = spec("for n in $(seq 1 40); do echo line $n; sleep 0.05; done", "echo end")
-    build = yard.start_build("p", buildspecOverride=numbers)
+    build = yard.start_build("demo", buildspecOverride=numbers)
     yard.wait_for_log(build["id"], "line 5\n")
     getattr(yard, end)()
-    assert [t for t in harness.traces(yard) if "process" in t], "the build ended with its service"
+    assert [t for t in harness.traces(yard) if t.startswith("process")], (
+        "the build ended with its service"
+    )
     yard.start()
     ended = yard.ended(build["id"])
     assert ended["buildStatus"] == "SUCCEEDED", yard.log(ended)
@@ -163,13 +165,15 @@ def test_a_build_goes_on_while_the_service_is_away(own_yard, end):
 
 def test_a_build_that_ends_while_the_service_is_away_ends_as_it_would_have(own_yard):
     yard = own_yard().start()
-    yard.create_project("p")
-    build = yard.start_build("p", buildspecOverride=spec("echo begun", "sleep 1", "echo x; exit 5"))
+    yard.create_project("demo")
+    build = yard.start_build(
+        "demo", buildspecOverride=spec("echo begun", "sleep 1", "echo x; exit 5")
+    )
     yard.wait_for_log(build["id"], "begun\n")
     yard.kill()
     # The agent's own end: nothing of the build runs any more.
     harness.wait_for(
-        lambda: not [t for t in harness.traces(yard) if "process" in t],
+        lambda: not [t for t in harness.traces(yard) if t.startswith("process")],
         "the build to end alone",
         20,
     )
@@ -184,10 +188,10 @@ def test_a_build_that_ends_while_the_service_is_away_ends_as_it_would_have(own_y
 def test_kills_at_any_moment_lose_nothing(own_yard):
     """Each round kills the service somewhere between a build's start and its end."""
     yard = own_yard().start()
-    yard.create_project("p")
+    yard.create_project("demo")
     for n in range(8):
         build = yard.start_build(
-            "p", buildspecOverride=spec("for n in $(seq 1 20); do echo line $n; done")
+            "demo", buildspecOverride=spec("for n in $(seq 1 20); do echo line $n; done")
         )
         time.sleep(n * 0.012)  # another moment each time
         yard.kill()

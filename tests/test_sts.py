@@ -25,8 +25,8 @@ def test_the_account_is_a_setting(own_yard, tmp_path):
     yard = own_yard(arguments=["--config", config]).start()
     assert yard.sts.get_caller_identity()["Account"] == "123456789012"
     role = "arn:aws:iam::123456789012:role/builds"
-    made = yard.create_project("p", serviceRole=role)
-    assert made["arn"] == f"arn:aws:codebuild:{harness.REGION}:123456789012:project/p"
+    made = yard.create_project("demo", serviceRole=role)
+    assert made["arn"] == f"arn:aws:codebuild:{harness.REGION}:123456789012:project/demo"
 
 
 @pytest.mark.parametrize(

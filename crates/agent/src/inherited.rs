@@ -4,8 +4,10 @@
 //! agent lives: connections that are made while the service is away wait in their backlogs.
 
 use crate::fault::{Doing, Fault};
+use rustix::io::Errno;
 use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
 use std::fs::{File, OpenOptions};
+use std::os::fd::AsRawFd;
 
 const ORDERS: i32 = 3;
 const JOURNAL: i32 = 4;
@@ -21,20 +23,23 @@ pub(crate) struct Inherited {
 /// Takes what the executor handed over and hides it from every later child process.
 pub(crate) fn take() -> Result<Inherited, Fault> {
     close_fds::set_fds_cloexec(ORDERS, &[]);
-    let orders =
-        open(ORDERS, OpenOptions::new().read(true)).doing(|| "take the orders".to_owned())?;
-    let journal =
-        open(JOURNAL, OpenOptions::new().append(true)).doing(|| "take the journal".to_owned())?;
-    Ok(Inherited { orders, journal })
-}
-
-/// A descriptor of our own for an inherited one: a duplicate, or the same file opened again where
-/// the kernel or a filter refuses duplicates.
-fn open(inherited: i32, options: &OpenOptions) -> std::io::Result<File> {
-    let duplicate = pidfd_open(getpid(), PidfdFlags::empty())
-        .and_then(|me| pidfd_getfd(me, inherited, PidfdGetfdFlags::empty()));
-    match duplicate {
-        Ok(descriptor) => Ok(File::from(descriptor)),
-        Err(_) => options.open(format!("/proc/self/fd/{inherited}")),
+    let me = pidfd_open(getpid(), PidfdFlags::empty());
+    if me.as_ref().is_ok_and(|me| me.as_raw_fd() <= JOURNAL) {
+        // New descriptors have the lowest free number.
+        return Err(Fault::new("take the orders and the journal", Errno::BADF));
     }
+    // Where the kernel or a filter refuses duplicates, the same files are opened again.
+    let open = |inherited: i32, options: &OpenOptions| {
+        let duplicate = me.as_ref().map(|me| pidfd_getfd(me, inherited, PidfdGetfdFlags::empty()));
+        match duplicate {
+            Ok(Ok(descriptor)) => Ok(File::from(descriptor)),
+            Ok(Err(_)) | Err(_) => options.open(format!("/proc/self/fd/{inherited}")),
+        }
+    };
+    let orders = open(ORDERS, OpenOptions::new().read(true));
+    let journal = open(JOURNAL, OpenOptions::new().append(true));
+    Ok(Inherited {
+        orders: orders.doing(|| "take the orders".to_owned())?,
+        journal: journal.doing(|| "take the journal".to_owned())?,
+    })
 }

@@ -38,6 +38,10 @@ fn prepare(layout: Layout, orders: impl Read, journal: &Arc<Journal>) -> Result<
     let orders = read_orders(orders)?;
     processes::adopt_orphans()?;
     layout.make_folders().doing(|| "make the agent's folders".to_owned())?;
+    // Every shell begins here. A folder that all inherit costs less than one that each must be
+    // given: without one, starting a process does not copy the agent's memory map.
+    std::env::set_current_dir(layout.readonly())
+        .doing(|| "go to the folder of the first shell".to_owned())?;
     let output = Output::start(Arc::clone(journal))?;
     Ok(Build::new(orders, layout, Arc::clone(journal), output))
 }

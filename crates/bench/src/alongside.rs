@@ -104,6 +104,7 @@ impl Bare {
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let sandbox = Sandbox::new(SandboxConfig {
             state_dir: folder.join("state"),
+            images_dir: folder.join("images"),
             helper: program.to_owned(),
             agent: Agent::File(idle_program(&folder)?),
             host_image: HostImage::default(),

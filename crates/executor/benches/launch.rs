@@ -1,12 +1,15 @@
 //! How long a container takes: from `launch` to the first byte in the journal, and to its removal;
 //! beside `runc run` of a program that does nothing, where runc is installed.
+//!
+//! With `OUTBOUND=1` in its environment the containers have a way out; that changes the packet filter
+//! and the forwarding of the network it runs in, which is therefore best one of its own.
 
 #[path = "../tests/it/agent.rs"]
 mod agent;
 
 use executor::{
-    Agent, ContainerId, ContainerSpec, Executor, HostImage, Image, Limits, Network, Sandbox,
-    SandboxConfig,
+    Agent, ContainerId, ContainerSpec, Executor, HostImage, Image, Limits, Network,
+    OutboundNetwork, Sandbox, SandboxConfig, Users,
 };
 use std::{
     fmt::Write,
@@ -27,9 +30,12 @@ fn main() -> ExitCode {
     let folder = TempDir::new().expect("a temporary folder");
     let sandbox = Sandbox::new(SandboxConfig {
         state_dir: folder.path().join("state"),
+        images_dir: folder.path().join("images"),
         helper: "/proc/self/exe".into(),
         agent: Agent::File(agent::AGENT.clone()),
         host_image: HostImage::default(),
+        users: Users::default(),
+        outbound: OutboundNetwork::default(),
     })
     .expect("a sandbox");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
@@ -142,6 +148,7 @@ fn line(report: &mut String, what: &str, times: &[Duration]) {
 }
 
 fn spec(folder: &Path, id: &str, orders: &str) -> ContainerSpec {
+    let outbound = std::env::var_os("OUTBOUND").is_some();
     ContainerSpec {
         id: ContainerId::new(id).expect("an id"),
         image: Image::Host,
@@ -152,7 +159,7 @@ fn spec(folder: &Path, id: &str, orders: &str) -> ContainerSpec {
             processes_max: 200,
             open_files_max: 1024,
         },
-        network: Network::None,
+        network: if outbound { Network::Outbound } else { Network::None },
         listen: vec!["169.254.170.2:80".parse().expect("an address")],
         journal: folder.join(format!("{id}.journal")),
         orders: orders.as_bytes().to_vec(),

@@ -5,12 +5,17 @@
 
 mod fault;
 mod image;
+mod inside;
 mod sandbox;
 mod scripted;
 mod spec;
 
 pub use fault::{Fault, LaunchError};
-pub use sandbox::{Agent, HELPER_VERB, HostImage, Sandbox, SandboxConfig, helper_main};
+pub use image::ImageSettings;
+pub use sandbox::{
+    Agent, HELPER_VERB, HostImage, Ipv4Range, OutboundNetwork, Sandbox, SandboxConfig, Users,
+    helper_main,
+};
 pub use scripted::{Script, Scripted};
 pub use spec::{ContainerId, ContainerSpec, Image, Limits, Mount, MountKind, Network};
 

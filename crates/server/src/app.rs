@@ -4,7 +4,7 @@ use crate::{
     build_request::BuildRequest,
     codebuild::CodeBuildService,
     config::{Config, LISTEN_DEFAULT},
-    driver::{Driver, Grounds, JournalWatch, ServedBuild},
+    driver::{Driver, Grounds, JournalWatch, Observed, ServedBuild},
     http::{Front, Origin, router},
     identity::{Identity, RootKeys},
     logs::LogsService,
@@ -13,7 +13,7 @@ use crate::{
 };
 use anyhow::Context;
 use build_core::queue::Capacity;
-use executor::{Agent, Container, Executor, HostImage, Sandbox, SandboxConfig};
+use executor::{Agent, Container, Executor, HostImage, OutboundNetwork, Sandbox, SandboxConfig};
 use std::{
     fs::{self, File, Permissions},
     net::{SocketAddr, TcpListener},
@@ -23,7 +23,7 @@ use std::{
     thread,
 };
 use store::{Store, logs::LogStore, objects::ObjectStore};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 /// The agent, static, as `build.rs` made it.
 static AGENT: &[u8] = include_bytes!(env!("BUILDYARD_AGENT_PATH"));
@@ -48,11 +48,13 @@ pub fn worker_threads() -> usize {
 }
 
 impl App {
-    /// Opens a data folder, makes it when it is not there, and goes on with its builds.
+    /// Opens a data folder, makes it when it is not there, and goes on with its builds. An observer
+    /// is told what their journals say.
     pub async fn open(
         config: Config,
         data_dir: &Path,
         root: Option<RootKeys>,
+        observer: Option<mpsc::UnboundedSender<Observed>>,
     ) -> anyhow::Result<Self> {
         let place = |path: &Path| format!("failed to use the data folder {}", path.display());
         fs::create_dir_all(data_dir).with_context(|| place(data_dir))?;
@@ -66,7 +68,7 @@ impl App {
         let identity = Arc::new(Identity::open(data_dir, root).with_context(|| place(data_dir))?);
         let store = Store::open(&data_dir.join("state.db"))?;
         let logs = LogStore::open(&data_dir.join("logs"))?;
-        let objects = ObjectStore::open(&data_dir.join("objects"))?;
+        let objects = ObjectStore::open(data_dir.join("objects"))?;
         let sandbox = Arc::new(sandbox(&config, data_dir)?);
 
         // Builds that are under way need the front before it can be made of the driver.
@@ -83,9 +85,9 @@ impl App {
             },
             serve: serve_builds(Arc::clone(&front)),
             changed: watch::Sender::new(0),
+            observer,
         });
-        let driver =
-            Driver::start(store.clone(), Arc::clone(&grounds), capacity(&config)).await?;
+        let driver = Driver::start(store.clone(), Arc::clone(&grounds), capacity(&config)).await?;
         let account_id = config.account_id.as_str().to_owned();
         let made = Arc::new(Front {
             codebuild: CodeBuildService { store: store.clone(), driver },
@@ -101,7 +103,14 @@ impl App {
         });
         let _ = front.set(Arc::clone(&made));
         tokio::spawn(made.logs.clone().keep_swept());
-        Ok(Self { front: made, objects, logs, store, data_dir: data_dir.to_path_buf(), _lock: lock })
+        Ok(Self {
+            front: made,
+            objects,
+            logs,
+            store,
+            data_dir: data_dir.to_path_buf(),
+            _lock: lock,
+        })
     }
 
     /// Answers requests on a listener until the process ends.
@@ -149,9 +158,11 @@ fn sandbox(config: &Config, data_dir: &Path) -> anyhow::Result<Sandbox> {
     host_image.folders.extend(config.host_image.folders.iter().cloned());
     let sandbox_config = SandboxConfig {
         state_dir: data_dir.join("containers"),
+        images_dir: data_dir.join("images"),
         helper: "/proc/self/exe".into(),
         agent: Agent::Bytes(AGENT),
         host_image,
+        outbound: OutboundNetwork::default(),
     };
     Sandbox::new(sandbox_config).context("failed to prepare the sandbox")
 }

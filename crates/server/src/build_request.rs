@@ -26,6 +26,9 @@ pub struct BuildRequest {
     pub timeout_minutes: u32,
     /// Minutes the build may wait.
     pub queued_timeout_minutes: u32,
+    /// Whether the caller wants to look into the build while it runs.
+    #[serde(default)]
+    pub debug_session: bool,
     /// A folder of this machine that is the source, for a build that no project describes.
     pub local_source: Option<PathBuf>,
 }
@@ -116,7 +119,8 @@ impl BuildRequest {
 
     /// Where the output goes; nowhere when the project has turned CloudWatch Logs off.
     pub fn log_target(&self) -> Option<LogTarget> {
-        let config = self.project.logs_config.as_ref().and_then(|logs| logs.cloud_watch_logs.as_ref());
+        let config =
+            self.project.logs_config.as_ref().and_then(|logs| logs.cloud_watch_logs.as_ref());
         if config.is_some_and(|config| config.status == LogsConfigStatusType::Disabled) {
             return None;
         }

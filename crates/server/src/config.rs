@@ -126,10 +126,8 @@ impl Config {
     pub fn read(file: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(file)
             .map_err(|source| ConfigError::Read { file: file.into(), source })?;
-        toml::from_str(&text).map_err(|error| ConfigError::Parse {
-            file: file.into(),
-            problem: error.to_string(),
-        })
+        toml::from_str(&text)
+            .map_err(|error| ConfigError::Parse { file: file.into(), problem: error.to_string() })
     }
 
     /// The region that is meant when nobody names one.

@@ -3,20 +3,22 @@
 //! A build's credentials are made from the service's master key and checked with it, so they need
 //! no storage and hold over a restart. They end with the build.
 
-use agent_protocol::{Credentials, Timestamp};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use crate::{
     driver, permission,
     s3::{Access, BadKey},
 };
+use agent_protocol::{Credentials, Timestamp};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use std::{
+    collections::HashSet,
     fs::OpenOptions,
     io::{self, Read, Write},
     os::unix::fs::OpenOptionsExt,
     path::Path,
+    sync::{Arc, PoisonError, RwLock},
 };
 use thiserror::Error;
 
@@ -36,6 +38,8 @@ pub struct RootKeys {
 pub struct Identity {
     root: RootKeys,
     master: [u8; 32],
+    /// The ARNs of the builds that are under way: the credentials of others are worth nothing.
+    sessions: Arc<RwLock<HashSet<String>>>,
 }
 
 /// What a session's token says, and the service has signed.
@@ -77,7 +81,7 @@ impl Identity {
             Some(root) => root,
             None => kept_root(data_dir)?,
         };
-        Ok(Self { root, master: key })
+        Ok(Self { root, master: key, sessions: Arc::default() })
     }
 
     /// The root user's keys.
@@ -98,7 +102,8 @@ impl Identity {
     /// Makes the credentials of a build, the same for the same build and expiry.
     pub fn issue(&self, mut claims: Claims) -> Credentials {
         let seed = self.mac(&["id", &claims.build_arn, &claims.expires_at.to_string()]);
-        let id: String = seed[..16].iter().map(|b| char::from(BASE32[usize::from(b % 32)])).collect();
+        let id: String =
+            seed[..16].iter().map(|b| char::from(BASE32[usize::from(b % 32)])).collect();
         claims.access_key_id = format!("ASIA{id}");
         let body = serde_json::to_vec(&claims).expect("claims hold only text and numbers");
         let body = URL_SAFE_NO_PAD.encode(body);
@@ -108,6 +113,16 @@ impl Identity {
             session_token: format!("{body}.{signature}"),
             access_key_id: claims.access_key_id,
         }
+    }
+
+    /// From now on the build's credentials are good.
+    pub fn begin_session(&self, build_arn: String) {
+        self.sessions.write().unwrap_or_else(PoisonError::into_inner).insert(build_arn);
+    }
+
+    /// From now on the build's credentials are worth nothing.
+    pub fn end_session(&self, build_arn: &str) {
+        self.sessions.write().unwrap_or_else(PoisonError::into_inner).remove(build_arn);
     }
 
     /// Says whose a session's token is, if it is valid, belongs to the access key and has not
@@ -127,7 +142,8 @@ impl Identity {
         if claims.access_key_id != access_key_id {
             return Err(TokenError::Invalid);
         }
-        if now.millis() / 1_000 >= claims.expires_at {
+        let sessions = self.sessions.read().unwrap_or_else(PoisonError::into_inner);
+        if now.millis() / 1_000 >= claims.expires_at || !sessions.contains(&claims.build_arn) {
             return Err(TokenError::Expired);
         }
         Ok(claims)
@@ -211,8 +227,12 @@ fn kept(path: &Path, make: impl FnOnce() -> io::Result<String>) -> io::Result<St
             let text = make()?;
             // Whole or not at all: a crash here must not leave half a key.
             let new = path.with_extension("new");
-            let mut file =
-                OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&new)?;
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
             std::fs::rename(&new, path)?;
@@ -262,6 +282,13 @@ mod tests {
         let identity = Identity::open(dir.path(), None).unwrap();
         let made = identity.issue(claims(100));
         let now = Timestamp::from_millis(99_000);
+        let check = || identity.check(&made.access_key_id, &made.session_token, now);
+        assert_eq!(check(), Err(TokenError::Expired), "the build has not begun");
+        identity.begin_session(claims(0).build_arn);
+        assert!(check().is_ok());
+        identity.end_session(&claims(0).build_arn);
+        assert_eq!(check(), Err(TokenError::Expired), "the build has ended");
+        identity.begin_session(claims(0).build_arn);
         let checked = identity.check(&made.access_key_id, &made.session_token, now).unwrap();
         assert_eq!(checked.build_arn, claims(0).build_arn);
         assert_eq!(identity.secret_of(&made.access_key_id), Some(made.secret_access_key));

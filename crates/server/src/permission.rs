@@ -67,9 +67,13 @@ mod tests {
         for action in ["s3:GetObject", "s3:PutObject", "s3:ListBucket", "logs:PutLogEvents"] {
             assert!(may(&build, action), "{action}");
         }
-        for action in
-            ["codebuild:DeleteProject", "codebuild:CreateProject", "s3:DeleteBucket", "iam:Any", "x"]
-        {
+        for action in [
+            "codebuild:DeleteProject",
+            "codebuild:CreateProject",
+            "s3:DeleteBucket",
+            "iam:Any",
+            "x",
+        ] {
             assert!(!may(&build, action), "{action}");
             assert!(may(&caller(Principal::Root), action), "{action}");
         }

@@ -160,6 +160,8 @@ impl Provision {
             set(&name, &value);
         }
         if *image == Image::Host {
+            // AWS: the curated images of today set the same.
+            set("LC_CTYPE", "C.UTF-8");
             for (name, value) in &self.config.host_image.variables {
                 set(name, value);
             }

@@ -74,6 +74,9 @@ pub(crate) struct Shape {
     pub(crate) pattern: Option<String>,
     #[serde(default, skip_serializing_if = "is_false")]
     pub(crate) sensitive: bool,
+    /// Whether the service refuses a wrong value in words of its own.
+    #[serde(skip)]
+    pub(crate) judged_by_service: bool,
     #[serde(default, skip_serializing_if = "is_false")]
     pub(crate) exception: bool,
     #[serde(default, skip_serializing_if = "is_false")]
@@ -122,12 +125,16 @@ impl Model {
         serde_json::from_slice(&text).with_context(|| format!("parsing {}", path.display()))
     }
 
-    /// Drops the least length of the shapes of these names.
-    pub(crate) fn leave_emptiness(&mut self, names: &[String]) -> Result<()> {
+    /// Leaves to the service: a list's least length, a text's pattern, an enum's values.
+    pub(crate) fn leave_to_service(&mut self, names: &[String]) -> Result<()> {
         for name in names {
             let shape = self.shapes.get_mut(name);
-            let min = shape.and_then(|shape| shape.min.take());
-            min.with_context(|| format!("the model has no {name} with a least length"))?;
+            let shape = shape.with_context(|| format!("the model has no shape {name}"))?;
+            match shape.kind {
+                Kind::List => shape.min = None,
+                _ => shape.pattern = None,
+            }
+            shape.judged_by_service = true;
         }
         Ok(())
     }

@@ -110,7 +110,10 @@ impl Shell {
         self.write_script(command, user, succeeding)?;
         let child = match self.start(user) {
             Ok(child) => child,
-            Err(error) => return Ok(Ended::NotStarted(self.start_error(&error))),
+            Err(error) => {
+                self.last_exit = 127;
+                return Ok(Ended::NotStarted(self.start_error(&error)));
+            }
         };
         let exit = wait_for(pid(&child))?;
         self.output.drain();
@@ -193,7 +196,7 @@ impl Shell {
 
     fn start(&self, user: Option<&User>) -> io::Result<Child> {
         let mut shell = self.program()?;
-        shell.arg(self.layout.script()).current_dir(self.layout.readonly());
+        shell.arg(self.layout.script());
         shell.stdin(Stdio::null());
         shell.stdout(self.output.stdio().map_err(io::Error::other)?);
         shell.stderr(self.output.stdio().map_err(io::Error::other)?);
@@ -249,8 +252,8 @@ impl Shell {
             Err(error) => return Err(Fault::new("read the shell's folder", error)),
         };
         let saved = fs::read(&new_env).doing(|| "read the shell's variables".to_owned())?;
-        fs::rename(&new_env, self.layout.env_file())
-            .and_then(|()| fs::rename(&new_dir, self.layout.dir_file()))
+        replace(&new_env, &self.layout.env_file())
+            .and_then(|()| replace(&new_dir, &self.layout.dir_file()))
             .doing(|| "keep the shell's state".to_owned())?;
         self.environment = exports::read(&saved)
             .into_iter()
@@ -271,6 +274,17 @@ impl Shell {
 
 fn pid(child: &Child) -> Pid {
     i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a child's id is a process id")
+}
+
+/// Renames a file that may take another's place.
+///
+/// The other goes first: a file system that finds one file replaced by another writes to the disk
+/// before it goes on, which would be most of the time that a short command takes.
+fn replace(new: &Path, old: &Path) -> io::Result<()> {
+    match fs::remove_file(old) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => fs::rename(new, old),
+    }
 }
 
 /// The program's path: itself if it is one, else the first of that name in `path`.

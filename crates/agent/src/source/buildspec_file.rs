@@ -15,7 +15,8 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-/// Reads the build's buildspec, and tells the log what is wrong with it.
+/// Reads the build's buildspec. When it cannot be used, the log is told everything that is wrong
+/// with it; the log of a build that runs is CodeBuild's, without our warnings.
 pub(crate) fn read(build: &Build) -> Result<Buildspec, Stop> {
     let (path, text) = match &build.orders.buildspec {
         BuildspecLocation::Path { path } => {
@@ -34,8 +35,8 @@ pub(crate) fn read(build: &Build) -> Result<Buildspec, Stop> {
     };
     build.journal.line(&log::yaml_location(&shown(&path)));
     let parsed = buildspec::parse(&text);
-    tell(build, &parsed.problems, &path, &text);
     parsed.buildspec.ok_or_else(|| {
+        tell(build, &parsed.problems, &path, &text);
         let errors = || parsed.problems.iter().filter(|problem| is_error(problem));
         let first = errors().next();
         Stop::yaml(first.map_or("YAML file does not exist".to_owned(), Problem::aws_message))

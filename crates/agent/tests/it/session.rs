@@ -251,6 +251,34 @@ fn secrets_without_a_service_are_refused() {
 }
 
 #[test]
+fn a_journal_that_has_begun_goes_on() {
+    let trial = inline("");
+    let path = trial.root.path().join("journal");
+    std::fs::write(&path, agent_protocol::journal::MAGIC).unwrap();
+    let build = trial.run_with_orders(b"");
+    assert!(build.facts().starts_with("hello"));
+}
+
+#[test]
+fn an_agent_without_a_journal_says_so() {
+    let agent = std::process::Command::new("sh")
+        .args(["-c", "exec 3<&- 4<&-; exec \"$0\"", env!("CARGO_BIN_EXE_agent")])
+        .output()
+        .unwrap();
+    assert_eq!(agent.status.code(), Some(70));
+    let said = String::from_utf8(agent.stderr).unwrap();
+    assert!(said.starts_with("agent: failed to take the orders and the journal: "), "{said}");
+}
+
+#[test]
+fn a_wish_for_a_retry_is_told_and_changes_nothing() {
+    let text = "version: 0.2\nphases:\n  build:\n    on-failure: RETRY-2\n    commands: [exit 1]\n";
+    let build = inline(text).run();
+    assert!(build.log().contains("Phase BUILD asks for a retry of the build on failure\n"));
+    assert!(build.facts().contains("started POST_BUILD"));
+}
+
+#[test]
 fn orders_that_are_none_are_told_and_run_nothing() {
     let build = inline("").run_with_orders(b"{\"protocol\":");
     assert_eq!(build.process.status.code(), Some(70));

@@ -71,10 +71,20 @@ pub(crate) struct HostTemplate {
     current: Mutex<Option<Version>>,
 }
 
+/// How closely the host's configuration is looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    /// The listed files, links and folders, but not what is in the folders.
+    Entries,
+    /// All of it.
+    Everything,
+}
+
 /// The root folder as it was made from the host in a certain state.
 #[derive(Debug)]
 struct Version {
-    fingerprint: u64,
+    /// The fingerprint of the listed entries, which is looked at before each start.
+    seen: u64,
     root: PathBuf,
     folders: Vec<PathBuf>,
 }
@@ -87,33 +97,38 @@ impl HostTemplate {
 
     /// The file system to start a container with, brought up to date when the host has changed.
     pub(crate) fn file_system(&self) -> Result<RootFileSystem, Fault> {
-        let fingerprint = self.fingerprint();
+        let seen = self.fingerprint(Depth::Entries);
         let mut current = self.current.lock().expect("no holder of this lock panics");
         let version = match current.take() {
-            Some(version) if version.fingerprint == fingerprint => current.insert(version),
-            _ => current.insert(self.make(fingerprint)?),
+            Some(version) if version.seen == seen => current.insert(version),
+            _ => current.insert(self.make(seen)?),
         };
         Ok(RootFileSystem { layers: vec![version.root.clone()], folders: version.folders.clone() })
     }
 
-    /// Removes the versions of earlier services. No container may be left that uses one.
+    /// Removes all versions but the one that the host now has. No container may be left that uses
+    /// one of them.
     pub(crate) fn forget_versions(&self) -> io::Result<()> {
-        match fs::remove_dir_all(&self.store) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            removed => removed,
+        let current = version_name(self.fingerprint(Depth::Everything));
+        let versions = match fs::read_dir(&self.store) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            versions => versions?,
+        };
+        for version in versions {
+            let version = version?;
+            if *version.file_name() != *current {
+                fs::remove_dir_all(version.path())?;
+            }
         }
+        Ok(())
     }
 
-    /// A number that changes when the host's configuration does: its listed entries, and what is
-    /// directly in listed folders, each by the time of its last change.
-    fn fingerprint(&self) -> u64 {
+    /// A number that changes when the host's configuration does, told by the times of changes.
+    fn fingerprint(&self, depth: Depth) -> u64 {
         let mut hasher = DefaultHasher::new();
         self.config.folders.hash(&mut hasher);
         for path in self.listed() {
-            note(&path, &mut hasher);
-            for entry in fs::read_dir(&path).into_iter().flatten().flatten() {
-                note(&entry.path(), &mut hasher);
-            }
+            note(&path, depth, &mut hasher);
         }
         hasher.finish()
     }
@@ -136,17 +151,18 @@ impl HostTemplate {
         listed
     }
 
-    fn make(&self, fingerprint: u64) -> Result<Version, Fault> {
+    fn make(&self, seen: u64) -> Result<Version, Fault> {
         let doing = "make the root folder of the host image in";
-        let root = self.store.join(format!("{fingerprint:016x}"));
+        let name = version_name(self.fingerprint(Depth::Everything));
+        let root = self.store.join(&name);
         let folders = if root.exists() {
             self.lay_folders(&root)
         } else {
-            let half = self.store.join(format!("{fingerprint:016x}.half"));
+            let half = self.store.join(format!("{name}.half"));
             let made = self.fill(&half);
             made.and_then(|folders| fs::rename(&half, &root).map(|()| folders))
         };
-        Ok(Version { fingerprint, folders: folders.doing_to(doing, &root)?, root })
+        Ok(Version { seen, folders: folders.doing_to(doing, &root)?, root })
     }
 
     fn fill(&self, root: &Path) -> io::Result<Vec<PathBuf>> {
@@ -207,11 +223,22 @@ impl HostTemplate {
     }
 }
 
+fn version_name(fingerprint: u64) -> String {
+    format!("{fingerprint:016x}")
+}
+
 /// Notes what shows that an entry is the one it was.
-fn note(path: &Path, hasher: &mut DefaultHasher) {
+fn note(path: &Path, depth: Depth, hasher: &mut DefaultHasher) {
     path.hash(hasher);
-    if let Ok(found) = fs::symlink_metadata(path) {
-        (found.ino(), found.mtime(), found.mtime_nsec(), found.len(), found.mode()).hash(hasher);
+    let Ok(found) = fs::symlink_metadata(path) else { return };
+    (found.ino(), found.mtime(), found.mtime_nsec(), found.len(), found.mode()).hash(hasher);
+    if found.is_dir() && depth == Depth::Everything {
+        let mut inside: Vec<_> =
+            fs::read_dir(path).into_iter().flatten().flatten().map(|e| e.path()).collect();
+        inside.sort_unstable();
+        for path in inside {
+            note(&path, depth, hasher);
+        }
     }
 }
 

@@ -313,3 +313,6 @@ fn settings(version: Version, controllers: &str, limits: &Limits) -> Vec<(&'stat
 fn optional(file: &Path) -> bool {
     file.ends_with("memory.memsw.limit_in_bytes") || file.ends_with("memory.swap.max")
 }
+
+#[cfg(test)]
+mod tests;

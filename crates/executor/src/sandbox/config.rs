@@ -1,6 +1,7 @@
 //! What a sandbox is told once, when the service starts.
 
-use std::path::PathBuf;
+use super::netlink::Ipv4Range;
+use std::{net::Ipv4Addr, path::PathBuf};
 
 /// What a sandbox is told once.
 #[derive(Clone, Debug)]
@@ -8,6 +9,9 @@ pub struct SandboxConfig {
     /// The folder for everything about containers, what they write included; made when missing. A
     /// local file system with extended attributes, and one service at a time.
     pub state_dir: PathBuf,
+    /// The folder for the layers of images, unpacked once and kept; made when missing. Services of
+    /// one user may share it. A local file system with extended attributes.
+    pub images_dir: PathBuf,
     /// The program to execute as the helper, which calls [`helper_main`](super::helper_main) when its
     /// first argument is [`HELPER_VERB`](super::HELPER_VERB). `/proc/self/exe` is the service's own
     /// program, even after its file was replaced.
@@ -16,6 +20,22 @@ pub struct SandboxConfig {
     pub agent: Agent,
     /// What the image `host` is made of.
     pub host_image: HostImage,
+    /// Who containers' users are on the host, when the service is root.
+    pub users: Users,
+    /// How containers with a network reach the outside.
+    pub outbound: OutboundNetwork,
+}
+
+/// Who containers' users are on the host, when the service is root. An ordinary user's containers
+/// know that user alone, as their root.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Users {
+    /// Users that the host does not have, others for each container. Where the kernel or a file
+    /// system cannot do it, a container starts as with [`Users::Host`], and a warning says so once.
+    #[default]
+    Apart,
+    /// The host's own: root in a container is the host's root, with few of its capabilities.
+    Host,
 }
 
 /// The agent's program: a static executable, so that it runs in any image.
@@ -29,8 +49,9 @@ pub enum Agent {
 
 /// What of the machine's own file system the image `host` shows, copy-on-write.
 ///
-/// Of `/etc` only files that everybody may read are taken, and they are copied when the service starts
-/// and whenever a folder of the list changes. Users, groups, hosts and the home folder are made fresh.
+/// Of `/etc` only files that everybody may read are taken. They are copied when the service starts and
+/// has not yet seen them as they are, and again when an entry of the list changes; a file that is
+/// changed in place inside a listed folder is noticed at the next start. Users, groups, hosts and the home folder are made fresh.
 #[derive(Clone, Debug)]
 pub struct HostImage {
     /// Folders that are shown where they are. A link stays a link; what is missing is left out.
@@ -52,6 +73,38 @@ impl Default for HostImage {
         Self {
             folders: folders.map(PathBuf::from).to_vec(),
             etc: etc.split_whitespace().map(str::to_owned).collect(),
+        }
+    }
+}
+
+/// How containers with a network reach the outside: through a cable to the host each, behind its
+/// address. As root, and where the packet filter's program `nft` is installed; elsewhere they have
+/// no way out.
+#[derive(Clone, Debug)]
+pub struct OutboundNetwork {
+    /// Where containers' addresses are from: four for each of them.
+    pub range: Ipv4Range,
+    /// What containers must not reach, but for asking the resolvers for names.
+    pub kept_back: Vec<Ipv4Range>,
+    /// Who they ask for names; the host's own resolvers when empty.
+    pub resolvers: Vec<Ipv4Addr>,
+}
+
+impl Default for OutboundNetwork {
+    /// Addresses that are used between providers and their customers only; kept back are networks
+    /// that are private, link-local (cloud metadata among them), or for many receivers.
+    fn default() -> Self {
+        Self {
+            range: Ipv4Range::new([100, 96, 0, 0], 14),
+            kept_back: vec![
+                Ipv4Range::new([10, 0, 0, 0], 8),
+                Ipv4Range::new([100, 64, 0, 0], 10),
+                Ipv4Range::new([169, 254, 0, 0], 16),
+                Ipv4Range::new([172, 16, 0, 0], 12),
+                Ipv4Range::new([192, 168, 0, 0], 16),
+                Ipv4Range::new([224, 0, 0, 0], 3),
+            ],
+            resolvers: Vec::new(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     filter,
-    message::{Job, ToService, User, send},
+    message::{Job, ToService, User, receive, send},
     network, privileges,
     process::ProcessName,
     root,
@@ -12,7 +12,8 @@ use super::{
 use crate::{Fault, fault::Doing};
 use rustix::{
     fs::{Mode, OFlags, open},
-    process::{setsid, umask},
+    process::{Gid, Uid, setsid, umask},
+    thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid},
 };
 use std::{
     convert::Infallible,
@@ -22,6 +23,8 @@ use std::{
 
 /// What the first process becomes, and what it gives to it.
 pub(super) struct Given {
+    /// The lock of the container's folder, let go as the agent starts.
+    pub lock: OwnedFd,
     /// Where it notes that the container exists.
     pub started: File,
     /// The agent's program.
@@ -36,10 +39,10 @@ pub(super) struct Given {
 
 /// Sets the container up from inside and becomes the agent. It comes back only when that failed,
 /// having told the service.
-pub(super) fn run(job: &Job, given: &Given, mapped: &OwnedFd, service: BorrowedFd<'_>) {
+pub(super) fn run(job: &Job, given: &Given, helper: &OwnedFd, service: BorrowedFd<'_>) {
     // Out of the way of the numbers that the agent expects things on.
     let Ok(service) = rustix::io::fcntl_dupfd_cloexec(service, 64) else { return };
-    let Err(fault) = become_agent(job, given, mapped, &service);
+    let Err(fault) = become_agent(job, given, helper, &service);
     // With the service gone there is nobody to tell.
     let _ = send(&service, &ToService::Failed(fault.into()), &[]);
 }
@@ -47,11 +50,14 @@ pub(super) fn run(job: &Job, given: &Given, mapped: &OwnedFd, service: BorrowedF
 fn become_agent(
     job: &Job,
     given: &Given,
-    mapped: &OwnedFd,
+    helper: &OwnedFd,
     service: &OwnedFd,
 ) -> Result<Infallible, Fault> {
-    if matches!(job.user, User::Own { .. }) {
-        wait_for_users(mapped)?;
+    if job.needs_helper() {
+        wait_for_helper(helper)?;
+    }
+    if let User::Apart { .. } = job.user {
+        become_its_root()?;
     }
     let process = ProcessName::own().doing("read the process's start time")?;
     setsid().doing("start a session")?;
@@ -59,25 +65,35 @@ fn become_agent(
     // Here and not before: its root is the group that this process is in.
     syscall::enter_cgroup_namespace().doing("make a namespace of control groups")?;
     rustix::system::sethostname(job.id.as_bytes()).doing("set the host name")?;
-    let listeners = network::open(&job.listen)?;
-    root::enter(job)?;
+    let listeners = network::open(&job.listen, job.way_out.as_ref())?;
+    root::enter(job, helper)?;
     umask(Mode::from_raw_mode(0o022));
     privileges::lower_limits(&job.limits, !job.cgroup.is_empty())?;
     privileges::drop_capabilities()?;
     filter::apply()?;
     syscall::reset_signals();
     let sockets: Vec<_> = listeners.iter().map(AsFd::as_fd).collect();
-    send(service, &ToService::Ready, &sockets).doing("say that the container is ready")?;
+    // A service that is gone finds the container on disk, and the sockets in the agent.
+    let _ = send(service, &ToService::Ready, &sockets);
     execute(given, &sockets, &StartedContainer { process, listeners: sockets.len() })
 }
 
-/// Waits until the helper has said who is who in the user namespace.
-fn wait_for_users(mapped: &OwnedFd) -> Result<(), Fault> {
+/// Waits until the helper has done its part: users and the way out.
+fn wait_for_helper(helper: &OwnedFd) -> Result<(), Fault> {
     let doing = "hear from the helper";
-    match rustix::io::retry_on_intr(|| rustix::io::read(mapped, &mut [0])).doing(doing)? {
-        0 => Err(Fault::because(doing, "it is gone")),
-        _ => Ok(()),
+    match receive::<()>(helper).doing(doing)? {
+        None => Err(Fault::because(doing, "it is gone")),
+        Some(_) => Ok(()),
     }
+}
+
+/// Leaves the host's root behind, who is nobody here.
+fn become_its_root() -> Result<(), Fault> {
+    let doing = "become the container's root";
+    let (uid, gid) = (Uid::ROOT, Gid::ROOT);
+    set_thread_groups(&[]).doing(doing)?;
+    set_thread_res_gid(gid, gid, gid).doing(doing)?;
+    set_thread_res_uid(uid, uid, uid).doing(doing)
 }
 
 fn execute(
@@ -86,6 +102,7 @@ fn execute(
     container: &StartedContainer,
 ) -> Result<Infallible, Fault> {
     let doing = "start the agent";
+    let _lock = rustix::io::fcntl_dupfd_cloexec(&given.lock, 64).doing(doing)?;
     let agent = rustix::io::fcntl_dupfd_cloexec(&given.agent, 64).doing(doing)?;
     let started = File::from(rustix::io::fcntl_dupfd_cloexec(&given.started, 64).doing(doing)?);
     let nothing = open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).doing(doing)?;

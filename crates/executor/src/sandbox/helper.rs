@@ -5,13 +5,14 @@
 
 use super::{
     first,
-    message::{DELIVERY, Job, ToService, User, receive, send},
+    message::{DELIVERY, Job, Source, ToService, User, receive, send},
     root,
-    syscall::{Twin, clone_into_namespaces},
+    syscall::{MountAttributes, Twin, clone_into_namespaces, set_mount_attributes},
 };
 use crate::{Fault, fault::Doing};
 use rustix::{
-    pipe::{PipeFlags, pipe_with},
+    fs::{Mode, OFlags, open},
+    net::{AddressFamily, SocketFlags, SocketType, socketpair},
     process::{Pid, Signal, pidfd_send_signal},
 };
 use std::{
@@ -24,6 +25,11 @@ use std::{
 
 /// The first argument that makes a program the sandbox's helper.
 pub const HELPER_VERB: &str = "__sandbox";
+
+/// What is being done when a machine that cannot keep containers' users apart fails to.
+pub(super) const APART: &str = "keep the container's users apart by";
+/// How many users a container has.
+pub(super) const APART_COUNT: u32 = 1 << 16;
 
 /// Is the sandbox's helper. A program calls it first thing in `main`, before it starts a thread, when
 /// its first argument is [`HELPER_VERB`], and ends with what it gives.
@@ -39,37 +45,94 @@ pub fn helper_main() -> ExitCode {
 /// Makes the container's first process. That process, too, comes back from here, but only when it
 /// could not become the agent, and has said so.
 fn make(service: BorrowedFd<'_>) -> Result<(), Fault> {
-    // The lock is let go by the end of this process and the execution of the first.
-    let (job, _lock, given) = take_delivery(service)?;
+    let (job, given) = take_delivery(service)?;
     make_overlay_folders(&job)?;
     let cgroup = job.cgroup.enter(&job.limits)?;
-    let (mapped, map) = pipe_with(PipeFlags::CLOEXEC).doing("make a pipe")?;
+    let (prepared, prepare) =
+        socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+            .doing("make a socket")?;
     let cgroup = cgroup.as_ref().map(AsFd::as_fd);
-    match clone_into_namespaces(namespaces(job.user), cgroup).doing("make namespaces")? {
+    match clone_into_namespaces(namespaces(job.user), cgroup).doing(doing_clone(job.user))? {
         Twin::New => {
-            drop(map);
-            first::run(&job, &given, &mapped, service);
+            drop(prepare);
+            first::run(&job, &given, &prepared, service);
             Ok(())
         }
         Twin::Caller { pid, pidfd } => {
             let told = send(service, &ToService::Made, &[pidfd.as_fd()]);
-            let User::Own { uid, gid } = job.user else { return Ok(()) };
-            let done = map_users(pid, uid, gid)
-                .and_then(|()| rustix::io::write(&map, b"m").doing("talk to the container"));
+            if !job.needs_helper() {
+                return Ok(());
+            }
+            drop(prepared);
+            let done = prepare_first(&job, pid, &prepare);
             if done.is_err() && told.is_err() {
                 // Nobody else knows of the process.
                 let _ = pidfd_send_signal(&pidfd, Signal::KILL);
             }
-            done.map(drop)
+            done
         }
     }
 }
 
+/// Does for the first process what can only be done from outside of its namespaces.
+fn prepare_first(job: &Job, pid: Pid, first: &OwnedFd) -> Result<(), Fault> {
+    match job.user {
+        User::HostRoot => {}
+        User::Own { uid, gid } => {
+            write_map(pid, "setgroups", "deny")?;
+            write_map(pid, "uid_map", &format!("0 {uid} 1"))?;
+            write_map(pid, "gid_map", &format!("0 {gid} 1"))?;
+        }
+        User::Apart { first } => {
+            for map in ["uid_map", "gid_map"] {
+                write_map(pid, map, &format!("0 {first} {APART_COUNT}"))?;
+            }
+        }
+    }
+    if let Some(way_out) = &job.way_out {
+        way_out.lay(pid)?;
+    }
+    let doing = "talk to the container";
+    send(first, &(), &[]).doing(doing)?;
+    if let User::Apart { .. } = job.user {
+        let file = format!("/proc/{}/ns/user", pid.as_raw_nonzero());
+        let users = open(&file, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+        let users = users.doing_to(APART, &file)?;
+        let overlays = root::overlays_folder(&job.folder);
+        let own = Source { folder: &overlays, below_as_well: false };
+        let tree = root::copy_of_mount(&own).doing_to(APART, &overlays)?;
+        send(first, &(), &[tree.as_fd()]).doing(doing)?;
+        for source in job.sources() {
+            let tree = shown_to(&users, &source).doing_to(APART, source.folder)?;
+            send(first, &(), &[tree.as_fd()]).doing(doing)?;
+        }
+    }
+    Ok(())
+}
+
+/// A folder of the host as it is seen through a user namespace: what is root's is the container's
+/// root's.
+fn shown_to(users: &OwnedFd, source: &Source<'_>) -> io::Result<OwnedFd> {
+    let tree = root::copy_of_mount(source)?;
+    let attributes = MountAttributes {
+        user_namespace: Some(users.as_fd()),
+        below_as_well: source.below_as_well,
+        ..MountAttributes::default()
+    };
+    set_mount_attributes(&tree, attributes)?;
+    Ok(tree)
+}
+
+/// Makes the folders of the overlays, which belong to the container's root.
 fn make_overlay_folders(job: &Job) -> Result<(), Fault> {
-    let make = |folder: &Path| fs::create_dir(folder).doing_to("make the folder", folder);
+    let make = |folder: &Path| -> Result<(), Fault> {
+        fs::create_dir(folder).doing_to("make the folder", folder)?;
+        let User::Apart { first } = job.user else { return Ok(()) };
+        std::os::unix::fs::chown(folder, Some(first), Some(first)).doing_to(APART, folder)
+    };
     make(&root::overlays_folder(&job.folder))?;
     for number in 0..root::overlay_count(job) {
-        let folder = root::overlay_folder(&job.folder, number);
+        let folder = root::overlays_folder(&job.folder).join(number.to_string());
         make(&folder)?;
         for name in root::OVERLAY {
             make(&folder.join(name))?;
@@ -78,7 +141,7 @@ fn make_overlay_folders(job: &Job) -> Result<(), Fault> {
     Ok(())
 }
 
-fn take_delivery(service: impl AsFd) -> Result<(Job, OwnedFd, first::Given), Fault> {
+fn take_delivery(service: impl AsFd) -> Result<(Job, first::Given), Fault> {
     let doing = "take the order for a container";
     let ((), descriptors) = receive(service)
         .doing(doing)?
@@ -90,21 +153,18 @@ fn take_delivery(service: impl AsFd) -> Result<(Job, OwnedFd, first::Given), Fau
     };
     let job = io::read_to_string(File::from(job)).doing(doing)?;
     let job: Job = serde_json::from_str(&job).map_err(io::Error::from).doing(doing)?;
-    Ok((job, lock, first::Given { started: File::from(started), agent, orders, journal, errors }))
+    Ok((job, first::Given { lock, started: File::from(started), agent, orders, journal, errors }))
 }
 
-/// Makes root inside the container the service's own user outside.
-fn map_users(pid: Pid, uid: u32, gid: u32) -> Result<(), Fault> {
-    let process = format!("/proc/{}", pid.as_raw_nonzero());
-    let maps = [
-        ("setgroups", "deny".to_owned()),
-        ("uid_map", format!("0 {uid} 1")),
-        ("gid_map", format!("0 {gid} 1")),
-    ];
-    for (file, text) in maps {
-        fs::write(format!("{process}/{file}"), text).doing_to("map users by", file)?;
+fn write_map(pid: Pid, file: &str, text: &str) -> Result<(), Fault> {
+    fs::write(format!("/proc/{}/{file}", pid.as_raw_nonzero()), text).doing_to(APART, file)
+}
+
+fn doing_clone(user: User) -> &'static str {
+    match user {
+        User::HostRoot | User::Own { .. } => "make namespaces",
+        User::Apart { .. } => "keep the container's users apart by namespaces",
     }
-    Ok(())
 }
 
 fn namespaces(user: User) -> i32 {
@@ -115,6 +175,6 @@ fn namespaces(user: User) -> i32 {
         | libc::CLONE_NEWNET;
     match user {
         User::HostRoot => all,
-        User::Own { .. } => all | libc::CLONE_NEWUSER,
+        User::Own { .. } | User::Apart { .. } => all | libc::CLONE_NEWUSER,
     }
 }

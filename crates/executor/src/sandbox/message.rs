@@ -1,7 +1,7 @@
 //! What the service, the helper and the container's first process say to each other, and how:
 //! whole messages on a socket, with file descriptors beside them.
 
-use crate::{Limits, Mount, fault::ToldFault};
+use crate::{Limits, Mount, MountKind, fault::ToldFault};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
@@ -12,7 +12,7 @@ use std::{
     mem::MaybeUninit,
     net::SocketAddrV4,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 /// A message's size at most; longer things travel as files in memory.
@@ -39,17 +39,53 @@ pub(super) struct Job {
     pub cgroup: super::cgroup::Group,
     /// Where sockets listen.
     pub listen: Vec<SocketAddrV4>,
+    /// The way to the outside, if there is one.
+    pub way_out: Option<super::network::WayOut>,
     /// Whose processes they are.
     pub user: User,
 }
 
+impl Job {
+    /// All folders of the host that are shown, in the order in which they are mounted.
+    pub(super) fn sources(&self) -> impl Iterator<Item = Source<'_>> {
+        let root = self.root.layers_folder();
+        let copied = |folder| Source { folder, below_as_well: false };
+        let folders = self.root.folders.iter().map(PathBuf::as_path);
+        let mounts = self.mounts.iter().map(|mount| Source {
+            folder: &mount.host,
+            below_as_well: mount.kind != MountKind::CopyOnWrite,
+        });
+        std::iter::once(root).chain(folders).map(copied).chain(mounts)
+    }
+
+    /// Whether the first process must wait until the helper has done its part.
+    pub(super) fn needs_helper(&self) -> bool {
+        self.user != User::HostRoot || self.way_out.is_some()
+    }
+}
+
+/// A folder of the host that is shown in the container, as it is or under an overlay.
+pub(super) struct Source<'a> {
+    /// The folder.
+    pub folder: &'a Path,
+    /// Whether what is mounted below it is shown as well.
+    pub below_as_well: bool,
+}
+
 /// What a root file system is put together from.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct RootFileSystem {
-    /// Folders of the host that lie over each other, the uppermost first.
+    /// Folders of the host that lie over each other, the uppermost first, and side by side in one.
     pub layers: Vec<PathBuf>,
     /// Folders of the host that are laid into it, writable and with every change thrown away.
     pub folders: Vec<PathBuf>,
+}
+
+impl RootFileSystem {
+    /// The folder that all layers are in.
+    pub(super) fn layers_folder(&self) -> &Path {
+        self.layers.first().and_then(|layer| layer.parent()).unwrap_or(Path::new("/"))
+    }
 }
 
 /// Who the container's root is on the host.
@@ -57,6 +93,12 @@ pub(crate) struct RootFileSystem {
 pub(super) enum User {
     /// The host's root, with few of its capabilities.
     HostRoot,
+    /// Nobody: all the container's users are users that the host does not have, and the files that
+    /// it is given are shown to it as if they were its own users'.
+    Apart {
+        /// The host's number for the container's root.
+        first: u32,
+    },
     /// The service's own user, in a user namespace that knows nobody else.
     Own {
         /// The service's user.

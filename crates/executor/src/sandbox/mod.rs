@@ -11,7 +11,9 @@ mod filter;
 mod first;
 mod helper;
 mod message;
+mod netlink;
 mod network;
+mod outside;
 mod privileges;
 mod process;
 mod remove;
@@ -20,8 +22,10 @@ mod service;
 mod state;
 mod syscall;
 
-pub use config::{Agent, HostImage, SandboxConfig};
+pub use config::{Agent, HostImage, OutboundNetwork, SandboxConfig, Users};
 pub use helper::{HELPER_VERB, helper_main};
+pub use netlink::Ipv4Range;
 pub use service::Sandbox;
 
 pub(crate) use message::RootFileSystem;
+pub(crate) use remove::tree as remove_tree;

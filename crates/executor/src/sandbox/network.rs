@@ -1,22 +1,88 @@
-//! The container's network as its first process sets it up: loopback, addresses, listening sockets.
+//! The container's network, inside and outside.
+//!
+//! Inside, its first process brings up loopback, the addresses that are listened on and the way
+//! out. Outside, the helper lays a cable into it. A way out leads to everywhere but to the ranges
+//! that the configuration keeps back; of those it leads to the machine's resolvers alone.
 
+use super::netlink::{Cable, Ipv4Range, Requests};
 use crate::{Fault, fault::Doing};
-use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socket_with,
-};
+use rustix::process::Pid;
+use serde::{Deserialize, Serialize};
 use std::{
-    io,
+    fs, io,
     net::{Ipv4Addr, SocketAddrV4, TcpListener},
     os::fd::OwnedFd,
 };
 
 /// The loopback interface's index in a new network namespace.
 const LOOPBACK: u32 = 1;
+/// The way out's name in the container.
+const WAY_OUT: &str = "eth0";
+/// How many bits the two ends of a cable share: the smallest range with two usable addresses.
+pub(super) const CABLE_BITS: u8 = 30;
 
-/// Brings loopback up with the addresses that are listened on, and listens.
-pub(super) fn open(listen: &[SocketAddrV4]) -> Result<Vec<OwnedFd>, Fault> {
+/// A container's way to the outside: a cable to the host, which forwards.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct WayOut {
+    /// The host's end of the cable.
+    pub interface: String,
+    /// The host's address on it.
+    pub host: Ipv4Addr,
+    /// The container's address on it.
+    pub container: Ipv4Addr,
+    /// The largest packet, in bytes.
+    pub mtu: u32,
+    /// What must not be reached.
+    pub kept_back: Vec<Ipv4Range>,
+    /// Who may be asked for names all the same.
+    pub resolvers: Vec<Ipv4Addr>,
+}
+
+impl WayOut {
+    /// Lays the cable, from the host's side.
+    pub(super) fn lay(&self, container: Pid) -> Result<(), Fault> {
+        let doing = "lay a cable to the container";
+        let mut requests = Requests::default();
+        let (here, mtu) = (self.interface.as_str(), self.mtu);
+        requests.make_cable(Cable { here, there: WAY_OUT, process: container, mtu });
+        requests.perform().doing(doing)?;
+        // Only what comes from the container's own address is let through.
+        for (setting, value) in [("rp_filter", "1"), ("forwarding", "1")] {
+            let file = format!("/proc/sys/net/ipv4/conf/{here}/{setting}");
+            fs::write(&file, value).doing_to("set", &file)?;
+        }
+        let index = interface_index(here).doing(doing)?;
+        let mut requests = Requests::default();
+        requests.add_address(index, self.host, CABLE_BITS);
+        requests.bring_up(index);
+        requests.perform().doing(doing)
+    }
+
+    /// Opens the way, from the container's side.
+    fn open(&self) -> io::Result<()> {
+        let index = interface_index(WAY_OUT)?;
+        let mut requests = Requests::default();
+        requests.add_address(index, self.container, CABLE_BITS);
+        requests.bring_up(index);
+        requests.add_route(Ipv4Range::new([0; 4], 0), Some(self.host));
+        for range in &self.kept_back {
+            requests.add_route(*range, None);
+        }
+        for resolver in &self.resolvers {
+            let range = Ipv4Range { first: *resolver, prefix_bits: 32 };
+            requests.add_route(range, Some(self.host));
+        }
+        requests.perform()
+    }
+}
+
+/// Brings loopback up with the addresses that are listened on, opens the way out, and listens.
+pub(super) fn open(
+    listen: &[SocketAddrV4],
+    way_out: Option<&WayOut>,
+) -> Result<Vec<OwnedFd>, Fault> {
     let mut requests = Requests::default();
-    requests.interface_up(LOOPBACK);
+    requests.bring_up(LOOPBACK);
     let mut extra: Vec<Ipv4Addr> = listen.iter().map(|address| *address.ip()).collect();
     extra.retain(Ipv4Addr::is_link_local);
     extra.sort_unstable();
@@ -25,6 +91,9 @@ pub(super) fn open(listen: &[SocketAddrV4]) -> Result<Vec<OwnedFd>, Fault> {
         requests.add_address(LOOPBACK, address, 32);
     }
     requests.perform().doing("bring loopback up")?;
+    if let Some(way_out) = way_out {
+        way_out.open().doing("open the container's way out")?;
+    }
     listen
         .iter()
         .map(|address| {
@@ -34,80 +103,12 @@ pub(super) fn open(listen: &[SocketAddrV4]) -> Result<Vec<OwnedFd>, Fault> {
         .collect()
 }
 
-/// Requests to the kernel about the network of this process's namespace.
-#[derive(Default)]
-struct Requests {
-    bytes: Vec<u8>,
-    count: u32,
+fn interface_index(name: &str) -> io::Result<u32> {
+    let socket = std::net::UdpSocket::bind("0.0.0.0:0")?;
+    Ok(rustix::net::netdevice::name_to_index(&socket, name)?)
 }
 
-impl Requests {
-    fn interface_up(&mut self, index: u32) {
-        let up = u32::from_ne_bytes(libc::IFF_UP.to_ne_bytes());
-        let mut body = vec![0; 4];
-        body.extend(index.to_ne_bytes());
-        body.extend(up.to_ne_bytes());
-        body.extend(up.to_ne_bytes());
-        self.push(libc::RTM_NEWLINK, 0, &body);
-    }
-
-    fn add_address(&mut self, index: u32, address: Ipv4Addr, prefix_bits: u8) {
-        let family = u8::try_from(libc::AF_INET).expect("a small number");
-        let mut body = vec![family, prefix_bits, 0, 0];
-        body.extend(index.to_ne_bytes());
-        for attribute in [libc::IFA_LOCAL, libc::IFA_ADDRESS] {
-            body.extend(8_u16.to_ne_bytes());
-            body.extend(attribute.to_ne_bytes());
-            body.extend(address.octets());
-        }
-        self.push(libc::RTM_NEWADDR, libc::NLM_F_CREATE | libc::NLM_F_EXCL, &body);
-    }
-
-    fn push(&mut self, kind: u16, flags: i32, body: &[u8]) {
-        let header_bytes = 16;
-        let length = u32::try_from(header_bytes + body.len()).expect("requests are small");
-        let flags = u16::try_from(flags | libc::NLM_F_REQUEST | libc::NLM_F_ACK).expect("16 bits");
-        self.count += 1;
-        self.bytes.extend(length.to_ne_bytes());
-        self.bytes.extend(kind.to_ne_bytes());
-        self.bytes.extend(flags.to_ne_bytes());
-        self.bytes.extend(self.count.to_ne_bytes());
-        self.bytes.extend(0_u32.to_ne_bytes());
-        self.bytes.extend(body);
-    }
-
-    /// Sends them all, and reads the answer to each.
-    fn perform(self) -> io::Result<()> {
-        let (family, kind) = (AddressFamily::NETLINK, SocketType::RAW);
-        // Without a protocol a netlink socket speaks of routes, addresses and interfaces.
-        let socket = socket_with(family, kind, SocketFlags::CLOEXEC, None)?;
-        send(&socket, &self.bytes, SendFlags::empty())?;
-        let mut answered = 0;
-        while answered < self.count {
-            let mut answer = [0; 4096];
-            let (length, _) = recv(&socket, &mut answer[..], RecvFlags::empty())?;
-            for error in errors(&answer[..length]) {
-                if error != 0 {
-                    return Err(io::Error::from_raw_os_error(-error));
-                }
-                answered += 1;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The error numbers in an answer, zero where all went well.
-fn errors(mut answer: &[u8]) -> Vec<i32> {
-    let mut found = Vec::new();
-    while let Some(header) = answer.first_chunk::<20>() {
-        let length = u32::from_ne_bytes([header[0], header[1], header[2], header[3]]) as usize;
-        let kind = u16::from_ne_bytes([header[4], header[5]]);
-        if i32::from(kind) == libc::NLMSG_ERROR {
-            found.push(i32::from_ne_bytes([header[16], header[17], header[18], header[19]]));
-        }
-        let aligned = length.max(16).next_multiple_of(4).min(answer.len());
-        answer = &answer[aligned..];
-    }
-    found
+/// Whether this process's network has an interface of this name.
+pub(super) fn interface_exists(name: &str) -> bool {
+    interface_index(name).is_ok()
 }

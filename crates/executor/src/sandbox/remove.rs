@@ -16,7 +16,7 @@ use std::{
 ///
 /// Every folder in it is first moved to the top, so that neither a path nor the stack nor the number
 /// of open files grows with the depth.
-pub(super) fn tree(path: &Path) -> io::Result<()> {
+pub(crate) fn tree(path: &Path) -> io::Result<()> {
     let mut moved = 0_u64;
     let mut waiting = vec![path.to_owned()];
     while let Some(folder) = waiting.pop() {
@@ -102,3 +102,6 @@ fn is_folder(dir: impl AsFd, name: &CStr) -> io::Result<bool> {
     let status = rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)?;
     Ok(FileType::from_raw_mode(status.st_mode).is_dir())
 }
+
+#[cfg(test)]
+mod tests;

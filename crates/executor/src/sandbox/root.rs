@@ -6,14 +6,14 @@
 
 use super::{
     cgroup::Version,
-    message::{Job, User},
+    message::{Job, Source, User, receive},
     syscall::{MountAttributes, set_mount_attributes},
 };
-use crate::{Fault, Mount, MountKind, fault::Doing};
+use crate::{Fault, Mount, MountKind, fault::Doing, inside::Inside};
 use rustix::{
     fs::{
-        AtFlags, CWD, Dev, FileType, Mode, OFlags, ResolveFlags, fchmod, makedev, mkdirat, mknodat,
-        open, openat, openat2, symlinkat, unlinkat,
+        AtFlags, CWD, Dev, FileType, Mode, OFlags, fchmod, makedev, mknodat, open, openat,
+        symlinkat, unlinkat,
     },
     io::Errno,
     mount::{
@@ -21,13 +21,14 @@ use rustix::{
         MoveMountFlags, OpenTreeFlags, UnmountFlags, fsconfig_create, fsconfig_set_flag,
         fsconfig_set_string, fsmount, fsopen, mount, mount_change, move_mount, open_tree, unmount,
     },
-    process::{fchdir, pivot_root},
+    process::{chdir, fchdir, pivot_root},
 };
 use std::{
+    ffi::OsStr,
     fs::File,
     io::Write,
     os::fd::{AsFd, OwnedFd},
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
 };
 
 /// Devices of every container: name, major and minor number.
@@ -64,17 +65,13 @@ const HIDDEN: [&str; 12] = [
     "sys/devices/virtual/powercap",
     "sys/firmware",
 ];
-/// The overlay's folders in a container's folder: what was written, and the kernel's own.
-pub(super) const OVERLAY: [&str; 3] = ["written", "work", "merged"];
+/// The folders of an overlay: what was written, the kernel's own, the whole, and where the folder of
+/// the host is attached that lies under it.
+pub(super) const OVERLAY: [&str; 4] = ["written", "work", "merged", "under"];
 
 /// The folder of all the container's overlays.
 pub(super) fn overlays_folder(container: &Path) -> PathBuf {
     container.join("overlays")
-}
-
-/// The folder of the container's n-th overlay; the root's is the first.
-pub(super) fn overlay_folder(container: &Path, number: usize) -> PathBuf {
-    overlays_folder(container).join(number.to_string())
 }
 
 /// How many overlays the container has.
@@ -84,23 +81,29 @@ pub(super) fn overlay_count(job: &Job) -> usize {
 }
 
 /// Makes the file systems and enters them; the host's are gone from view after it.
-pub(super) fn enter(job: &Job) -> Result<(), Fault> {
+pub(super) fn enter(job: &Job, helper: &OwnedFd) -> Result<(), Fault> {
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     mount_change("/", private).doing("make mounts private")?;
-    let mut overlays = Overlays { job, made: 0 };
-    let root = Root(overlays.mount(&job.root.layers)?);
+    let mut sources = job.sources();
+    let mut overlays = Overlays::new(job, helper)?;
+    let mut next = || sources.next().expect("each mount has its source");
+    let names: Vec<_> = job.root.layers.iter().filter_map(|layer| layer.file_name()).collect();
+    let root = Root(Inside(overlays.mount(&next(), &names)?));
+    let whole = [OsStr::new(".")];
     for folder in &job.root.folders {
-        let tree = overlays.mount(std::slice::from_ref(folder))?;
-        root.attach(&tree, folder)?;
+        root.attach(&overlays.mount(&next(), &whole)?, folder)?;
     }
     root.make_dev(job)?;
     root.make_proc()?;
     root.make_sys(job)?;
     root.make_temporary_folders()?;
     for mount in &job.mounts {
+        let source = next();
         let tree = match mount.kind {
-            MountKind::CopyOnWrite => overlays.mount(std::slice::from_ref(&mount.host))?,
-            MountKind::ReadOnly | MountKind::ReadWrite => bind(mount)?,
+            MountKind::CopyOnWrite => overlays.mount(&source, &whole)?,
+            MountKind::ReadOnly | MountKind::ReadWrite => {
+                protected(overlays.tree(&source)?, mount)?
+            }
         };
         root.attach(&tree, &mount.container)?;
     }
@@ -113,19 +116,49 @@ pub(super) fn enter(job: &Job) -> Result<(), Fault> {
 /// The overlays of one container, made in order.
 struct Overlays<'a> {
     job: &'a Job,
+    helper: &'a OwnedFd,
+    /// Where the overlays' folders are.
+    folder: PathBuf,
     made: usize,
 }
 
-impl Overlays<'_> {
-    fn mount(&mut self, layers: &[PathBuf]) -> Result<OwnedFd, Fault> {
-        let folder = overlay_folder(&self.job.folder, self.made);
+impl<'a> Overlays<'a> {
+    fn new(job: &'a Job, helper: &'a OwnedFd) -> Result<Self, Fault> {
+        let folder = overlays_folder(&job.folder);
+        let mut overlays = Self { job, helper, folder, made: 0 };
+        if let User::Apart { .. } = job.user {
+            // The folder's path is closed to the container's root: its mount is given, too, and
+            // attached where nothing is needed any more.
+            let own = Source { folder: &overlays.folder, below_as_well: false };
+            let (tree, place) = (overlays.tree(&own)?, Path::new("/usr"));
+            move_mount(&tree, "", CWD, place, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
+                .doing_to("attach", overlays.folder.as_path())?;
+            overlays.folder = place.to_owned();
+        }
+        Ok(overlays)
+    }
+
+    /// Lays a writable layer over folders that are side by side in the source, the uppermost first.
+    fn mount(&mut self, source: &Source<'_>, names: &[&OsStr]) -> Result<OwnedFd, Fault> {
+        let folder = self.folder.join(self.made.to_string());
         self.made += 1;
-        let [written, work, merged] = OVERLAY.map(|name| folder.join(name));
-        let lower: Vec<String> = layers.iter().map(|layer| escaped(layer)).collect();
+        let [written, work, merged, under] = OVERLAY.map(|name| folder.join(name));
+        let below = match self.job.user {
+            User::HostRoot | User::Own { .. } => source.folder,
+            User::Apart { .. } => {
+                let tree = self.tree(source)?;
+                move_mount(&tree, "", CWD, &under, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
+                    .doing_to("attach", source.folder)?;
+                &under
+            }
+        };
+        // By their names alone: the kernel takes one page of options.
+        chdir(below).doing_to("enter", source.folder)?;
+        let names: Vec<String> = names.iter().map(|name| escaped(Path::new(name))).collect();
         // Nothing of it outlives the container, so nothing need reach the disk.
         let mut options = format!(
             "lowerdir={},upperdir={},workdir={},index=off,volatile",
-            lower.join(":"),
+            names.join(":"),
             escaped(&written),
             escaped(&work)
         );
@@ -135,10 +168,33 @@ impl Overlays<'_> {
         let options = std::ffi::CString::new(options).doing("name an overlay's folders")?;
         let flags = MountFlags::NODEV | MountFlags::NOSUID;
         mount("overlay", &merged, "overlay", flags, options.as_c_str())
-            .doing_to("lay a writable layer over", layers.first().unwrap_or(&folder))?;
+            .doing_to("lay a writable layer over", source.folder)?;
         open(&merged, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
             .doing_to("open", &merged)
     }
+
+    /// A folder of the host as a mount that is attached nowhere yet.
+    fn tree(&self, source: &Source<'_>) -> Result<OwnedFd, Fault> {
+        let doing = "open the folder";
+        match self.job.user {
+            User::HostRoot | User::Own { .. } => {
+                copy_of_mount(source).doing_to(doing, source.folder)
+            }
+            User::Apart { .. } => receive::<()>(&self.helper)
+                .doing_to(doing, source.folder)?
+                .and_then(|((), mut trees)| trees.pop())
+                .ok_or_else(|| Fault::because(doing, "the helper is gone")),
+        }
+    }
+}
+
+/// A copy of the mount of a folder, attached nowhere yet.
+pub(super) fn copy_of_mount(source: &Source<'_>) -> rustix::io::Result<OwnedFd> {
+    let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    if source.below_as_well {
+        flags |= OpenTreeFlags::AT_RECURSIVE;
+    }
+    open_tree(CWD, source.folder, flags)
 }
 
 /// A path as the overlay's options spell it.
@@ -153,11 +209,7 @@ fn escaped(path: &Path) -> String {
     text
 }
 
-fn bind(mount: &Mount) -> Result<OwnedFd, Fault> {
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE
-        | OpenTreeFlags::OPEN_TREE_CLOEXEC
-        | OpenTreeFlags::AT_RECURSIVE;
-    let tree = open_tree(CWD, &mount.host, flags).doing_to("open the folder", &mount.host)?;
+fn protected(tree: OwnedFd, mount: &Mount) -> Result<OwnedFd, Fault> {
     let mut set = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
     if mount.kind == MountKind::ReadOnly {
         set |= libc::MOUNT_ATTR_RDONLY;
@@ -168,38 +220,11 @@ fn bind(mount: &Mount) -> Result<OwnedFd, Fault> {
 }
 
 /// The new root folder, while the host's is still in view.
-struct Root(OwnedFd);
+struct Root(Inside);
 
 impl Root {
-    /// Opens what is at a path of the container, following links inside it.
-    fn open(&self, path: &Path, flags: OFlags) -> rustix::io::Result<OwnedFd> {
-        let path = path.strip_prefix("/").unwrap_or(path);
-        let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-        openat2(&self.0, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve)
-    }
-
-    /// Opens a folder of the container, and makes it and those above it when they are missing.
-    fn folder(&self, path: &Path) -> Result<OwnedFd, Fault> {
-        let flags = OFlags::PATH | OFlags::DIRECTORY;
-        match self.open(path, flags) {
-            Err(Errno::NOENT) => {}
-            opened => return opened.doing_to("open in the container", path),
-        }
-        let mut reached = PathBuf::from("/");
-        for part in path.components() {
-            let Component::Normal(name) = part else { continue };
-            let above = self.open(&reached, flags).doing_to("open in the container", &reached)?;
-            match mkdirat(&above, name, Mode::from_raw_mode(0o755)) {
-                Ok(()) | Err(Errno::EXIST) => reached.push(name),
-                Err(error) => return Err(error).doing_to("make in the container", path),
-            }
-        }
-        self.open(path, flags).doing_to("open in the container", path)
-    }
-
     fn attach(&self, tree: &OwnedFd, path: &Path) -> Result<(), Fault> {
-        let target = self.folder(path)?;
+        let target = self.0.folder(path)?;
         attach(tree, &target).doing_to("mount in the container", path)
     }
 
@@ -208,7 +233,7 @@ impl Root {
         let (Some(above), Some(name)) = (path.parent(), path.file_name()) else {
             return Err(Fault::because("write in the container", "the path names no file"));
         };
-        let above = self.folder(above)?;
+        let above = self.0.folder(above)?;
         match unlinkat(&above, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => {}
             Err(error) => return Err(error).doing_to("replace in the container", path),
@@ -224,11 +249,11 @@ impl Root {
         let flags = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NOEXEC;
         let tree = new_mount("tmpfs", &[("mode", "755"), ("size", "64k")], flags).doing(doing)?;
         self.attach(&tree, Path::new("/dev"))?;
-        let dev = self.folder(Path::new("/dev"))?;
+        let dev = self.0.folder(Path::new("/dev"))?;
         for (name, major, minor) in DEVICES {
             match job.user {
                 User::HostRoot => make_device(&dev, name, makedev(major, minor)),
-                User::Own { .. } => bind_device(&dev, name),
+                User::Own { .. } | User::Apart { .. } => bind_device(&dev, name),
             }
             .doing_to("make the device", name)?;
         }
@@ -261,7 +286,7 @@ impl Root {
     fn make_sys(&self, job: &Job) -> Result<(), Fault> {
         let read_only = inert() | MountAttrFlags::MOUNT_ATTR_RDONLY;
         let tree = match new_mount("sysfs", &[], read_only) {
-            Err(Errno::PERM) => return self.folder(Path::new("/sys")).map(drop),
+            Err(Errno::PERM) => return self.0.folder(Path::new("/sys")).map(drop),
             tree => tree.doing("make /sys")?,
         };
         self.attach(&tree, Path::new("/sys"))?;
@@ -288,7 +313,7 @@ impl Root {
             let tree = new_mount("cgroup", &options, read_only).doing(doing)?;
             self.attach(&tree, &Path::new("/sys/fs/cgroup").join(controllers))?;
         }
-        let there = self.folder(Path::new("/sys/fs/cgroup"))?;
+        let there = self.0.folder(Path::new("/sys/fs/cgroup"))?;
         let set = libc::MOUNT_ATTR_RDONLY;
         set_mount_attributes(&there, MountAttributes { set, ..MountAttributes::default() })
             .doing(doing)
@@ -296,9 +321,9 @@ impl Root {
 
     fn make_temporary_folders(&self) -> Result<(), Fault> {
         for path in ["/tmp", "/var/tmp"] {
-            if matches!(self.open(Path::new(path), OFlags::PATH), Err(Errno::NOENT)) {
-                self.folder(Path::new(path))?;
-                let folder = self.open(Path::new(path), OFlags::RDONLY).doing_to("open", path)?;
+            if matches!(self.0.open(Path::new(path), OFlags::PATH), Err(Errno::NOENT)) {
+                self.0.folder(Path::new(path))?;
+                let folder = self.0.open(Path::new(path), OFlags::RDONLY).doing_to("open", path)?;
                 fchmod(&folder, Mode::from_raw_mode(0o1777)).doing_to("open up", path)?;
             }
         }
@@ -306,7 +331,7 @@ impl Root {
     }
 
     fn make_read_only(&self, path: &str) -> rustix::io::Result<()> {
-        let Some(there) = self.exact(path)? else { return Ok(()) };
+        let Some(there) = self.0.exact(path)? else { return Ok(()) };
         let tree = clone_tree(&there)?;
         let set = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
         let below_as_well = true;
@@ -317,11 +342,11 @@ impl Root {
     }
 
     fn hide<'a>(&self, paths: impl Iterator<Item = &'a &'a str>) -> Result<(), Fault> {
-        let null = self.exact("dev/null").doing("open the container's /dev/null")?;
+        let null = self.0.exact("dev/null").doing("open the container's /dev/null")?;
         let null = null.ok_or_else(|| Fault::because("hide", "there is no /dev/null"))?;
         let mut nothing = None;
         for path in paths {
-            let Some(there) = self.exact(path).doing_to("hide", path)? else { continue };
+            let Some(there) = self.0.exact(path).doing_to("hide", path)? else { continue };
             let kind = rustix::fs::fstat(&there).doing_to("hide", path)?.st_mode;
             let tree = if FileType::from_raw_mode(kind).is_dir() {
                 let nothing = match &nothing {
@@ -337,21 +362,12 @@ impl Root {
         Ok(())
     }
 
-    /// Opens exactly this path, with no link on the way; none when it does not exist.
-    fn exact(&self, path: &str) -> rustix::io::Result<Option<OwnedFd>> {
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
-        match openat2(&self.0, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve) {
-            Err(Errno::NOENT) => Ok(None),
-            opened => opened.map(Some),
-        }
-    }
-
     fn become_root(self) -> Result<(), Fault> {
         let doing = "enter the container's root";
         fchdir(&self.0).doing(doing)?;
         pivot_root(".", ".").doing(doing)?;
         unmount(".", UnmountFlags::DETACH).doing("leave the host's root")?;
-        rustix::process::chdir("/").doing(doing)
+        chdir("/").doing(doing)
     }
 }
 

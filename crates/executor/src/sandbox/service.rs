@@ -3,16 +3,19 @@
 
 use super::{
     cgroup::{Group, Hierarchies},
-    config::{Agent, SandboxConfig},
-    helper::HELPER_VERB,
+    config::{Agent, SandboxConfig, Users},
+    helper::{self, HELPER_VERB},
     message::{DELIVERY, Job, RootFileSystem, ToService, User, receive, send},
+    network::WayOut,
+    outside::Outside,
     process::{self, Found},
     state::{ContainerFolder, Locked, Plan, StateFolder},
     syscall,
 };
 use crate::{
-    Container, ContainerId, ContainerSpec, Executor, Exit, Fault, Image, LaunchError, fault::Doing,
-    image::HostTemplate,
+    Container, ContainerId, ContainerSpec, Executor, Exit, Fault, Image, LaunchError, Network,
+    fault::Doing,
+    image::{HostTemplate, ImageSettings, ImageStore},
 };
 use async_trait::async_trait;
 use rustix::{
@@ -21,8 +24,9 @@ use rustix::{
     process::{PidfdGetfdFlags, Signal, getegid, geteuid, pidfd_getfd, pidfd_send_signal},
 };
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::DefaultHasher},
     fs::{self, File, OpenOptions},
+    hash::{Hash, Hasher},
     io::{self, Seek, Write},
     net::TcpListener,
     os::{
@@ -31,7 +35,7 @@ use std::{
     },
     path::Path,
     process::{Command, Stdio},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, Once},
     time::Duration,
 };
 
@@ -41,6 +45,13 @@ const DEATH_SECONDS_MAX: u64 = 5;
 const FIRST_LISTENER: RawFd = 5;
 /// How many addresses a container may listen on.
 const LISTEN_MAX: usize = 8;
+
+/// The first of the users that containers have apart from the host's: far above all that people and
+/// programs are given.
+const APART_FIRST: u32 = 0x7000_0000;
+/// How many containers can have users of their own; beyond it, some share them, which gives them no
+/// way to each other.
+const APART_RANGES: u64 = 4096;
 
 /// Makes containers out of the kernel's own parts, with nothing installed.
 ///
@@ -56,11 +67,14 @@ struct Inner {
     state: StateFolder,
     hierarchies: Hierarchies,
     host: HostTemplate,
+    images: ImageStore,
     /// The agent's program, in memory, where nobody can change it.
     agent: File,
     /// Tells this service's control groups from those of another with another state folder.
     instance: String,
-    user: User,
+    outside: Outside,
+    /// Said once: that this machine cannot keep containers' users apart from its own.
+    said_users: Once,
     known: Mutex<HashMap<ContainerId, Arc<Known>>>,
 }
 
@@ -87,20 +101,19 @@ impl Sandbox {
                 "no control group may be made here: limits hold for each process, not for a build"
             );
         }
-        let (uid, gid) = (geteuid(), getegid());
-        let user = if uid.is_root() {
-            User::HostRoot
-        } else {
-            User::Own { uid: uid.as_raw(), gid: gid.as_raw() }
-        };
+        fs::create_dir_all(&config.images_dir).doing_to(make, &config.images_dir)?;
+        let images_dir = config.images_dir.canonicalize();
+        let images_dir = images_dir.doing_to("find the folder", &config.images_dir)?;
         let inner = Inner {
             agent: agent_in_memory(&config.agent)?,
             instance: instance(&config.state_dir)?,
             host: HostTemplate::new(config.host_image.clone(), config.state_dir.join("host-image")),
+            images: ImageStore::new(images_dir),
+            outside: Outside::new(config.outbound.clone(), state.interfaces()?),
             config,
             state,
             hierarchies,
-            user,
+            said_users: Once::new(),
             known: Mutex::default(),
         };
         inner.sweep()?;
@@ -118,6 +131,16 @@ impl Sandbox {
     pub fn memory_kills(&self, id: &ContainerId) -> u64 {
         let plan = self.inner.state.container(id).plan();
         plan.ok().flatten().map_or(0, |plan| plan.cgroup.memory_kills())
+    }
+
+    /// What an image says about the processes that run in it.
+    pub async fn image_settings(&self, image: &Image) -> Result<ImageSettings, LaunchError> {
+        let image = image.clone();
+        self.blocking(move |_| match &image {
+            Image::Host | Image::Rootfs(_) => Ok(ImageSettings::plain()),
+            Image::OciLayout { folder, tag } => ImageStore::settings(folder, tag.as_deref()),
+        })
+        .await
     }
 
     async fn blocking<T: Send + 'static>(
@@ -180,11 +203,27 @@ impl Inner {
             let reason = format!("a container listens on {LISTEN_MAX} addresses at most");
             return Err(Fault::because("start a container", reason).into());
         }
-        let locked = self.state.claim(&spec.id)?;
-        if locked.folder.started()?.is_some() {
-            return Ok(self.found_again(&spec.id, &locked.folder)?);
+        let mut locked = loop {
+            let locked = self.state.claim(&spec.id)?;
+            if locked.folder.started()?.is_some() {
+                return Ok(self.found_again(&spec.id, &locked.folder)?);
+            }
+            if locked.folder.plan()?.is_none() {
+                break locked;
+            }
+            // A launch was cut off, and nobody works on it any more.
+            self.clear(locked)?;
+        };
+        let mut started = self.start(spec, &root, self.user(&spec.id), &locked);
+        if let Err(fault) = &started
+            && fault.doing.starts_with(helper::APART)
+        {
+            self.say_that_users_are_the_host_s(fault);
+            self.clear(locked)?;
+            locked = self.state.claim(&spec.id)?;
+            started = self.start(spec, &root, User::HostRoot, &locked);
         }
-        match self.start(spec, root, &locked) {
+        match started {
             Ok(container) => Ok(container),
             // The agent did run, if only for a moment: it must not run again.
             Err(_) if locked.folder.started()?.is_some() => {
@@ -207,33 +246,33 @@ impl Inner {
                 })?;
                 Ok(RootFileSystem { layers: vec![folder], folders: Vec::new() })
             }
-            Image::OciLayout { folder, .. } => Err(LaunchError::Image(format!(
-                "the image in {} is of a kind that this sandbox cannot unpack",
-                folder.display()
-            ))),
+            Image::OciLayout { folder, tag } => self.images.file_system(folder, tag.as_deref()),
         }
     }
 
     fn start(
         &self,
         spec: &ContainerSpec,
-        root: RootFileSystem,
+        root: &RootFileSystem,
+        user: User,
         locked: &Locked,
     ) -> Result<Container, Fault> {
         let folder = &locked.folder;
         let group = self.hierarchies.group(&format!("{}.{}", spec.id, self.instance));
-        let plan = Plan { cgroup: group.clone() };
-        folder.write_plan(&plan)?;
+        let way_out = self.way_out(spec.network);
+        let interface = way_out.as_ref().map(|way_out| way_out.interface.clone());
+        folder.write_plan(&Plan { cgroup: group.clone(), interface })?;
         let job = Job {
             id: spec.id.to_string(),
             folder: folder.path().to_owned(),
-            root,
+            root: root.clone(),
             mounts: spec.mounts.clone(),
-            files: etc_files(&spec.id),
+            files: etc_files(&spec.id, way_out.as_ref()),
             limits: spec.limits,
             cgroup: group.clone(),
             listen: spec.listen.clone(),
-            user: self.user,
+            way_out,
+            user,
         };
         let note = folder.open_started()?;
         let job = serde_json::to_vec(&job).map_err(io::Error::from).doing("spell the job")?;
@@ -259,6 +298,36 @@ impl Inner {
                 Ok(Container { listeners: made.listeners })
             }
             None => Err(Fault::because("start a container", "its first process ended early")),
+        }
+    }
+
+    /// Who the container's users are on the host.
+    fn user(&self, id: &ContainerId) -> User {
+        if !geteuid().is_root() {
+            return User::Own { uid: geteuid().as_raw(), gid: getegid().as_raw() };
+        }
+        match self.config.users {
+            Users::Host => User::HostRoot,
+            Users::Apart => {
+                let mut hasher = DefaultHasher::new();
+                id.as_str().hash(&mut hasher);
+                let number = u32::try_from(hasher.finish() % APART_RANGES).expect("a small number");
+                User::Apart { first: APART_FIRST + number * helper::APART_COUNT }
+            }
+        }
+    }
+
+    fn say_that_users_are_the_host_s(&self, fault: &Fault) {
+        self.said_users.call_once(|| {
+            let error = fault as &dyn std::error::Error;
+            tracing::warn!(error, "root in a container is the host's root with few privileges");
+        });
+    }
+
+    fn way_out(&self, network: Network) -> Option<WayOut> {
+        match network {
+            Network::None => None,
+            Network::Outbound => self.outside.take(),
         }
     }
 
@@ -405,6 +474,11 @@ impl Inner {
     fn clear(&self, locked: Locked) -> Result<(), Fault> {
         if let Some(plan) = locked.folder.plan()? {
             remove_group(&plan.cgroup)?;
+            if let Some(interface) = plan.interface {
+                // The cable goes with the container's network, which the kernel takes apart on its
+                // own; doing it here would hold up every other change of the machine's network.
+                self.outside.give_back(&interface);
+            }
         }
         self.state.remove(locked)
     }
@@ -486,11 +560,11 @@ async fn wait_for_end(process: &OwnedFd) -> io::Result<()> {
 }
 
 /// The files of `/etc` that are different in each container.
-fn etc_files(id: &ContainerId) -> Vec<(std::path::PathBuf, String)> {
+fn etc_files(id: &ContainerId, way_out: Option<&WayOut>) -> Vec<(std::path::PathBuf, String)> {
     vec![
         ("/etc/hostname".into(), format!("{id}\n")),
         ("/etc/hosts".into(), format!("127.0.0.1 localhost {id}\n::1 localhost ip6-localhost\n")),
-        ("/etc/resolv.conf".into(), String::new()),
+        ("/etc/resolv.conf".into(), Outside::resolv_conf(way_out)),
     ]
 }
 

@@ -33,6 +33,8 @@ pub(super) struct StateFolder {
 pub(super) struct Plan {
     /// Its control groups.
     pub cgroup: Group,
+    /// The host's end of its cable to the outside.
+    pub interface: Option<String>,
 }
 
 /// A container that was started.
@@ -127,6 +129,15 @@ impl StateFolder {
         }
         ids.sort_unstable();
         Ok(ids)
+    }
+
+    /// The interfaces of all containers.
+    pub(super) fn interfaces(&self) -> Result<impl Iterator<Item = String> + use<>, Fault> {
+        let mut interfaces = Vec::new();
+        for id in self.ids()? {
+            interfaces.extend(self.container(&id).plan()?.and_then(|plan| plan.interface));
+        }
+        Ok(interfaces.into_iter())
     }
 
     /// Takes a container's folder out of sight, then removes it with all that is in it.

@@ -1,10 +1,15 @@
 //! The executor's tests: one contract for every implementation, and attacks on the sandbox.
 //!
-//! This program is also the sandbox's helper, so it has a `main` of its own.
+//! This program is also the sandbox's helper, so it has a `main` of its own. Started as root, it runs
+//! the sandbox's tests a second time, each in a process of an ordinary user.
 
 mod agent;
 mod attacks;
 mod contract;
+mod crash;
+mod images;
+mod outbound;
+mod rootless;
 mod world;
 
 use libtest_mimic::{Arguments, Trial};
@@ -14,8 +19,19 @@ fn main() -> ExitCode {
     if std::env::args().nth(1).is_some_and(|verb| verb == executor::HELPER_VERB) {
         return executor::helper_main();
     }
+    if std::env::args().nth(1).is_some_and(|verb| verb == crash::LAUNCH_VERB) {
+        return crash::launch();
+    }
+    if std::env::args().nth(1).is_some_and(|verb| verb == outbound::HOST_VERB) {
+        return outbound::host();
+    }
     let mut trials: Vec<Trial> = contract::promises::<contract::Fake>("scripted");
-    trials.extend(contract::promises::<world::World>("sandbox"));
-    trials.extend(attacks::trials("sandbox"));
+    let mut sandbox = contract::promises::<world::World>("sandbox");
+    sandbox.extend(attacks::trials("sandbox"));
+    sandbox.extend(images::trials("sandbox"));
+    sandbox.extend(crash::trials("sandbox"));
+    trials.extend(rootless::again(&sandbox));
+    trials.extend(sandbox);
+    trials.extend(outbound::trials("sandbox"));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

@@ -2,8 +2,8 @@
 
 use crate::agent::AGENT;
 use executor::{
-    Agent, ContainerId, ContainerSpec, Executor, Exit, HostImage, Image, Limits, Network, Sandbox,
-    SandboxConfig, Script, Scripted,
+    Agent, ContainerId, ContainerSpec, Executor, Exit, HostImage, Image, Limits, Network,
+    OutboundNetwork, Sandbox, SandboxConfig, Script, Scripted, Users,
 };
 use std::{
     fs,
@@ -51,16 +51,19 @@ impl World {
 
     /// What a shell says to these commands in a container.
     pub(crate) async fn shell(&self, commands: &str) -> String {
-        self.run(&self.spec(&format!("sh {commands}"))).await.1
+        self.run(&self.spec(&format!("sh exec 2>&1; {commands}"))).await.1
     }
 }
 
 pub(crate) fn config(folder: &Path) -> SandboxConfig {
     SandboxConfig {
         state_dir: folder.join("state"),
+        images_dir: folder.join("images"),
         helper: "/proc/self/exe".into(),
         agent: Agent::File(AGENT.clone()),
         host_image: HostImage::default(),
+        users: Users::default(),
+        outbound: OutboundNetwork::default(),
     }
 }
 

@@ -80,7 +80,12 @@ pub fn main() -> ExitCode {
         Command::Build(build) => build.run(),
         Command::Credentials(credentials) => credentials.run(),
         Command::Completion { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "buildyard", &mut std::io::stdout());
+            clap_complete::generate(
+                shell,
+                &mut Cli::command(),
+                "buildyard",
+                &mut std::io::stdout(),
+            );
             Ok(ExitCode::SUCCESS)
         }
     };

@@ -20,7 +20,6 @@ impl Serve {
         log_to_stderr("info");
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(crate::app::worker_threads())
-            .thread_stack_size(512 * 1024)
             .enable_all()
             .build()?;
         runtime.block_on(self.serve())
@@ -28,13 +27,14 @@ impl Serve {
 
     async fn serve(self) -> anyhow::Result<ExitCode> {
         let (config, data_dir) = self.data.read()?;
-        let listen = self.listen.or(config.listen).unwrap_or_else(|| {
-            LISTEN_DEFAULT.parse().expect("the default is an address")
-        });
+        let listen = self
+            .listen
+            .or(config.listen)
+            .unwrap_or_else(|| LISTEN_DEFAULT.parse().expect("the default is an address"));
         // Signals are caught before anything is started that would have to be ended.
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        let app = App::open(config, &data_dir, root_keys_given()?).await?;
+        let app = App::open(config, &data_dir, root_keys_given()?, None).await?;
         let listener = tokio::net::TcpListener::bind(listen)
             .await
             .with_context(|| format!("failed to listen on {listen}"))?;

@@ -35,12 +35,13 @@ pub(super) async fn start(
     input: StartBuildInput,
 ) -> Result<StartBuildOutput, ServiceError> {
     let arn = project::project_arn(caller, &input.project_name);
-    let Some(Kept { mut project, .. }) = project::find(service, caller, &input.project_name).await?
+    let Some(Kept { mut project, .. }) =
+        project::find(service, caller, &input.project_name).await?
     else {
         return Err(refusal::project_not_found(&arn));
     };
     overrides::apply(&mut project, &input);
-    validate::project(&project)?;
+    validate::project(&project, &caller.account_id)?;
     validate::buildable(&project)?;
     project::fill_in(&mut project, caller);
     let name = project.name.clone().and_then(ProjectName::new).ok_or_else(refusal::project_name)?;
@@ -56,6 +57,7 @@ pub(super) async fn start(
         queued_timeout_minutes: minutes(project.queued_timeout_in_minutes)
             .unwrap_or(limits::QUEUED_TIMEOUT_MINUTES_DEFAULT),
         local_source: None,
+        debug_session: input.debug_session_enabled.unwrap_or_default(),
         id,
         project,
     };
@@ -211,7 +213,12 @@ pub(super) async fn list(
     let after = after.map(page::place).transpose()?;
     let listed = service
         .store
-        .build_ids(&caller.region, order(input.sort_order), after, limits::PAGE_ENTRIES + 1)
+        .build_ids(
+            &caller.region,
+            order(input.sort_order.as_ref()),
+            after,
+            limits::PAGE_ENTRIES + 1,
+        )
         .await
         .map_err(|fault| service.fault(caller, &fault))?;
     let (ids, next_token) = one_page(listed);
@@ -228,7 +235,7 @@ pub(super) async fn list_for_project(
     let name = arn.rsplit('/').next().unwrap_or_default();
     let after = input.next_token.as_deref().filter(|token| !token.is_empty());
     let after = after.map(page::place).transpose()?;
-    let (order, limit) = (order(input.sort_order), limits::PAGE_ENTRIES + 1);
+    let (order, limit) = (order(input.sort_order.as_ref()), limits::PAGE_ENTRIES + 1);
     let listed = service
         .store
         .build_ids_of_project(&caller.region, name, order, after, limit)
@@ -250,7 +257,7 @@ fn one_page(mut listed: Vec<BuildListed>) -> (Vec<String>, Option<String>) {
     (listed.into_iter().map(|entry| entry.id).collect(), next)
 }
 
-fn order(asked: Option<SortOrderType>) -> Order {
+fn order(asked: Option<&SortOrderType>) -> Order {
     match asked {
         Some(SortOrderType::Ascending) => Order::Ascending,
         Some(SortOrderType::Descending | SortOrderType::Unknown(_)) | None => Order::Descending,

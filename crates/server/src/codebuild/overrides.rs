@@ -28,7 +28,8 @@ fn source(source: &mut ProjectSource, input: &StartBuildInput) {
     if let Some(kind) = &input.source_type_override {
         source.r#type = kind.clone();
         // The project's place belongs to the project's type.
-        if input.source_location_override.is_none() && *kind == wire::codebuild::SourceType::NoSource
+        if input.source_location_override.is_none()
+            && *kind == wire::codebuild::SourceType::NoSource
         {
             source.location = None;
         }

@@ -65,7 +65,7 @@ pub(super) async fn create(
         auto_retry_limit: input.auto_retry_limit,
         ..Project::default()
     };
-    validate::project(&project)?;
+    validate::project(&project, &caller.account_id)?;
     fill_in(&mut project, caller);
     let put = put(caller, name.as_str(), &project, Expect::Absent);
     match service.store.commit(vec![put]).await {
@@ -88,7 +88,7 @@ pub(super) async fn update(
     };
     change(&mut project, input);
     project.last_modified = Some(Timestamp::from_millis(service.now_millis()));
-    validate::project(&project)?;
+    validate::project(&project, &caller.account_id)?;
     fill_in(&mut project, caller);
     let put = put(caller, &name, &project, Expect::Version(version));
     match service.store.commit(vec![put]).await {

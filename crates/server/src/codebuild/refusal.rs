@@ -77,9 +77,7 @@ pub(super) fn source_location() -> ServiceError {
 
 /// An S3 source's place is not a bucket and a key.
 pub(super) fn source_location_format(location: &str) -> ServiceError {
-    invalid(format!(
-        "Invalid project source: location must be a valid S3 source: {location}"
-    ))
+    invalid(format!("Invalid project source: location must be a valid S3 source: {location}"))
 }
 
 /// A source type that CodeBuild does not have.
@@ -94,7 +92,9 @@ pub(super) fn artifact_type() -> ServiceError {
 
 /// Without a source only inline text can be the buildspec.
 pub(super) fn no_source_buildspec() -> ServiceError {
-    invalid("Invalid project source: a buildspec must be specified inline for source type NO_SOURCE")
+    invalid(
+        "Invalid project source: a buildspec must be specified inline for source type NO_SOURCE",
+    )
 }
 
 /// CodePipeline stands on one side only.
@@ -107,9 +107,7 @@ pub(super) fn codepipeline_sides() -> ServiceError {
 
 /// A member of `NO_ARTIFACTS` that must be absent.
 pub(super) fn no_artifacts_member(member: &str) -> ServiceError {
-    invalid(format!(
-        "Invalid artifacts: artifact type NO_ARTIFACTS should have null output {member}"
-    ))
+    invalid(format!("Invalid artifacts: artifact type NO_ARTIFACTS should have null {member}"))
 }
 
 /// S3 artifacts need a bucket.
@@ -119,7 +117,9 @@ pub(super) fn artifacts_location() -> ServiceError {
 
 /// The bucket's name holds a slash.
 pub(super) fn artifacts_bucket(location: &str) -> ServiceError {
-    invalid(format!("Invalid artifacts: location must be a bucket name without slashes: {location}"))
+    invalid(format!(
+        "Invalid artifacts: location must be a bucket name without slashes: {location}"
+    ))
 }
 
 /// `encryptionDisabled` or `bucketOwnerAccess` outside of S3.
@@ -155,6 +155,16 @@ pub(super) fn compute_type(kind: &str) -> ServiceError {
     invalid(format!("Invalid compute type provided: {kind}"))
 }
 
+/// The service role is a role of another account.
+pub(super) fn service_role_account() -> ServiceError {
+    invalid("Invalid service role: Service role account ID does not match caller's account")
+}
+
+/// An idempotency token is too long.
+pub(super) fn token_length() -> ServiceError {
+    invalid("Invalid idempotency token: it must have at most 64 characters")
+}
+
 /// The service role is not a role's ARN.
 pub(super) fn service_role() -> ServiceError {
     invalid("Invalid service role: Service role must be a valid role ARN")
@@ -167,9 +177,7 @@ pub(super) fn variable_name(name: &str) -> ServiceError {
 
 /// Registry credentials without the service role.
 pub(super) fn registry_credential() -> ServiceError {
-    invalid(
-        "Invalid input: registryCredential requires imagePullCredentialsType SERVICE_ROLE",
-    )
+    invalid("Invalid input: registryCredential requires imagePullCredentialsType SERVICE_ROLE")
 }
 
 /// A cache without what its type needs.

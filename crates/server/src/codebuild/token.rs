@@ -7,6 +7,9 @@ use sha2::{Digest, Sha256};
 use store::{Change, Expect};
 use wire::{Caller, ServiceError};
 
+/// The longest token. AWS: the same.
+const TOKEN_CHARACTERS_MAX: usize = 64;
+
 const TOKENS: store::Collection = store::Collection::new("idempotency-token");
 
 /// What is kept for a token.
@@ -39,6 +42,10 @@ pub(super) async fn look_up(
     let Some(token) = token.filter(|token| !token.is_empty()) else {
         return Ok(Meaning::New(None));
     };
+    // AWS: the limit is in the description of the member, not in the model.
+    if token.chars().count() > TOKEN_CHARACTERS_MAX {
+        return Err(refusal::token_length());
+    }
     let key = format!("{operation}:{token}");
     let parameters = digest(parameters);
     let now = service.now_millis();

@@ -15,7 +15,7 @@ use wire::{
 type Checked = Result<(), ServiceError>;
 
 /// Refuses a project that CodeBuild would refuse.
-pub(super) fn project(project: &Project) -> Checked {
+pub(super) fn project(project: &Project, account_id: &str) -> Checked {
     let source = project.source.clone().unwrap_or_default();
     let artifacts = project.artifacts.clone().unwrap_or_default();
     self::source(&source)?;
@@ -30,7 +30,7 @@ pub(super) fn project(project: &Project) -> Checked {
     environment(&project.environment.clone().unwrap_or_default())?;
     cache(project.cache.as_ref())?;
     tags(project.tags.as_deref().unwrap_or_default())?;
-    service_role(project.service_role.as_deref().unwrap_or_default())?;
+    service_role(project.service_role.as_deref().unwrap_or_default(), account_id)?;
     match project.concurrent_build_limit {
         Some(limit) if limit < 1 => Err(refusal::concurrent_build_limit()),
         _ => Ok(()),
@@ -53,7 +53,7 @@ fn source(source: &ProjectSource) -> Checked {
             if location.is_empty() {
                 return Err(refusal::source_location());
             }
-            if !place.split_once('/').is_some_and(|(bucket, _)| !bucket.is_empty()) {
+            if place.split_once('/').is_none_or(|(bucket, _)| bucket.is_empty()) {
                 return Err(refusal::source_location_format(location));
             }
         }
@@ -88,7 +88,7 @@ fn artifacts(artifacts: &ProjectArtifacts) -> Checked {
             let members = [
                 ("location", artifacts.location.is_some()),
                 ("path", artifacts.path.is_some()),
-                ("name", artifacts.name.is_some()),
+                ("output name", artifacts.name.is_some()),
             ];
             if let Some((member, _)) = members.into_iter().find(|(_, given)| *given) {
                 return Err(refusal::no_artifacts_member(member));
@@ -105,8 +105,10 @@ fn artifacts(artifacts: &ProjectArtifacts) -> Checked {
         }
     }
     let s3 = artifacts.r#type == ArtifactsType::S3;
-    let owner_access =
-        artifacts.bucket_owner_access.as_ref().is_some_and(|access| *access != BucketOwnerAccess::None);
+    let owner_access = artifacts
+        .bucket_owner_access
+        .as_ref()
+        .is_some_and(|access| *access != BucketOwnerAccess::None);
     match artifacts.encryption_disabled {
         Some(true) if !s3 => Err(refusal::artifacts_s3_only("encryptionDisabled")),
         _ if owner_access && !s3 => Err(refusal::artifacts_s3_only("bucketOwnerAccess")),
@@ -192,11 +194,17 @@ fn tags(tags: &[Tag]) -> Checked {
     }
 }
 
-fn service_role(role: &str) -> Checked {
-    // AWS: the role's account must be the caller's, and its trust is checked. There are no roles
-    // here: any role's ARN will do, and it names the build's session.
-    let is_role = role.starts_with("arn:") && role.contains(":iam::") && role.contains(":role/");
-    if is_role { Ok(()) } else { Err(refusal::service_role()) }
+fn service_role(role: &str, account_id: &str) -> Checked {
+    // AWS: the role's trust is checked too. There are no roles here: the name of any of the
+    // account's roles will do, and it names the build's session.
+    let (Some((_, rest)), true) = (role.split_once(":iam::"), role.starts_with("arn:")) else {
+        return Err(refusal::service_role());
+    };
+    match rest.split_once(":role/") {
+        Some((account, _)) if account == account_id => Ok(()),
+        Some(_) => Err(refusal::service_role_account()),
+        None => Err(refusal::service_role()),
+    }
 }
 
 /// Refuses a build with something that CodeBuild can do and this service cannot do yet.

@@ -4,9 +4,9 @@ use crate::build_request::BuildRequest;
 use agent_protocol::{ArtifactUploaded, PhaseOutcome, Timestamp};
 use build_core::{Build, Phase, PhaseRecord};
 use wire::codebuild::{
-    self, ArtifactsType, BuildArtifacts, BuildPhase, CloudWatchLogsConfig,
-    ExportedEnvironmentVariable, LogsConfigStatusType, LogsLocation, PhaseContext, ProjectArtifacts,
-    S3LogsConfig, StatusType,
+    self, ArtifactsType, AutoRetryConfig, BuildArtifacts, BuildPhase, CloudWatchLogsConfig,
+    DebugSession, ExportedEnvironmentVariable, LogsConfigStatusType, LogsLocation, PhaseContext,
+    ProjectArtifacts, S3LogsConfig, StatusType,
 };
 
 /// Renders a build as CodeBuild gives it.
@@ -45,6 +45,14 @@ pub fn render(request: &BuildRequest, build: &Build) -> codebuild::Build {
         encryption_key: project.encryption_key.clone(),
         exported_environment_variables: exported(build),
         file_system_locations: project.file_system_locations.clone(),
+        debug_session: request
+            .debug_session
+            .then(|| DebugSession { session_enabled: Some(true), session_target: None }),
+        auto_retry_config: project.auto_retry_limit.map(|limit| AutoRetryConfig {
+            auto_retry_limit: Some(limit),
+            auto_retry_number: Some(0),
+            ..AutoRetryConfig::default()
+        }),
         ..codebuild::Build::default()
     }
 }
@@ -90,7 +98,8 @@ fn primary_artifacts(request: &BuildRequest, build: &Build) -> BuildArtifacts {
 fn secondary_artifacts(request: &BuildRequest, build: &Build) -> Vec<BuildArtifacts> {
     let all = request.project.secondary_artifacts.iter().flatten();
     all.map(|order| {
-        let is_this = |artifact: &&ArtifactUploaded| artifact.identifier == order.artifact_identifier;
+        let is_this =
+            |artifact: &&ArtifactUploaded| artifact.identifier == order.artifact_identifier;
         artifacts(request, order, build.artifacts.iter().find(is_this))
     })
     .collect()
@@ -116,7 +125,7 @@ fn artifacts(
         location: Some(location),
         sha256sum: Some(sha256sum.unwrap_or_default()),
         md5sum: Some(md5sum.unwrap_or_default()),
-        override_artifact_name: order.override_artifact_name,
+        override_artifact_name: Some(order.override_artifact_name.unwrap_or_default()),
         encryption_disabled: order.encryption_disabled,
         artifact_identifier: order.artifact_identifier.clone(),
         bucket_owner_access: order.bucket_owner_access.clone(),

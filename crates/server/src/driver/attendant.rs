@@ -22,7 +22,7 @@ use std::{
 };
 use store::logs::{Batch, GroupClass, LogError, LogStore, NewEvent, NewGroup, StreamId};
 use tokio::{
-    sync::watch,
+    sync::{mpsc, watch},
     task::spawn_blocking,
     time::{Instant, sleep_until, timeout},
 };
@@ -50,6 +50,17 @@ pub struct Grounds {
     pub serve: Box<dyn Fn(Container, ServedBuild) + Send + Sync>,
     /// Changes whenever a build has, for whoever waits for one.
     pub changed: watch::Sender<u64>,
+    /// Told what journals say, in the order they say it, where somebody watches a single build.
+    pub observer: Option<mpsc::UnboundedSender<Observed>>,
+}
+
+/// What a journal said.
+#[derive(Debug)]
+pub enum Observed {
+    /// Lines of the log.
+    Lines(Vec<Line>),
+    /// A fact, and when it was.
+    Fact(Fact, Timestamp),
 }
 
 /// Whom a container's sockets serve, and for how long.
@@ -176,26 +187,21 @@ impl Attendant {
             .spec(&charge.request, &occasion, container.clone(), journal)
             .map_err(executor::LaunchError::Image)?;
         let launched = self.grounds.executor.launch(&spec).await?;
-        let served = ServedBuild {
-            request: Arc::clone(&charge.request),
-            expires_at,
-            gone: gone.clone(),
-        };
+        let served =
+            ServedBuild { request: Arc::clone(&charge.request), expires_at, gone: gone.clone() };
         (self.grounds.serve)(launched, served);
         Ok(())
     }
 
     /// Follows the journal until the container is to go or has gone.
-    async fn follow(
-        &self,
-        container: &ContainerId,
-        stream: Option<StreamId>,
-    ) -> Option<Follower> {
+    async fn follow(&self, container: &ContainerId, stream: Option<StreamId>) -> Option<Follower> {
         let id = self.charge.request.id();
         let journal = journal_of(&self.grounds.journals, id);
-        let opened = self.grounds.watch.add(&journal).and_then(|watched| {
-            Ok((watched, Follower::open(&journal, self.logged(stream))?))
-        });
+        let opened = self
+            .grounds
+            .watch
+            .add(&journal)
+            .and_then(|watched| Ok((watched, Follower::open(&journal, self.logged(stream))?)));
         let (watched, mut follower) = match opened {
             Ok(opened) => opened,
             Err(error) => {
@@ -254,6 +260,7 @@ impl Attendant {
                 match item {
                     Item::Lines(lines) => self.log(stream, lines).await,
                     Item::Fact(fact, at, offset) => {
+                        self.observe(|| Observed::Fact(fact.clone(), at));
                         finished |= fact == Fact::Finished;
                         if finished {
                             // Whoever sees the build's end sees its whole log.
@@ -288,9 +295,17 @@ impl Attendant {
         }
     }
 
+    fn observe(&self, said: impl FnOnce() -> Observed) {
+        if let Some(observer) = &self.grounds.observer {
+            // Whoever watched may have gone; the build goes on.
+            let _ = observer.send(said());
+        }
+    }
+
     async fn log(&self, stream: Option<StreamId>, lines: Vec<Line>) {
         let Some((stream, last)) = stream.zip(lines.last()) else { return };
         let source = Some(last.position);
+        self.observe(|| Observed::Lines(lines.clone()));
         let events: Vec<NewEvent> = lines
             .into_iter()
             .map(|line| NewEvent { timestamp: millis(line.at), message: line.text })

@@ -13,7 +13,7 @@ pub mod lines;
 mod turn;
 mod watch;
 
-pub use attendant::{Grounds, ServedBuild};
+pub use attendant::{Grounds, Observed, ServedBuild};
 pub use watch::JournalWatch;
 
 use crate::build_request::BuildRequest;
@@ -151,7 +151,10 @@ fn not_launched(error: &executor::LaunchError) -> Input {
             (PhaseStatus::Fault, "INTERNAL_SERVER_ERROR", message.to_owned())
         }
     };
-    Input::NotLaunched { status, context: PhaseContext { status_code: status_code.into(), message } }
+    Input::NotLaunched {
+        status,
+        context: PhaseContext { status_code: status_code.into(), message },
+    }
 }
 
 /// An error and all that caused it, on one line.

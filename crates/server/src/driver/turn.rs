@@ -27,6 +27,9 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+/// Inputs in order, each with the journal's offset after the record it came from.
+type Inputs = Vec<(Input, Option<u64>)>;
+
 /// How long the loop waits before it tries again to commit what the store did not take.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 
@@ -51,7 +54,7 @@ struct Staged {
     submitter: Option<oneshot::Sender<Result<Build, SubmitError>>>,
     stoppers: Vec<oneshot::Sender<()>>,
     /// What is to be tried again if the store fails.
-    inputs: Vec<(Input, Option<u64>)>,
+    inputs: Inputs,
 }
 
 /// The loop's whole memory.
@@ -65,7 +68,9 @@ pub(super) struct Turns {
     running: Running,
     numbers: HashMap<(String, String), u64>,
     deadlines: BTreeSet<(Timestamp, BuildId)>,
-    again: Vec<(BuildId, Vec<(Input, Option<u64>)>)>,
+    again: Vec<(BuildId, Inputs)>,
+    /// Whether a build has ended since builds were last let in.
+    room: bool,
     orders: u64,
 }
 
@@ -87,6 +92,7 @@ impl Turns {
             numbers: HashMap::new(),
             deadlines: BTreeSet::new(),
             again: Vec::new(),
+            room: false,
             orders: 0,
             store: store.clone(),
         };
@@ -110,8 +116,7 @@ impl Turns {
             };
             turns.take_up(build, request, stored.journal_offset);
         }
-        let live: HashSet<String> =
-            turns.live.keys().map(|id| id.uuid().to_owned()).collect();
+        let live: HashSet<String> = turns.live.keys().map(|id| id.uuid().to_owned()).collect();
         attendant::sweep(&turns.grounds, &live).await;
         Ok(turns)
     }
@@ -133,8 +138,11 @@ impl Turns {
     pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Message>) {
         let mut messages = Vec::with_capacity(MESSAGES_PER_TURN_MAX);
         // Builds that waited when the service ended may have room now.
-        self.turn(Vec::new()).await;
+        self.room = true;
         loop {
+            while std::mem::take(&mut self.room) {
+                self.turn(Vec::new()).await;
+            }
             let due = self.deadlines.first().map(|(at, _)| at.since(now()));
             let retry = (!self.again.is_empty()).then_some(RETRY_AFTER);
             let pause = [due, retry].into_iter().flatten().min();
@@ -264,7 +272,7 @@ impl Turns {
         &mut self,
         staged: &mut HashMap<BuildId, Staged>,
         id: &BuildId,
-        inputs: Vec<(Input, Option<u64>)>,
+        inputs: Inputs,
         now: Timestamp,
     ) {
         if !staged.contains_key(id) {
@@ -367,7 +375,9 @@ impl Turns {
         if let Stage::Finished { .. } = live.build.stage {
             if had_container {
                 self.running.remove(id.project(), live.request.share());
+                self.room = !self.waiting.is_empty();
             }
+            self.grounds.provision.identity.end_session(&live.request.arn());
             attendant::forget(&self.grounds, &id);
             return;
         }
@@ -423,6 +433,7 @@ impl Turns {
                     ending.cancel();
                 }
                 live.ending = Some(ending.clone());
+                self.grounds.provision.identity.begin_session(live.request.arn());
                 let charge = attendant::Charge {
                     request: Arc::clone(&live.request),
                     number: live.build.submitted.number,

@@ -33,10 +33,8 @@ impl JournalWatch {
     /// Starts the thread that waits for the kernel's word.
     pub fn start() -> io::Result<Self> {
         let mut inotify = Inotify::init()?;
-        let shared = Arc::new(Shared {
-            watches: Mutex::new(inotify.watches()),
-            waiting: Mutex::default(),
-        });
+        let shared =
+            Arc::new(Shared { watches: Mutex::new(inotify.watches()), waiting: Mutex::default() });
         let seen = Arc::clone(&shared);
         thread::Builder::new().name("journals".into()).stack_size(128 * 1024).spawn(move || {
             let mut buffer = [0; 4_096];

@@ -56,8 +56,7 @@ fn signature(
     body: &[u8],
 ) -> Result<(Signature, Whose), AuthError> {
     let signature = Signature::parse(parts)?.ok_or(AuthError::Missing)?;
-    let secret =
-        identity.secret_of(&signature.access_key_id).ok_or(AuthError::UnknownAccessKey)?;
+    let secret = identity.secret_of(&signature.access_key_id).ok_or(AuthError::UnknownAccessKey)?;
     let now = driver::now();
     let seconds = i64::try_from(now.millis() / 1_000).unwrap_or(i64::MAX);
     signature.verify(&secret, parts, Payload::of(body), seconds)?;
@@ -65,6 +64,10 @@ fn signature(
         return Err(AuthError::wrong_service(service));
     }
     if !is_session_key(&signature.access_key_id) {
+        // AWS: a token makes the key another one, which nobody has.
+        if signature.session_token.is_some() {
+            return Err(AuthError::UnknownAccessKey);
+        }
         return Ok((signature, Whose::Root));
     }
     let token = signature.session_token.as_deref().unwrap_or_default();

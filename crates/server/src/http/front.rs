@@ -60,10 +60,18 @@ async fn service(State(front): State<Arc<Front>>, request: Request) -> Response 
     if let Some(target) = target {
         return front.json(&target, request).await;
     }
-    if *request.method() == Method::POST && is_form(request.headers()) {
+    let is_form = *request.method() == Method::POST && is_form(request.headers());
+    // AWS: a presigned call of a Query service has its form in the query.
+    let query = request.uri().query().unwrap_or_default();
+    let is_presigned_form = request.uri().path() == "/" && query.split('&').any(is_action);
+    if is_form || is_presigned_form {
         return front.query(request).await;
     }
     front.s3.handle(request).await
+}
+
+fn is_action(parameter: &str) -> bool {
+    parameter.starts_with("Action=")
 }
 
 fn is_form(headers: &HeaderMap) -> bool {
@@ -106,7 +114,8 @@ impl Front {
             Ok(whole) => whole,
             Err(error) => return respond(service, &request_id, Err(error)),
         };
-        let form = wire::query::Form::parse(&body);
+        let in_query = parts.uri.query().unwrap_or_default().as_bytes();
+        let form = wire::query::Form::parse(if body.is_empty() { in_query } else { &body });
         let operation = form.action().unwrap_or_default().to_owned();
         let request = Request::from_parts(parts, Body::from(body));
         self.answer(service, &operation, &request_id, request, async |caller, body| {
@@ -190,10 +199,6 @@ async fn whole(
     }
 }
 
-fn respond(
-    service: &Service,
-    request_id: &str,
-    answer: Result<Vec<u8>, ServiceError>,
-) -> Response {
+fn respond(service: &Service, request_id: &str, answer: Result<Vec<u8>, ServiceError>) -> Response {
     wire::respond(service, request_id, answer).map(Body::from)
 }

@@ -38,10 +38,8 @@ pub(super) fn put(
 ) -> Result<PutLogEventsResponse, ServiceError> {
     check_batch(&input.log_events)?;
     let group = desk.group(&input.log_group_name)?;
-    let stream = desk
-        .store
-        .stream_id(group.id, &input.log_stream_name)
-        .map_err(|error| desk.told(error))?;
+    let stream =
+        desk.store.stream_id(group.id, &input.log_stream_name).map_err(|error| desk.told(error))?;
     let (taken, rejected) = take(desk.now, &group, input.log_events);
     let batch = Batch { events: &taken, source: None, ingested_at: desk.now };
     desk.store.append(stream, batch).map_err(|error| desk.told(error))?;

@@ -70,8 +70,7 @@ pub(super) fn describe(
         // One more says whether there is a next page.
         limit: limit + 1,
     };
-    let mut groups =
-        desk.store.groups(&desk.region, &page).map_err(|error| desk.told(error))?;
+    let mut groups = desk.store.groups(&desk.region, &page).map_err(|error| desk.told(error))?;
     let more = groups.len() > limit;
     groups.truncate(limit);
     let next_token = groups.last().filter(|_| more).map(|last| token::after(&last.name));

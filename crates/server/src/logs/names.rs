@@ -27,10 +27,7 @@ pub(super) fn one_of<'a>(
 }
 
 /// The name of the group that is meant by a name or an ARN.
-pub(super) fn of_identifier<'a>(
-    desk: &Desk,
-    identifier: &'a str,
-) -> Result<&'a str, ServiceError> {
+pub(super) fn of_identifier<'a>(desk: &Desk, identifier: &'a str) -> Result<&'a str, ServiceError> {
     if identifier.starts_with("arn:") { of_arn(desk, identifier) } else { Ok(identifier) }
 }
 

@@ -98,8 +98,10 @@ pub(super) async fn get(
     service.check_owner(input.expected_bucket_owner.as_deref())?;
     let (bucket, version) =
         object::find(service, &input.bucket, &input.key, input.version_id.as_deref()).await?;
-    let asks =
-        |name: &str| input.object_attributes.iter().any(|attribute| attribute.as_str() == name);
+    // One header may name several, which `s3s` leaves as they are.
+    let asked = input.object_attributes.iter().flat_map(|it| it.as_str().split(','));
+    let asked: Vec<_> = asked.map(str::trim).collect();
+    let asks = |name: &str| asked.contains(&name);
     let mut output = GetObjectAttributesOutput {
         last_modified: Some(timestamp(version.modified_ms)),
         version_id: object::shown_id(&bucket, &version),

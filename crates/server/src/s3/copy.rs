@@ -4,7 +4,7 @@ use super::attributes::{self, attributes, show_encryption};
 use super::bucket::timestamp;
 use super::checksum::{self, show};
 use super::conditions::{self, Conditions};
-use super::{Answer, Buckets, multipart, object, refusal, tagging};
+use super::{Answer, Buckets, body, multipart, object, refusal, tagging};
 use s3s::dto::{
     CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopyPartResult, CopySource,
     MetadataDirective, Range, TaggingDirective, UploadPartCopyInput, UploadPartCopyOutput,
@@ -39,7 +39,7 @@ pub(super) async fn object(
     source_conditions!(input).check_copy(&source.version)?;
     let replaces = is_replace(input.metadata_directive.as_ref().map(MetadataDirective::as_str))?;
     refuse_idle(input, &source, replaces)?;
-    if source.version.size > object::PUT_MAX {
+    if source.version.size > body::PUT_MAX {
         return Err(refusal::entity_too_large());
     }
     let algorithm = multipart::parse_algorithm(input.checksum_algorithm.as_ref())?;
@@ -50,7 +50,7 @@ pub(super) async fn object(
     } else {
         source.version.tags.clone()
     };
-    let attributes = if replaces { given } else { kept(&source.version, given) };
+    let attributes = if replaces { given } else { kept(&source.version, &given) };
     let new = NewObject {
         bucket: input.bucket.clone(),
         key: input.key.clone(),
@@ -100,11 +100,11 @@ pub(super) async fn part(
         Some(range) => source.content.slice(parse_range(range, source.version.size)?),
     };
     let size = content.size();
-    if size > object::PUT_MAX {
+    if size > body::PUT_MAX {
         return Err(refusal::entity_too_large());
     }
     let digested = service.objects.digest(content.clone(), vec![upload.algorithm]).await;
-    let (etag, sums) = digested.map_err(refusal::fault)?;
+    let (etag, sums) = digested.map_err(|fault| refusal::fault(&fault))?;
     let value = sums.into_iter().next().map(|sum| sum.value);
     let body = Body::Shared { extents: content.extents().to_vec(), size, etag };
     let part = service.objects.put_part(&upload.id, number, body, value.clone()).await;
@@ -181,13 +181,13 @@ async fn digests(
     let kept = source.version.checksum.as_ref().map(|sum| sum.algorithm);
     let algorithm = algorithm.or(kept).unwrap_or(Algorithm::Crc64Nvme);
     let digested = service.objects.digest(source.content.clone(), vec![algorithm]).await;
-    let (etag, sums) = digested.map_err(refusal::fault)?;
+    let (etag, sums) = digested.map_err(|fault| refusal::fault(&fault))?;
     let sum = sums.into_iter().next().expect("one checksum was asked for");
     Ok((etag, sum))
 }
 
 /// The source's attributes, but the encryption and redirection that the copy asks for.
-fn kept(source: &Version, given: Attributes) -> Attributes {
+fn kept(source: &Version, given: &Attributes) -> Attributes {
     let mut attributes = source.attributes.clone();
     for name in [attributes::ENCRYPTION, attributes::ENCRYPTION_KEY, attributes::WEBSITE_REDIRECT] {
         attributes.headers.remove(name);

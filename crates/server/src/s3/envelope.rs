@@ -1,14 +1,18 @@
 //! The service as HTTP sees it: `s3s` inside, what every answer of S3 has around it.
 
+use super::access::form_value;
 use super::refusal;
 use axum::body::Body;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+
+/// The token of temporary credentials, as presigned URLs of the old kind carry it.
+const OLD_TOKEN: &str = "x-amz-security-token";
 
 /// The most bytes of an error's document that are looked at.
 const ERROR_MAX: usize = 64 * 1024;
@@ -27,7 +31,8 @@ impl S3Service {
     /// Answers one request; checks its signature and whether the caller may do what it asks.
     pub async fn handle(&self, request: Request<Body>) -> Response<Body> {
         let resource = request.uri().path().to_owned();
-        let request = request.map(s3s::Body::http_body_unsync);
+        let expects = request.headers().contains_key(EXPECT);
+        let request = with_token_header(request).map(s3s::Body::http_body_unsync);
         let id = uuid::Uuid::new_v4().simple().to_string().to_ascii_uppercase();
         let (request_id, _) = id.split_at(16);
         let response = match self.inner.call(request).await {
@@ -40,6 +45,11 @@ impl S3Service {
             }
         };
         let mut response = complete(response, &resource, request_id, &id).await;
+        if expects && !response.status().is_success() {
+            // AWS: a refusal in place of "100 Continue" ends the connection; botocore would take
+            // its status for that of the next response.
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         for (name, value) in [("x-amz-request-id", request_id), ("x-amz-id-2", id.as_str())] {
             let value = HeaderValue::from_str(value).expect("hexadecimal is a header value");
             response.headers_mut().insert(name, value);
@@ -61,6 +71,20 @@ impl tower::Service<Request<Body>> for S3Service {
         let service = self.clone();
         Box::pin(async move { Ok(service.handle(request).await) })
     }
+}
+
+/// Repeats the token of an old presigned URL as the header that it was signed as, which is where
+/// `s3s` looks for it.
+fn with_token_header(mut request: Request<Body>) -> Request<Body> {
+    let query = request.uri().query().unwrap_or_default().as_bytes();
+    let Some(token) = form_value(query, OLD_TOKEN) else { return request };
+    if form_value(query, "AWSAccessKeyId").is_some()
+        && !request.headers().contains_key(OLD_TOKEN)
+        && let Ok(token) = HeaderValue::from_str(&token)
+    {
+        request.headers_mut().insert(OLD_TOKEN, token);
+    }
+    request
 }
 
 /// Gives an error's document what `s3s` leaves out of it.

@@ -6,6 +6,7 @@
 mod access;
 mod acl;
 mod attributes;
+mod body;
 mod bucket;
 mod checksum;
 mod conditions;

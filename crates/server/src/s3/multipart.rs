@@ -2,7 +2,7 @@
 
 use super::attributes::{self, attributes, show_encryption};
 use super::checksum::{self, Claim, Claiming, given, show};
-use super::{Answer, Buckets, conditions, object, refusal, tagging};
+use super::{Answer, Buckets, body, conditions, object, refusal, tagging};
 use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, ChecksumAlgorithm, ChecksumType,
     CompleteMultipartUploadInput, CompleteMultipartUploadOutput, CompletedPart,
@@ -72,7 +72,7 @@ pub(super) async fn upload_part(
         return Err(refusal::checksum_type_mismatch(algorithm, upload.algorithm));
     }
     let wanted = if algorithm == upload.algorithm { None } else { Some(upload.algorithm) };
-    let received = object::receive_with(
+    let received = body::receive(
         service,
         input.body.take(),
         input.content_length,

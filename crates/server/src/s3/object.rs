@@ -4,27 +4,20 @@ use super::attributes::{self, attributes, show_encryption, show_headers};
 use super::bucket::timestamp;
 use super::checksum::{self, Claim, Claiming, given, show};
 use super::conditions::{self, conditions};
-use super::{Answer, Buckets, refusal, tagging};
-use bytes::Bytes;
-use futures::Stream;
+use super::{Answer, Buckets, body, refusal, tagging};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use s3s::dto::{
-    ChecksumMode, DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput,
-    DeletedObject, ETag, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput,
-    ObjectIdentifier, PutObjectInput, PutObjectOutput, Range, StreamingBlob, Timestamp,
+    ChecksumMode, ChecksumType, DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput,
+    DeleteObjectsOutput, DeletedObject, ETag, GetObjectInput, GetObjectOutput, HeadObjectInput,
+    HeadObjectOutput, ObjectIdentifier, PostObjectInput, PutObjectInput, PutObjectOutput, Range,
+    Timestamp,
 };
-use s3s::stream::{ByteStream, RemainingLength};
-use s3s::{S3Error, S3Request, S3Response, S3Result, StdError};
+use s3s::{S3Error, S3Request, S3Response, S3Result};
 use std::ops;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use store::objects::{
-    Algorithm, Body, Bucket, Condition, Content, ContentStream, Deleted, NewObject, ObjectError,
-    ReceiveError, Received, Target, Version, VersionId, Versioning,
+    Algorithm, Body, Bucket, Condition, Deleted, NewObject, ObjectError, Target, Version,
+    VersionId, Versioning,
 };
-
-/// The most bytes of one PUT.
-pub(super) const PUT_MAX: u64 = 5 << 30;
 
 const DELETIONS_MAX: usize = 1000;
 
@@ -53,7 +46,7 @@ pub(super) async fn put(
         Algorithm::Crc64Nvme,
     )?;
     let received =
-        receive(service, input.body.take(), input.content_length, claim.algorithm).await?;
+        body::receive(service, input.body.take(), input.content_length, &[claim.algorithm]).await?;
     let sum = claim.verify(&received)?;
     let (_, version) = service
         .objects
@@ -78,6 +71,25 @@ pub(super) async fn put(
     show!(output, sum.algorithm, Some(sum.value));
     show_encryption!(output, version.attributes);
     Ok(S3Response::new(output))
+}
+
+/// Refuses a form that asks for what is not kept. `s3s` turns every other form into a put.
+pub(super) fn check_form(input: &PostObjectInput) -> S3Result<()> {
+    // `s3s` keeps the file's name to itself, so that it cannot stand in the key.
+    if input.key.contains("${filename}") {
+        return Err(refusal::not_implemented());
+    }
+    let grants = [&input.grant_full_control, &input.grant_read, &input.grant_read_acp];
+    if grants.into_iter().any(Option::is_some) || input.grant_write_acp.is_some() {
+        return Err(refusal::acl_unsupported());
+    }
+    if input.sse_customer_algorithm.is_some() {
+        return Err(refusal::customer_keys_unsupported());
+    }
+    if input.object_lock_mode.is_some() || input.object_lock_legal_hold_status.is_some() {
+        return Err(refusal::object_lock_missing());
+    }
+    Ok(())
 }
 
 pub(super) async fn get(
@@ -114,7 +126,7 @@ pub(super) async fn get(
         output.checksum_type = Some(kind.1);
     }
     let content = if is_whole { content } else { content.slice(range) };
-    output.body = Some(StreamingBlob::new(Outgoing::new(content)));
+    output.body = Some(body::send(content));
     Ok(S3Response::new(output))
 }
 
@@ -204,7 +216,7 @@ pub(super) async fn delete_several(
     let mut deleted = Vec::new();
     for (object, outcome) in meant.into_iter().zip(outcomes.map_err(refusal::stored)?) {
         match outcome {
-            Ok(outcome) => deleted.push(deleted_object(object, outcome)),
+            Ok(outcome) => deleted.push(deleted_object(object, &outcome)),
             Err(error) => errors.push(deletion_error(object, &refusal::stored(error))),
         }
     }
@@ -258,42 +270,6 @@ pub(super) fn size(size: u64) -> i64 {
 /// The second of a time since 1970.
 pub(super) fn seconds(time: &Timestamp) -> i64 {
     time::OffsetDateTime::from(time.clone()).unix_timestamp()
-}
-
-/// Receives a body of the length that the request says.
-pub(super) async fn receive(
-    service: &Buckets,
-    body: Option<StreamingBlob>,
-    length: Option<i64>,
-    algorithm: Algorithm,
-) -> S3Result<Received> {
-    receive_with(service, body, length, &[algorithm]).await
-}
-
-/// Receives a body with a checksum for each of the algorithms.
-pub(super) async fn receive_with(
-    service: &Buckets,
-    body: Option<StreamingBlob>,
-    length: Option<i64>,
-    algorithms: &[Algorithm],
-) -> S3Result<Received> {
-    let length = match (&body, length.and_then(|length| u64::try_from(length).ok())) {
-        (_, Some(length)) => length,
-        (None, None) => 0,
-        (Some(_), None) => return Err(refusal::missing_content_length()),
-    };
-    if length > PUT_MAX {
-        return Err(refusal::entity_too_large());
-    }
-    let received = match body {
-        Some(body) => service.objects.receive(body, algorithms).await,
-        None => service.objects.receive(futures::stream::empty(), algorithms).await,
-    };
-    let received = received.map_err(|error| match error {
-        ReceiveError::Source(error) => broken_body(&*error),
-        ReceiveError::Fault(fault) => refusal::fault(fault),
-    })?;
-    if received.size == length { Ok(received) } else { Err(refusal::incomplete_body()) }
 }
 
 /// Checks a write's condition before its body is read; it is checked again when it is written.
@@ -378,7 +354,7 @@ fn shown_checksum(
     mode: Option<&ChecksumMode>,
     version: &Version,
     is_whole: bool,
-) -> Option<(Algorithm, (String, s3s::dto::ChecksumType))> {
+) -> Option<(Algorithm, (String, ChecksumType))> {
     mode.filter(|mode| is_whole && mode.as_str() == ChecksumMode::ENABLED)?;
     let sum = version.checksum.as_ref()?;
     Some((sum.algorithm, (sum.value.clone(), checksum::kind(sum.kind))))
@@ -419,58 +395,12 @@ fn deletion_error(object: &ObjectIdentifier, error: &S3Error) -> s3s::dto::Error
     }
 }
 
-fn deleted_object(object: &ObjectIdentifier, deleted: Deleted) -> DeletedObject {
+fn deleted_object(object: &ObjectIdentifier, deleted: &Deleted) -> DeletedObject {
     let id = deleted.id.map(|id| id.to_string());
     DeletedObject {
         delete_marker: deleted.is_marker.then_some(true),
         delete_marker_version_id: id.filter(|_| deleted.is_marker),
         key: Some(object.key.clone()),
         version_id: object.version_id.clone(),
-    }
-}
-
-/// Tells what is wrong with a body from the error that `s3s` breaks its stream with; their types
-/// are private, their texts are all there is.
-fn broken_body(error: &(dyn std::error::Error + 'static)) -> S3Error {
-    let text = error.to_string();
-    if text.contains("SignatureMismatch") {
-        refusal::chunk_signature_mismatch()
-    } else if text.contains("Sha256Mismatch") {
-        refusal::payload_hash_mismatch()
-    } else if text.contains("Trailer") {
-        refusal::malformed_trailer()
-    } else {
-        tracing::debug!(error = text, "a body ended early");
-        refusal::incomplete_body()
-    }
-}
-
-/// The bytes of an object on their way to the client.
-struct Outgoing(ContentStream);
-
-impl Outgoing {
-    fn new(content: Content) -> Self {
-        Self(content.stream())
-    }
-}
-
-impl Stream for Outgoing {
-    type Item = Result<Bytes, StdError>;
-
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, StdError>>> {
-        Pin::new(&mut self.0).poll_next(context).map_err(|error| {
-            tracing::error!(%error, "cannot read an object's blob");
-            StdError::from(error)
-        })
-    }
-}
-
-impl ByteStream for Outgoing {
-    fn remaining_length(&self) -> RemainingLength {
-        usize::try_from(self.0.left())
-            .map_or_else(|_| RemainingLength::unknown(), RemainingLength::new_exact)
     }
 }

@@ -8,6 +8,14 @@ pub(super) fn access_denied() -> S3Error {
     s3_error!(AccessDenied, "Access Denied")
 }
 
+pub(super) fn unsupported_signature() -> S3Error {
+    s3_error!(
+        InvalidRequest,
+        "The authorization mechanism you have provided is not supported. Please use \
+         AWS4-HMAC-SHA256."
+    )
+}
+
 pub(super) fn invalid_access_key() -> S3Error {
     s3_error!(
         InvalidAccessKeyId,
@@ -309,9 +317,9 @@ pub(super) fn no_public_access_block() -> S3Error {
 }
 
 /// Our fault: the log gets the whole of it, the caller only that it happened.
-pub(super) fn fault(fault: Fault) -> S3Error {
+pub(super) fn fault(fault: &Fault) -> S3Error {
     let mut chain = fault.to_string();
-    let mut source = std::error::Error::source(&fault);
+    let mut source = std::error::Error::source(fault);
     while let Some(error) = source {
         chain = format!("{chain}: {error}");
         source = error.source();
@@ -350,7 +358,7 @@ pub(super) fn stored(error: ObjectError) -> S3Error {
             InvalidRequest,
             "The provided 'x-amz-mp-object-size' header does not match what was computed"
         ),
-        ObjectError::Fault(error) => fault(error),
+        ObjectError::Fault(error) => fault(&error),
     }
 }
 

@@ -77,7 +77,7 @@ pub(super) async fn list(
     let mut delete_markers = Vec::new();
     let (versions, common_prefixes) = form.split(page.items, |listed| {
         if listed.is_marker {
-            delete_markers.push(marker(service, &form, listed));
+            delete_markers.push(marker(service, &form, &listed));
             return None;
         }
         Some(version(service, &form, listed))
@@ -132,7 +132,7 @@ fn version(service: &Buckets, form: &Form, listed: Listed) -> ObjectVersion {
     }
 }
 
-fn marker(service: &Buckets, form: &Form, listed: Listed) -> DeleteMarkerEntry {
+fn marker(service: &Buckets, form: &Form, listed: &Listed) -> DeleteMarkerEntry {
     DeleteMarkerEntry {
         is_latest: Some(listed.is_latest),
         key: Some(form.encode(&listed.key)),

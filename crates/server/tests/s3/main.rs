@@ -42,11 +42,11 @@ impl Access for Keys {
 }
 
 async fn run(script: &str) {
-    let folder = tempfile::tempdir().unwrap();
-    let objects = ObjectStore::open(folder.path().join("objects")).unwrap();
+    let folder = tempfile::tempdir().expect("a folder");
+    let objects = ObjectStore::open(folder.path().join("objects")).expect("a store");
     let service: S3Service = server::s3::service(objects, Arc::new(Keys), Config::default());
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
     let router = Router::new().fallback_service(service);
     let serving = tokio::spawn(async move { axum::serve(listener, router).await });
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/s3").join(script);
@@ -66,7 +66,7 @@ async fn run(script: &str) {
         .env("EXPIRED_ACCESS_KEY_ID", EXPIRED_KEY)
         .env("WORK", folder.path())
         .stdin(Stdio::null());
-    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap();
+    let output = tokio::task::spawn_blocking(move || command.output()).await.expect("a thread");
     let output = output.expect("python3 runs");
     serving.abort();
     assert!(
@@ -89,4 +89,11 @@ macro_rules! scripts {
 scripts! {
     the_cli_makes_a_bucket_and_copies_files = "cli.py";
     objects_come_back_as_they_were_put = "objects.py";
+    listings_agree_with_a_model = "listings.py";
+    versions_and_delete_markers_stack = "versions.py";
+    parts_become_an_object = "multipart.py";
+    conditions_hold_or_refuse = "conditions.py";
+    checksums_are_verified_and_given_back = "checksums.py";
+    copies_tags_and_settings_are_kept = "copies.py";
+    only_the_rightful_get_in = "access.py";
 }

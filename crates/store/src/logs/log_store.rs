@@ -85,12 +85,11 @@ impl LogStore {
 
     /// Makes a group.
     pub fn create_group(&self, group: &NewGroup) -> Result<GroupId, LogError> {
-        self.catalog().create_group(group)
+        self.catalog().create_group(group, Durability::Machine)
     }
 
-    /// Gives the group of this name.
+    /// Gives the group of this name. Its size may be a little behind.
     pub fn group(&self, region: &str, name: &str) -> Result<Option<Group>, LogError> {
-        self.save_all()?;
         Ok(self.catalog().group(region, name)?)
     }
 
@@ -151,20 +150,22 @@ impl LogStore {
     }
 
     /// Gives the stream of this name, made along with its group if need be: what a build's output
-    /// goes to.
+    /// goes to. Neither waits for the disk: [`LogStore::sync`] takes them along.
     pub fn ensure_stream(
         &self,
         group: &NewGroup,
         name: &str,
         now: i64,
     ) -> Result<StreamId, LogError> {
-        let found = self.catalog().group(&group.region, &group.name)?;
-        let id = match found {
-            Some(group) => group.id,
-            None => match self.create_group(group) {
-                Err(LogError::GroupExists) => self.group_id(&group.region, &group.name)?,
-                made => made?,
-            },
+        let id = match self.group_id(&group.region, &group.name) {
+            Err(LogError::GroupMissing) => {
+                let made = self.catalog().create_group(group, Durability::Process);
+                match made {
+                    Err(LogError::GroupExists) => self.group_id(&group.region, &group.name)?,
+                    made => made?,
+                }
+            }
+            found => found?,
         };
         match self.create_stream(id, name, now) {
             Err(LogError::StreamExists) => self.stream_id(id, name),

@@ -40,16 +40,13 @@ impl LogStore {
             if page.is_beyond(block.earliest, block.latest) {
                 break;
             }
-            snapshot.scan(block, part.start(block), |frame| {
-                if !part.holds(Place::of(id, frame)) {
-                    return ControlFlow::Continue(());
-                }
-                match (page.offer(id, frame), direction) {
-                    // What comes after it in a sorted block is even farther away.
-                    (ControlFlow::Break(()), Direction::Forward) if block.sorted => {
-                        ControlFlow::Break(())
-                    }
-                    _ => ControlFlow::Continue(()),
+            snapshot.scan((block, part.start(block)), direction, |frame| {
+                let beyond = part.holds(Place::of(id, frame)) && page.offer(id, frame).is_break();
+                // What comes after it in a sorted block is even farther away.
+                if beyond && block.sorted {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
                 }
             })?;
         }

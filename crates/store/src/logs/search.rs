@@ -195,7 +195,7 @@ impl Search<'_> {
                 && from.is_none_or(|from| Place::of(id, frame) >= from)
                 && std::str::from_utf8(frame.message).is_ok_and(|text| pattern.matches(text))
         };
-        snapshot.scan(&block, block.offset, |frame| {
+        snapshot.scan((&block, block.offset), Direction::Forward, |frame| {
             let beyond = wanted(frame) && page.offer(id, frame).is_break();
             if beyond && block.sorted { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })

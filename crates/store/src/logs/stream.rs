@@ -1,7 +1,7 @@
 //! One stream's file while it is open: appending to it, and reading blocks of it.
 
 use super::{
-    Batch, GroupId, LogError, StreamId,
+    Batch, Direction, GroupId, LogError, StreamId,
     frame::{self, Frame, Frames, MAGIC, SOURCE_CONTINUES, SOURCE_NONE},
     index::{Block, ENTRY_BYTES, FIRST, Index},
 };
@@ -165,33 +165,34 @@ impl State {
 }
 
 impl Snapshot {
-    /// Goes through the frames of `block` from the one at `offset` on, until told to stop. An
-    /// offset that came with a token and is not that of a frame makes the token invalid.
+    /// Goes through the frames of `block` from the one at `offset` on, in either direction, until
+    /// told to stop. An offset that came with a token and is not that of a frame makes the token
+    /// invalid.
     pub(super) fn scan(
         &self,
-        block: &Block,
-        offset: u64,
+        (block, offset): (&Block, u64),
+        direction: Direction,
         mut visit: impl FnMut(&Frame<'_>) -> ControlFlow<()>,
     ) -> Result<(), LogError> {
         let Some(file) = &self.file else { return Ok(()) };
         let length = usize::try_from(block.end - offset).expect("a block fits the memory");
         let mut bytes = vec![0; length];
         file.read_exact_at(&mut bytes, offset).map_err(Fault::file("read", &self.path))?;
-        let mut end = offset;
-        for frame in Frames::new(&bytes, offset) {
-            end = frame.end;
-            if visit(&frame).is_break() {
-                return Ok(());
-            }
-        }
-        if end == block.end {
-            return Ok(());
-        }
-        if end == offset && offset != block.offset {
+        let frames: Vec<Frame<'_>> = Frames::new(&bytes, offset).collect();
+        let end = frames.last().map_or(offset, |frame| frame.end);
+        if end == offset && offset != block.offset && offset != block.end {
             return Err(LogError::TokenInvalid);
         }
-        let what = format!("the frame at {end} of {}", self.path.display());
-        Err(Fault::Corrupt { what }.into())
+        if end != block.end {
+            let what = format!("the frame at {end} of {}", self.path.display());
+            return Err(Fault::Corrupt { what }.into());
+        }
+        // Whoever stops early has what it wanted.
+        let _ = match direction {
+            Direction::Forward => frames.iter().try_for_each(&mut visit),
+            Direction::Backward => frames.iter().rev().try_for_each(&mut visit),
+        };
+        Ok(())
     }
 }
 

@@ -131,7 +131,14 @@ where
     let mut gathered = Vec::new();
     let mut size = 0;
     while let Some(chunk) = stream.next().await {
-        let chunk = chunk.map_err(ReceiveError::Source)?;
+        let chunk = match chunk {
+            Ok(chunk) => chunk,
+            Err(error) => {
+                // The file under way is gone before the caller hears of it.
+                drop(pump.rest().await);
+                return Err(ReceiveError::Source(error));
+            }
+        };
         size += chunk.len();
         gathered.push(chunk);
         match &mut pump {

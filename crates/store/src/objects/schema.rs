@@ -97,6 +97,8 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, Fault> {
 pub(super) fn open_reader(path: &Path) -> Result<Connection, Fault> {
     let connection = open(path)?;
     connection.pragma_update(None, "query_only", true)?;
+    // Pages are read from the mapping; what is cached beside it is little.
+    connection.pragma_update(None, "cache_size", -512)?;
     Ok(connection)
 }
 

@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How many idle connections are kept for reading.
-const READERS: usize = 8;
+const READERS: usize = 4;
 
 /// Buckets and objects in a folder.
 #[derive(Clone)]

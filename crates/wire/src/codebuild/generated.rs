@@ -1755,7 +1755,8 @@ mod constraints {
 
     pub(super) static ARTIFACT_PACKAGING: Schema = Schema::Enum(super::ArtifactPackaging::VALUES);
 
-    pub(super) static ARTIFACTS_TYPE: Schema = Schema::Enum(super::ArtifactsType::VALUES);
+    pub(super) static ARTIFACTS_TYPE: Schema =
+        Schema::Text(Text { min: 0, max: usize::MAX, pattern: None, sensitive: false });
 
     pub(super) static AUTO_RETRY_CONFIG: Schema = Schema::Structure(Structure(&[
         ("autoRetryLimit", false, &WRAPPER_INT),
@@ -1898,7 +1899,8 @@ mod constraints {
         ("instanceType", false, &NON_EMPTY_STRING),
     ]));
 
-    pub(super) static COMPUTE_TYPE: Schema = Schema::Enum(super::ComputeType::VALUES);
+    pub(super) static COMPUTE_TYPE: Schema =
+        Schema::Text(Text { min: 0, max: usize::MAX, pattern: None, sensitive: false });
 
     pub(super) static COMPUTE_TYPES_ALLOWED: Schema =
         Schema::List(&NON_EMPTY_STRING, 0, usize::MAX);
@@ -1953,7 +1955,8 @@ mod constraints {
     pub(super) static DOCKER_SERVER_STATUS: Schema =
         Schema::Structure(Structure(&[("status", false, &STRING), ("message", false, &STRING)]));
 
-    pub(super) static ENVIRONMENT_TYPE: Schema = Schema::Enum(super::EnvironmentType::VALUES);
+    pub(super) static ENVIRONMENT_TYPE: Schema =
+        Schema::Text(Text { min: 0, max: usize::MAX, pattern: None, sensitive: false });
 
     pub(super) static ENVIRONMENT_VARIABLE: Schema = Schema::Structure(Structure(&[
         ("name", true, &NON_EMPTY_STRING),
@@ -2165,15 +2168,8 @@ mod constraints {
     pub(super) static PROJECT_FLEET: Schema =
         Schema::Structure(Structure(&[("fleetArn", false, &STRING)]));
 
-    pub(super) static PROJECT_NAME: Schema = Schema::Text(Text {
-        min: 2,
-        max: 150,
-        pattern: Some(Pattern::new(
-            r#"[A-Za-z0-9][A-Za-z0-9\-_]{1,149}"#,
-            r#"[A-Za-z0-9][A-Za-z0-9\-_]{1,149}"#,
-        )),
-        sensitive: false,
-    });
+    pub(super) static PROJECT_NAME: Schema =
+        Schema::Text(Text { min: 2, max: 150, pattern: None, sensitive: false });
 
     pub(super) static PROJECT_NAMES: Schema = Schema::List(&NON_EMPTY_STRING, 1, 100);
 
@@ -2258,7 +2254,8 @@ mod constraints {
 
     pub(super) static SOURCE_AUTH_TYPE: Schema = Schema::Enum(super::SourceAuthType::VALUES);
 
-    pub(super) static SOURCE_TYPE: Schema = Schema::Enum(super::SourceType::VALUES);
+    pub(super) static SOURCE_TYPE: Schema =
+        Schema::Text(Text { min: 0, max: usize::MAX, pattern: None, sensitive: false });
 
     pub(super) static START_BUILD_INPUT: Schema = Schema::Structure(Structure(&[
         ("projectName", true, &NON_EMPTY_STRING),

@@ -32,9 +32,9 @@ pub(crate) struct Choice {
     pub(crate) trait_name: String,
     /// The error code for violated constraints.
     pub(crate) invalid_input: String,
-    /// Shapes whose least length the service itself checks.
+    /// Shapes whose values the service itself judges.
     #[serde(default)]
-    pub(crate) emptiness_judged_by_service: Vec<String>,
+    pub(crate) judged_by_service: Vec<String>,
     /// The operations that get shapes.
     pub(crate) operations: Vec<String>,
 }
@@ -47,7 +47,7 @@ pub(crate) fn run(root: &Path, mode: Mode) -> Result<()> {
     let mut stale = Vec::new();
     for (name, choice) in &choices {
         let mut model = Model::read(&models.join(format!("{name}.json")))?;
-        model.leave_emptiness(&choice.emptiness_judged_by_service)?;
+        model.leave_to_service(&choice.judged_by_service)?;
         let source = generate(name, choice, &model).with_context(|| format!("service {name}"))?;
         let source = rustfmt(root, &source)?;
         let target = root.join("crates/wire/src").join(name).join("generated.rs");

@@ -197,7 +197,7 @@ fn schema(model: &Model, name: &str) -> Result<String> {
         Kind::Map => {
             format!("Schema::Map({}, {}, {counts})", part(&shape.key)?, part(&shape.value)?)
         }
-        Kind::String if !shape.values.is_empty() => {
+        Kind::String if !shape.values.is_empty() && !shape.judged_by_service => {
             format!("Schema::Enum(super::{}::VALUES)", names::capital(name))
         }
         Kind::String => format!(

@@ -102,8 +102,12 @@ const GROUP: &str =
     "SELECT id, region, name, class, created_at, retention_days, stored_bytes FROM log_group";
 
 impl Catalog {
-    pub(in crate::logs) fn create_group(&self, group: &NewGroup) -> Result<GroupId, LogError> {
-        let id = self.write("make a log group", Durability::Machine, |connection| {
+    pub(in crate::logs) fn create_group(
+        &self,
+        group: &NewGroup,
+        durability: Durability,
+    ) -> Result<GroupId, LogError> {
+        let id = self.write("make a log group", durability, |connection| {
             let id = connection
                 .prepare_cached(
                     "INSERT INTO log_group (region, name, class, created_at)

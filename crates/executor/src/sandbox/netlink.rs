@@ -1,0 +1,201 @@
+//! Requests to the kernel about interfaces, addresses and routes of this process's own network.
+
+use rustix::{
+    net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socket_with},
+    process::Pid,
+};
+use serde::{Deserialize, Serialize};
+use std::{fmt, io, net::Ipv4Addr, str::FromStr};
+
+/// The size of a request's head.
+const HEADER_BYTES: usize = 16;
+/// The attribute that describes a virtual cable's other end.
+const OTHER_END: u16 = 1;
+/// The bit that says that an attribute is made of attributes.
+const NESTED: u16 = 1 << 15;
+
+/// Addresses that start alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ipv4Range {
+    /// The first address.
+    pub first: Ipv4Addr,
+    /// How many bits all of them share.
+    pub prefix_bits: u8,
+}
+
+impl Ipv4Range {
+    /// The addresses that share the first `prefix_bits` bits with this one; at most 32.
+    pub const fn new(a: [u8; 4], prefix_bits: u8) -> Self {
+        Self { first: Ipv4Addr::new(a[0], a[1], a[2], a[3]), prefix_bits }
+    }
+}
+
+impl fmt::Display for Ipv4Range {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.first, self.prefix_bits)
+    }
+}
+
+impl FromStr for Ipv4Range {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parsed = text.split_once('/').and_then(|(first, bits)| {
+            let (first, prefix_bits): (Ipv4Addr, u8) = (first.parse().ok()?, bits.parse().ok()?);
+            let rest = u32::MAX.checked_shr(prefix_bits.into()).unwrap_or(0);
+            let fits = prefix_bits <= 32 && first.to_bits() & rest == 0;
+            fits.then_some(Self { first, prefix_bits })
+        });
+        parsed.ok_or_else(|| format!("not a range of addresses such as 10.0.0.0/8: {text:?}"))
+    }
+}
+
+/// A virtual cable between two networks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cable<'a> {
+    /// The interface on this side.
+    pub here: &'a str,
+    /// The interface on the other side.
+    pub there: &'a str,
+    /// A process in the other network.
+    pub process: Pid,
+    /// The largest packet, in bytes.
+    pub mtu: u32,
+}
+
+/// Requests that are sent together.
+#[derive(Default)]
+pub(super) struct Requests {
+    bytes: Vec<u8>,
+    count: u32,
+}
+
+impl Requests {
+    /// Brings an interface up.
+    pub(super) fn bring_up(&mut self, index: u32) {
+        let up = u32::from_ne_bytes(libc::IFF_UP.to_ne_bytes());
+        self.push(libc::RTM_NEWLINK, 0, &interface(index, up));
+    }
+
+    /// Makes a cable between this network and another.
+    pub(super) fn make_cable(&mut self, cable: Cable<'_>) {
+        let pid = cable.process.as_raw_nonzero().get();
+        let end = |name: &str| {
+            let mut end = attribute(libc::IFLA_IFNAME, name.as_bytes());
+            end.extend(attribute(libc::IFLA_MTU, &cable.mtu.to_ne_bytes()));
+            end
+        };
+        let mut other = interface(0, 0);
+        other.extend(end(cable.there));
+        other.extend(attribute(libc::IFLA_NET_NS_PID, &pid.to_ne_bytes()));
+        let mut kind = attribute(libc::IFLA_INFO_KIND, b"veth");
+        let other = attribute(OTHER_END | NESTED, &other);
+        kind.extend(attribute(libc::IFLA_INFO_DATA | NESTED, &other));
+        let mut body = interface(0, 0);
+        body.extend(end(cable.here));
+        body.extend(attribute(libc::IFLA_LINKINFO | NESTED, &kind));
+        self.push(libc::RTM_NEWLINK, libc::NLM_F_CREATE | libc::NLM_F_EXCL, &body);
+    }
+
+    /// Gives an interface an address, whose range is then reached through it.
+    pub(super) fn add_address(&mut self, index: u32, address: Ipv4Addr, prefix_bits: u8) {
+        let mut body = vec![ipv4(), prefix_bits, 0, 0];
+        body.extend(index.to_ne_bytes());
+        body.extend(attribute(libc::IFA_LOCAL, &address.octets()));
+        body.extend(attribute(libc::IFA_ADDRESS, &address.octets()));
+        self.push(libc::RTM_NEWADDR, libc::NLM_F_CREATE | libc::NLM_F_EXCL, &body);
+    }
+
+    /// Has a range reached through a gateway, or by nobody.
+    pub(super) fn add_route(&mut self, range: Ipv4Range, gateway: Option<Ipv4Addr>) {
+        let kind = if gateway.is_some() { libc::RTN_UNICAST } else { libc::RTN_UNREACHABLE };
+        let mut body = vec![
+            ipv4(),
+            range.prefix_bits,
+            0,
+            0,
+            libc::RT_TABLE_MAIN,
+            libc::RTPROT_BOOT,
+            libc::RT_SCOPE_UNIVERSE,
+            kind,
+        ];
+        body.extend(0_u32.to_ne_bytes());
+        body.extend(attribute(libc::RTA_DST, &range.first.octets()));
+        if let Some(gateway) = gateway {
+            body.extend(attribute(libc::RTA_GATEWAY, &gateway.octets()));
+        }
+        self.push(libc::RTM_NEWROUTE, libc::NLM_F_CREATE | libc::NLM_F_EXCL, &body);
+    }
+
+    fn push(&mut self, kind: u16, flags: i32, body: &[u8]) {
+        let length = u32::try_from(HEADER_BYTES + body.len()).expect("requests are small");
+        let flags = u16::try_from(flags | libc::NLM_F_REQUEST | libc::NLM_F_ACK).expect("16 bits");
+        self.count += 1;
+        self.bytes.extend(length.to_ne_bytes());
+        self.bytes.extend(kind.to_ne_bytes());
+        self.bytes.extend(flags.to_ne_bytes());
+        self.bytes.extend(self.count.to_ne_bytes());
+        self.bytes.extend(0_u32.to_ne_bytes());
+        self.bytes.extend(body);
+    }
+
+    /// Sends them all, and reads the answer to each. The first error ends it.
+    pub(super) fn perform(self) -> io::Result<()> {
+        let (family, kind) = (AddressFamily::NETLINK, SocketType::RAW);
+        // Without a protocol a netlink socket speaks of routes, addresses and interfaces.
+        let socket = socket_with(family, kind, SocketFlags::CLOEXEC, None)?;
+        send(&socket, &self.bytes, SendFlags::empty())?;
+        let mut answered = 0;
+        while answered < self.count {
+            let mut answer = [0; 4096];
+            let (length, _) = recv(&socket, &mut answer[..], RecvFlags::empty())?;
+            for error in errors(&answer[..length]) {
+                if error != 0 {
+                    return Err(io::Error::from_raw_os_error(-error));
+                }
+                answered += 1;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn ipv4() -> u8 {
+    u8::try_from(libc::AF_INET).expect("a small number")
+}
+
+/// The head of a request about an interface; flags that are given are set.
+fn interface(index: u32, flags: u32) -> Vec<u8> {
+    let mut body = vec![0; 4];
+    body.extend(index.to_ne_bytes());
+    body.extend(flags.to_ne_bytes());
+    body.extend(flags.to_ne_bytes());
+    body
+}
+
+fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(4 + value.len()).expect("attributes are small");
+    let mut bytes = Vec::from(length.to_ne_bytes());
+    bytes.extend(kind.to_ne_bytes());
+    bytes.extend(value);
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    bytes
+}
+
+/// The error numbers in an answer, zero where all went well.
+fn errors(mut answer: &[u8]) -> Vec<i32> {
+    let mut found = Vec::new();
+    while let Some(header) = answer.first_chunk::<20>() {
+        let length = u32::from_ne_bytes([header[0], header[1], header[2], header[3]]) as usize;
+        let kind = u16::from_ne_bytes([header[4], header[5]]);
+        if i32::from(kind) == libc::NLMSG_ERROR {
+            found.push(i32::from_ne_bytes([header[16], header[17], header[18], header[19]]));
+        }
+        let aligned = length.max(HEADER_BYTES).next_multiple_of(4).min(answer.len());
+        answer = &answer[aligned..];
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests;

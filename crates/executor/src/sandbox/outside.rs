@@ -1,0 +1,211 @@
+//! The host as a router for its containers: what has to be arranged once, and who has which cable.
+
+use super::{
+    config::OutboundNetwork,
+    netlink::Ipv4Range,
+    network::{CABLE_BITS, WayOut, interface_exists},
+};
+use crate::{Fault, fault::Doing};
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::{self, Write},
+    net::Ipv4Addr,
+    path::Path,
+    process::{Command, Stdio},
+    sync::{Mutex, OnceLock},
+};
+
+/// How the host's ends of all cables are called, with a number after it.
+const PREFIX: &str = "buildyard";
+/// The packet size of networks that say nothing else.
+const USUAL_MTU: u32 = 1500;
+/// Where the tool for the kernel's packet filter may be.
+const FILTER_TOOLS: [&str; 4] =
+    ["/usr/sbin/nft", "/sbin/nft", "/usr/bin/nft", "/usr/local/sbin/nft"];
+
+/// The host's side of all ways out.
+#[derive(Debug)]
+pub(super) struct Outside {
+    config: OutboundNetwork,
+    /// What was found out when the first way out was wanted; none when there can be none.
+    ready: OnceLock<Option<Ready>>,
+    /// The numbers of cables that containers have.
+    taken: Mutex<BTreeSet<u32>>,
+}
+
+#[derive(Debug)]
+struct Ready {
+    mtu: u32,
+    resolvers: Vec<Ipv4Addr>,
+}
+
+impl Outside {
+    /// A host whose containers already have the cables of these names.
+    pub(super) fn new(config: OutboundNetwork, interfaces: impl Iterator<Item = String>) -> Self {
+        let taken = interfaces.filter_map(|name| number_of(&name)).collect();
+        Self { config, ready: OnceLock::new(), taken: Mutex::new(taken) }
+    }
+
+    /// A way out for one more container; none when this machine allows none.
+    pub(super) fn take(&self) -> Option<WayOut> {
+        let ready = self.ready.get_or_init(|| {
+            self.arrange()
+                .inspect_err(|fault| {
+                    let error = fault as &dyn std::error::Error;
+                    tracing::warn!(error, "containers cannot reach the outside");
+                })
+                .ok()
+        });
+        let ready = ready.as_ref()?;
+        let mut taken = self.taken.lock().expect("no holder of this lock panics");
+        let number = (0..self.cables()).find(|number| {
+            !taken.contains(number) && !interface_exists(&format!("{PREFIX}{number}"))
+        });
+        let Some(number) = number else {
+            tracing::warn!("all addresses for containers are taken: one starts without a network");
+            return None;
+        };
+        taken.insert(number);
+        let first = self.config.range.first.to_bits() + (number << (32 - CABLE_BITS));
+        Some(WayOut {
+            interface: format!("{PREFIX}{number}"),
+            host: Ipv4Addr::from_bits(first + 1),
+            container: Ipv4Addr::from_bits(first + 2),
+            mtu: ready.mtu,
+            kept_back: self.config.kept_back.clone(),
+            resolvers: ready.resolvers.clone(),
+        })
+    }
+
+    /// Gives a container's cable back, which is gone.
+    pub(super) fn give_back(&self, interface: &str) {
+        if let Some(number) = number_of(interface) {
+            self.taken.lock().expect("no holder of this lock panics").remove(&number);
+        }
+    }
+
+    /// The text of a container's `/etc/resolv.conf`.
+    pub(super) fn resolv_conf(way_out: Option<&WayOut>) -> String {
+        let resolvers = way_out.map(|way_out| &way_out.resolvers[..]).unwrap_or_default();
+        resolvers.iter().map(|resolver| format!("nameserver {resolver}\n")).collect()
+    }
+
+    fn cables(&self) -> u32 {
+        1 << CABLE_BITS.saturating_sub(self.config.range.prefix_bits).min(16)
+    }
+
+    fn arrange(&self) -> Result<Ready, Fault> {
+        let uplinks = uplinks().doing("find the interface to the outside")?;
+        let Some(uplink) = uplinks.first() else {
+            return Err(Fault::because("find the interface to the outside", "no default route"));
+        };
+        let mtu = fs::read_to_string(format!("/sys/class/net/{uplink}/mtu")).ok();
+        let mtu = mtu.and_then(|mtu| mtu.trim().parse().ok()).unwrap_or(USUAL_MTU);
+        filter(&self.rules())?;
+        for uplink in &uplinks {
+            let file = format!("/proc/sys/net/ipv4/conf/{uplink}/forwarding");
+            fs::write(&file, "1").doing_to("set", &file)?;
+        }
+        Ok(Ready { mtu, resolvers: self.resolvers() })
+    }
+
+    /// The packet filter's rules: containers reach nothing of the host and nothing of each other,
+    /// and the outside sees the host's address.
+    fn rules(&self) -> String {
+        let kept_back: Vec<String> =
+            self.config.kept_back.iter().map(Ipv4Range::to_string).collect();
+        let keep_back = if kept_back.is_empty() {
+            String::new()
+        } else {
+            let ranges = kept_back.join(", ");
+            format!(
+                "iifname \"{PREFIX}*\" ip daddr {{ {ranges} }} meta l4proto {{ tcp, udp }} th dport 53 accept\n\
+                 iifname \"{PREFIX}*\" ip daddr {{ {ranges} }} drop\n"
+            )
+        };
+        format!(
+            "table inet {PREFIX}\ndelete table inet {PREFIX}\ntable inet {PREFIX} {{\n\
+             chain input {{ type filter hook input priority -5; policy accept;\n\
+             iifname \"{PREFIX}*\" drop\n}}\n\
+             chain forward {{ type filter hook forward priority -5; policy accept;\n\
+             iifname \"{PREFIX}*\" oifname \"{PREFIX}*\" drop\n\
+             iifname \"{PREFIX}*\" meta nfproto ipv6 drop\n\
+             {keep_back}\
+             oifname \"{PREFIX}*\" ct state established,related accept\n\
+             oifname \"{PREFIX}*\" drop\n}}\n\
+             chain postrouting {{ type nat hook postrouting priority 100; policy accept;\n\
+             ip saddr {} oifname != \"{PREFIX}*\" masquerade\n}}\n}}\n",
+            self.config.range
+        )
+    }
+
+    /// Who containers ask for names: the configured, or the host's own resolvers. One on the host's
+    /// loopback cannot be reached from a container; then those that it asks itself.
+    fn resolvers(&self) -> Vec<Ipv4Addr> {
+        if !self.config.resolvers.is_empty() {
+            return self.config.resolvers.clone();
+        }
+        let files = ["/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"];
+        let found = files.into_iter().map(|file| {
+            let text = fs::read_to_string(file).unwrap_or_default();
+            let mut found = nameservers(&text);
+            found.retain(|resolver| !resolver.is_loopback());
+            found
+        });
+        let found = found.into_iter().find(|found| !found.is_empty()).unwrap_or_default();
+        if found.is_empty() {
+            tracing::warn!("the machine's resolver is its own: containers cannot ask for names");
+        }
+        found
+    }
+}
+
+fn number_of(interface: &str) -> Option<u32> {
+    interface.strip_prefix(PREFIX)?.parse().ok()
+}
+
+fn nameservers(text: &str) -> Vec<Ipv4Addr> {
+    let servers = text.lines().filter_map(|line| line.trim().strip_prefix("nameserver"));
+    let mut servers: Vec<_> = servers.filter_map(|server| server.trim().parse().ok()).collect();
+    // As many as resolvers look at.
+    servers.truncate(3);
+    servers.dedup();
+    servers
+}
+
+/// The interfaces of the default routes.
+fn uplinks() -> io::Result<Vec<String>> {
+    let routes = fs::read_to_string("/proc/net/route")?;
+    let mut uplinks: Vec<String> = routes
+        .lines()
+        .filter_map(|line| {
+            let fields: Vec<_> = line.split_whitespace().collect();
+            let [name, "00000000", _, _, _, _, _, "00000000", ..] = fields[..] else { return None };
+            Some(name.to_owned())
+        })
+        .collect();
+    uplinks.dedup();
+    Ok(uplinks)
+}
+
+fn filter(rules: &str) -> Result<(), Fault> {
+    let doing = "set the rules of the packet filter";
+    let tool = FILTER_TOOLS.into_iter().find(|tool| Path::new(tool).exists());
+    let tool = tool.ok_or_else(|| Fault::because(doing, "the program nft is not installed"))?;
+    let mut child = Command::new(tool)
+        .args(["-f", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .doing(doing)?;
+    if let Some(mut input) = child.stdin.take() {
+        input.write_all(rules.as_bytes()).doing(doing)?;
+    }
+    let done = child.wait_with_output().doing(doing)?;
+    if done.status.success() {
+        return Ok(());
+    }
+    Err(Fault::because(doing, String::from_utf8_lossy(&done.stderr).trim().to_owned()))
+}

@@ -86,6 +86,20 @@ struct Known {
     ended: Mutex<Option<Exit>>,
 }
 
+impl Known {
+    /// How the container ended, whose first process has.
+    fn conclude(&self) -> Exit {
+        let mut ended = self.ended.lock().expect("no holder of this lock panics");
+        let reaped = || match process::reap(&self.process) {
+            Exit::Killed { signal: libc::SIGKILL } if self.group.memory_kills() > 0 => {
+                Exit::OutOfMemory
+            }
+            exit => exit,
+        };
+        ended.get_or_insert_with(reaped).clone()
+    }
+}
+
 impl Sandbox {
     /// A sandbox over its state folder. Containers that an earlier service started are found again;
     /// what it left half-made is removed.
@@ -427,27 +441,19 @@ impl Inner {
         }
     }
 
-    /// Says how a container ended whose first process has.
+    /// Says how a container ended whose first process has, and notes it.
     fn conclude(&self, id: &ContainerId, known: &Known) -> Exit {
-        let mut ended = known.ended.lock().expect("no holder of this lock panics");
-        if let Some(exit) = &*ended {
-            return exit.clone();
-        }
-        let exit = match process::reap(&known.process) {
-            Exit::Killed { signal: libc::SIGKILL } if known.group.memory_kills() > 0 => {
-                Exit::OutOfMemory
-            }
-            exit => exit,
-        };
+        let exit = known.conclude();
         let folder = self.state.container(id);
         // A container that is being destroyed has no folder to write it to.
         if folder.path().exists()
+            && matches!(folder.ended(), Ok(None))
             && let Err(fault) = folder.write_ended(&exit)
         {
             let error = &fault as &dyn std::error::Error;
             tracing::warn!(%id, error, "a container's end cannot be noted");
         }
-        ended.insert(exit).clone()
+        exit
     }
 
     fn destroy(&self, id: &ContainerId) -> Result<(), Fault> {
@@ -455,18 +461,12 @@ impl Inner {
             return Ok(());
         };
         if let Sight::Known(known) = self.find(id) {
-            self.end(id, &known)?;
+            known.group.kill();
+            kill(&known.process)?;
+            known.conclude();
         }
         self.clear(locked)?;
         self.known.lock().expect("no holder of this lock panics").remove(id);
-        Ok(())
-    }
-
-    /// Kills the first process, and with it all of the container.
-    fn end(&self, id: &ContainerId, known: &Known) -> Result<(), Fault> {
-        known.group.kill();
-        kill(&known.process)?;
-        self.conclude(id, known);
         Ok(())
     }
 

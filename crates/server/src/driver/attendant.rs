@@ -162,9 +162,15 @@ impl Attendant {
                 }
             };
         }
-        self.destroy(&container).await;
+        // The log is almost always whole by now, and its way to the disk takes as long as the
+        // container's removal.
+        let on_disk = self.logged(stream);
+        tokio::join!(self.destroy(&container), self.sync(stream));
         gone.cancel();
         self.read_out(&mut follower, stream).await;
+        if self.logged(stream) != on_disk {
+            self.sync(stream).await;
+        }
         self.driver.inputs(&id, vec![(Input::Gone, None)]).await;
     }
 
@@ -286,6 +292,10 @@ impl Attendant {
             let _ = self.drain(follower, stream).await;
             self.log(stream, follower.flush()).await;
         }
+    }
+
+    /// Has the log outlive the machine.
+    async fn sync(&self, stream: Option<StreamId>) {
         let Some(stream) = stream else { return };
         let logs = self.grounds.logs.clone();
         match spawn_blocking(move || logs.sync(stream)).await {

@@ -43,6 +43,9 @@ use std::{
 const DEATH_SECONDS_MAX: u64 = 5;
 /// The descriptor of the first listening socket in the container's first process.
 const FIRST_LISTENER: RawFd = 5;
+/// How often, and after which pause, a container's sockets are tried for.
+const TAKE_OVER_TRIES_MAX: usize = 500;
+const TAKE_OVER_PAUSE: Duration = Duration::from_millis(4);
 /// How many addresses a container may listen on.
 const LISTEN_MAX: usize = 8;
 
@@ -388,10 +391,25 @@ impl Inner {
             return Ok(Container { listeners: Vec::new() });
         };
         let count = RawFd::try_from(started.listeners).expect("few listeners");
-        let listeners = (FIRST_LISTENER..FIRST_LISTENER + count).map(|number| {
-            pidfd_getfd(&known.process, number, PidfdGetfdFlags::empty()).map(TcpListener::from)
-        });
-        Ok(Container { listeners: listeners.collect::<Result<_, _>>().doing(doing)? })
+        let take = || -> Result<Vec<TcpListener>, rustix::io::Errno> {
+            let numbers = FIRST_LISTENER..FIRST_LISTENER + count;
+            let take = |number| pidfd_getfd(&known.process, number, PidfdGetfdFlags::empty());
+            numbers.map(|number| take(number).map(TcpListener::from)).collect()
+        };
+        // The process may be at its very beginning, before its descriptors are in their places, or
+        // at its very end, when it has none any more: both pass.
+        for _ in 0..TAKE_OVER_TRIES_MAX {
+            match take() {
+                Ok(listeners) => return Ok(Container { listeners }),
+                Err(error) => {
+                    tracing::debug!(%id, %error, "a container's sockets are not there");
+                    if process::wait_for_end(&known.process, TAKE_OVER_PAUSE).doing(doing)? {
+                        return Ok(Container { listeners: Vec::new() });
+                    }
+                }
+            }
+        }
+        Ok(Container { listeners: take().doing(doing)? })
     }
 
     /// Looks for a container, in memory and then on disk.

@@ -1,3 +1,44 @@
 //! The environment's first process: source, phases, artifacts, journal.
 
-fn main() {}
+mod artifacts;
+mod calendar;
+mod environment;
+mod fault;
+mod inherited;
+mod journal;
+mod layout;
+mod log;
+mod object_store;
+mod outcome;
+mod output;
+mod parallel;
+mod processes;
+mod rules;
+mod run;
+mod session;
+mod shell;
+mod source;
+
+use crate::layout::Layout;
+use std::io::Write;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    // For trying the agent out without a sandbox: its own folders are below the one given.
+    let root = match (arguments.next(), arguments.next(), arguments.next()) {
+        (None, _, _) => "/".into(),
+        (Some(flag), Some(root), None) if flag == "--root" => root,
+        _ => return complain("usage: agent [--root DIR], orders on fd 3, journal on fd 4"),
+    };
+    match session::run(Layout::below(root)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => complain(&fault.to_string()),
+    }
+}
+
+/// Says it to the executor, which is all that is left when there is no journal.
+fn complain(text: &str) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "agent: {text}");
+    ExitCode::from(70)
+}

@@ -1,1 +1,18 @@
-//! The service and the command line.
+//! The service: one folder per AWS service, the driver that moves builds on, the command line.
+
+#[cfg(not(target_os = "linux"))]
+compile_error!("builds run in Linux namespaces");
+
+pub mod app;
+pub mod build_request;
+pub mod cli;
+pub mod codebuild;
+pub mod config;
+pub mod driver;
+pub mod http;
+pub mod identity;
+pub mod logs;
+mod permission;
+pub mod provision;
+pub mod s3;
+pub mod sts;

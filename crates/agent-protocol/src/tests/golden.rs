@@ -24,12 +24,37 @@ fn log_records_keep_their_bytes() {
 
 #[test]
 fn facts_keep_their_bytes() {
-    check(&Fact::Hello { protocol: 1 }, &expect![[r#"&\x00\x00\x00\xaf\xe8\xa1$\x02x  \x18$\n\x06\x00{\"fact\":\"hello\",\"protocol\":1}"#]]);
-    check(&Fact::PhaseStarted { phase: AgentPhase::DownloadSource }, &expect![[r#";\x00\x00\x00g\x8f\xaa=\x02x  \x18$\n\x06\x00{\"fact\":\"phase_started\",\"phase\":\"DOWNLOAD_SOURCE\"}"#]]);
+    check(
+        &Fact::Hello { protocol: 1 },
+        &expect![[
+            r#"&\x00\x00\x00\xaf\xe8\xa1$\x02x  \x18$\n\x06\x00{\"fact\":\"hello\",\"protocol\":1}"#
+        ]],
+    );
+    check(
+        &Fact::PhaseStarted { phase: AgentPhase::DownloadSource },
+        &expect![[
+            r#";\x00\x00\x00g\x8f\xaa=\x02x  \x18$\n\x06\x00{\"fact\":\"phase_started\",\"phase\":\"DOWNLOAD_SOURCE\"}"#
+        ]],
+    );
     let outcome = PhaseOutcome::failed("COMMAND_EXECUTION_ERROR", "Error");
-    check(&Fact::PhaseFinished { phase: AgentPhase::PreBuild, outcome }, &expect![[r#"\x9d\x00\x00\x00B/i\x03\x02x  \x18$\n\x06\x00{\"fact\":\"phase_finished\",\"phase\":\"PRE_BUILD\",\"outcome\":{\"status\":\"FAILED\",\"contexts\":[{\"status_code\":\"COMMAND_EXECUTION_ERROR\",\"message\":\"Error\"}]}}"#]]);
-    check(&Fact::SourceResolved { version: "abc".into() }, &expect![[r#"3\x00\x00\x00\xbf\x0f\xd3K\x02x  \x18$\n\x06\x00{\"fact\":\"source_resolved\",\"version\":\"abc\"}"#]]);
-    check(&Fact::Exported { variables: vec![("A".into(), "b".into())] }, &expect![[r#"4\x00\x00\x00H\xc2\x1b\n\x02x  \x18$\n\x06\x00{\"fact\":\"exported\",\"variables\":[[\"A\",\"b\"]]}"#]]);
+    check(
+        &Fact::PhaseFinished { phase: AgentPhase::PreBuild, outcome },
+        &expect![[
+            r#"\x9d\x00\x00\x00B/i\x03\x02x  \x18$\n\x06\x00{\"fact\":\"phase_finished\",\"phase\":\"PRE_BUILD\",\"outcome\":{\"status\":\"FAILED\",\"contexts\":[{\"status_code\":\"COMMAND_EXECUTION_ERROR\",\"message\":\"Error\"}]}}"#
+        ]],
+    );
+    check(
+        &Fact::SourceResolved { version: "abc".into() },
+        &expect![[
+            r#"3\x00\x00\x00\xbf\x0f\xd3K\x02x  \x18$\n\x06\x00{\"fact\":\"source_resolved\",\"version\":\"abc\"}"#
+        ]],
+    );
+    check(
+        &Fact::Exported { variables: vec![("A".into(), "b".into())] },
+        &expect![[
+            r#"4\x00\x00\x00H\xc2\x1b\n\x02x  \x18$\n\x06\x00{\"fact\":\"exported\",\"variables\":[[\"A\",\"b\"]]}"#
+        ]],
+    );
     let artifact = ArtifactUploaded {
         identifier: None,
         bucket: "out".into(),
@@ -37,6 +62,14 @@ fn facts_keep_their_bytes() {
         md5: Some("aa".into()),
         sha256: None,
     };
-    check(&Fact::ArtifactUploaded(artifact), &expect![[r#"l\x00\x00\x00\xd9%Q\xc0\x02x  \x18$\n\x06\x00{\"fact\":\"artifact_uploaded\",\"identifier\":null,\"bucket\":\"out\",\"key\":\"demo\",\"md5\":\"aa\",\"sha256\":null}"#]]);
-    check(&Fact::Finished, &expect![[r#"\x1c\x00\x00\x00Xs\x10s\x02x  \x18$\n\x06\x00{\"fact\":\"finished\"}"#]]);
+    check(
+        &Fact::ArtifactUploaded(artifact),
+        &expect![[
+            r#"l\x00\x00\x00\xd9%Q\xc0\x02x  \x18$\n\x06\x00{\"fact\":\"artifact_uploaded\",\"identifier\":null,\"bucket\":\"out\",\"key\":\"demo\",\"md5\":\"aa\",\"sha256\":null}"#
+        ]],
+    );
+    check(
+        &Fact::Finished,
+        &expect![[r#"\x1c\x00\x00\x00Xs\x10s\x02x  \x18$\n\x06\x00{\"fact\":\"finished\"}"#]],
+    );
 }

@@ -1,0 +1,76 @@
+//! Where things are inside the environment. The only file that spells `/codebuild`.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+/// The folders and files that the agent uses, below a root that is `/` in every real build.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    /// The layout below `root`; anything but `/` is for trying the agent out without a sandbox.
+    pub(crate) fn below(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// Holds the files that carry the shell's state from command to command.
+    pub(crate) fn tmp(&self) -> PathBuf {
+        self.root.join("codebuild/output/tmp")
+    }
+
+    /// Holds an inline buildspec; the folder that the first shell comes from.
+    pub(crate) fn readonly(&self) -> PathBuf {
+        self.root.join("codebuild/readonly")
+    }
+
+    /// The inline buildspec.
+    pub(crate) fn inline_buildspec(&self) -> PathBuf {
+        self.readonly().join("buildspec.yml")
+    }
+
+    /// The script of the command that runs.
+    pub(crate) fn script(&self) -> PathBuf {
+        self.tmp().join("script.sh")
+    }
+
+    /// The exported variables, as a script that sets them.
+    pub(crate) fn env_file(&self) -> PathBuf {
+        self.tmp().join("env.sh")
+    }
+
+    /// The folder that the next command starts in.
+    pub(crate) fn dir_file(&self) -> PathBuf {
+        self.tmp().join("dir.txt")
+    }
+
+    /// The environment's users.
+    pub(crate) fn passwd(&self) -> PathBuf {
+        self.root.join("etc/passwd")
+    }
+
+    /// The environment's groups.
+    pub(crate) fn group(&self) -> PathBuf {
+        self.root.join("etc/group")
+    }
+
+    /// A file for as long as it is open, on the disk that the sources are on.
+    pub(crate) fn nameless_file(&self) -> std::io::Result<File> {
+        let path = self.tmp().join("nameless");
+        let file = File::options().read(true).write(true).create_new(true).open(&path)?;
+        std::fs::remove_file(&path)?;
+        Ok(file)
+    }
+
+    /// Makes the agent's own folders.
+    pub(crate) fn make_folders(&self) -> std::io::Result<()> {
+        std::fs::create_dir_all(self.tmp())?;
+        std::fs::create_dir_all(self.readonly())
+    }
+}
+
+/// A path's text for a log line.
+pub(crate) fn shown(path: &Path) -> std::borrow::Cow<'_, str> {
+    path.to_string_lossy()
+}

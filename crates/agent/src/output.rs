@@ -1,0 +1,111 @@
+//! What the build prints, on its way into the journal.
+//!
+//! One pipe serves the whole build as stdout and stderr of every command, so that the order of what
+//! is printed is kept and a background process may print for as long as it lives. A thread moves
+//! bytes on as they come; [`Output::drain`] moves what is there before the agent says anything
+//! about a command that ended.
+
+use crate::fault::{Doing, Fault};
+use crate::journal::Journal;
+use agent_protocol::journal::LOG_BYTES_MAX;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{OFlags, fcntl_setfl};
+use rustix::io::{Errno, ioctl_fionread, read};
+use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
+use std::os::fd::OwnedFd;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// More than the default, so that a command that prints a lot seldom waits for us.
+const PIPE_BYTES: usize = 256 * 1024;
+
+/// The pipe that every command prints to.
+pub(crate) struct Output {
+    reader: OwnedFd,
+    writer: OwnedFd,
+    journal: Arc<Journal>,
+    /// Held by whoever reads from the pipe, until what was read is in the journal.
+    buffer: Mutex<Vec<u8>>,
+    /// Passed on the way to the buffer: whoever waits for the buffer holds it, so that a process
+    /// that never stops printing cannot keep the buffer from [`Output::drain`].
+    gate: Mutex<()>,
+}
+
+impl Output {
+    /// Opens the pipe and starts the thread.
+    pub(crate) fn start(journal: Arc<Journal>) -> Result<Arc<Self>, Fault> {
+        let (reader, writer) =
+            pipe_with(PipeFlags::CLOEXEC).doing(|| "open the output's pipe".to_owned())?;
+        fcntl_setfl(&reader, OFlags::NONBLOCK).doing(|| "set up the output's pipe".to_owned())?;
+        // The size is a matter of speed alone, and the machine may forbid it.
+        let _ = fcntl_setpipe_size(&writer, PIPE_BYTES);
+        let buffer = Mutex::new(vec![0; LOG_BYTES_MAX]);
+        let output = Arc::new(Self { reader, writer, journal, buffer, gate: Mutex::new(()) });
+        let pump = Arc::clone(&output);
+        std::thread::Builder::new()
+            .name("output".to_owned())
+            .stack_size(64 * 1024)
+            .spawn(move || pump.pump())
+            .doing(|| "start the output's thread".to_owned())?;
+        Ok(output)
+    }
+
+    /// A copy of the pipe's end that commands print to.
+    pub(crate) fn stdio(&self) -> Result<Stdio, Fault> {
+        let copy = self.writer.try_clone().doing(|| "share the output's pipe".to_owned())?;
+        Ok(Stdio::from(copy))
+    }
+
+    /// Moves into the journal what was printed until now.
+    pub(crate) fn drain(&self) {
+        let _gate = lock(&self.gate);
+        self.drain_behind_gate();
+    }
+
+    /// Moves what was printed until now, and nothing that is printed later.
+    pub(crate) fn close(&self) {
+        let gate = lock(&self.gate);
+        self.drain_behind_gate();
+        std::mem::forget(gate);
+    }
+
+    fn drain_behind_gate(&self) {
+        let mut buffer = lock(&self.buffer);
+        let mut there = ioctl_fionread(&self.reader).unwrap_or(0);
+        while there > 0 {
+            let moved = self.take(&mut buffer);
+            if moved == 0 {
+                return;
+            }
+            there = there.saturating_sub(moved as u64);
+        }
+    }
+
+    fn pump(&self) {
+        loop {
+            let mut ready = [PollFd::new(&self.reader, PollFlags::IN)];
+            match poll(&mut ready, None) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => panic!("the output's pipe cannot be watched: {error}"),
+            }
+            drop(lock(&self.gate));
+            self.take(&mut lock(&self.buffer));
+        }
+    }
+
+    /// Moves one piece into the journal and says how long it was.
+    fn take(&self, buffer: &mut [u8]) -> usize {
+        match read(&self.reader, &mut *buffer) {
+            Ok(length) => {
+                self.journal.append(|batch| batch.output(&buffer[..length]));
+                length
+            }
+            Err(Errno::AGAIN | Errno::INTR) => 0,
+            Err(error) => panic!("the output's pipe cannot be read: {error}"),
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

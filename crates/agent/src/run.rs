@@ -1,0 +1,199 @@
+//! The loop over the phases of a buildspec.
+
+use crate::artifacts;
+use crate::environment::is_exportable;
+use crate::fault::Fault;
+use crate::journal::Journal;
+use crate::layout::Layout;
+use crate::log;
+use crate::object_store::Client;
+use crate::outcome::{self, COMMAND_EXECUTION_ERROR};
+use crate::output::Output;
+use crate::rules::{Next, next};
+use crate::shell::{Ended, Shell, Succeeding, User};
+use crate::source::{self, Prepared};
+use agent_protocol::{AgentPhase, Fact, Orders, PhaseOutcome, PhaseStatus};
+use buildspec::{Buildspec, OnFailure, Phase, PhaseName};
+use std::sync::{Arc, OnceLock};
+
+/// Everything that lives as long as the build.
+pub(crate) struct Build {
+    /// What the service ordered.
+    pub(crate) orders: Orders,
+    /// Where things are.
+    pub(crate) layout: Layout,
+    /// Where everything that happens is told.
+    pub(crate) journal: Arc<Journal>,
+    /// What the commands print to.
+    pub(crate) output: Arc<Output>,
+    store: OnceLock<Client>,
+}
+
+impl Build {
+    /// A build that has not begun.
+    pub(crate) fn new(
+        orders: Orders,
+        layout: Layout,
+        journal: Arc<Journal>,
+        output: Arc<Output>,
+    ) -> Self {
+        Self { orders, layout, journal, output, store: OnceLock::new() }
+    }
+
+    /// The object store; made when it is first needed, which many builds never do.
+    pub(crate) fn store(&self) -> &Client {
+        self.store.get_or_init(|| Client::new(&self.orders.object_store))
+    }
+}
+
+/// Runs the build to its end. How it went is in the journal.
+pub(crate) fn run(build: &Build) {
+    build.journal.append(|batch| {
+        batch.phase_started(AgentPhase::DownloadSource);
+        for line in log::GREETING {
+            batch.line(line);
+        }
+    });
+    let prepared = match source::prepare(build) {
+        Ok(prepared) => prepared,
+        Err(stop) => return finish(build, AgentPhase::DownloadSource, stop.into_outcome()),
+    };
+    finish(build, AgentPhase::DownloadSource, PhaseOutcome::succeeded());
+    let Prepared { buildspec, mut shell } = prepared;
+    let followed = command_phases(build, &buildspec, &mut shell);
+    export(build, &buildspec, &shell);
+    match followed {
+        Next::Following => upload(build, &buildspec, &shell),
+        Next::End => {}
+    }
+}
+
+fn upload(build: &Build, buildspec: &Buildspec, shell: &Shell) {
+    let phase = AgentPhase::UploadArtifacts;
+    build.journal.append(|batch| batch.phase_started(phase));
+    let outcome = match artifacts::upload(build, buildspec, shell) {
+        Ok(()) => PhaseOutcome::succeeded(),
+        Err(stop) => stop.into_outcome(),
+    };
+    finish(build, phase, outcome);
+}
+
+fn finish(build: &Build, phase: AgentPhase, outcome: PhaseOutcome) {
+    build.journal.append(|batch| batch.phase_finished(phase, outcome));
+}
+
+fn command_phases(build: &Build, buildspec: &Buildspec, shell: &mut Shell) -> Next {
+    let mut succeeding = Succeeding::Yes;
+    for name in PhaseName::ALL {
+        let phase = agent_phase(name);
+        build.journal.append(|batch| {
+            batch.phase_started(phase);
+            batch.line(&log::entering(phase));
+        });
+        let wanted = buildspec.phases.phase(name);
+        let outcome = match wanted {
+            Some(wanted) => {
+                let mut commands = Commands { build, shell, succeeding, user: None };
+                commands.run_phase(wanted, buildspec.run_as.as_deref())
+            }
+            None => PhaseOutcome::succeeded(),
+        };
+        let status = outcome.status;
+        if status != PhaseStatus::Succeeded {
+            succeeding = Succeeding::No;
+        }
+        let on_failure = wanted.and_then(|wanted| wanted.on_failure.as_ref());
+        if let (PhaseStatus::Failed, Some(OnFailure::Retry { .. })) = (status, on_failure) {
+            build.journal.line(&log::retry_requested(phase));
+        }
+        finish(build, phase, outcome);
+        if next(phase, status, on_failure) == Next::End {
+            return Next::End;
+        }
+    }
+    Next::Following
+}
+
+fn agent_phase(name: PhaseName) -> AgentPhase {
+    match name {
+        PhaseName::Install => AgentPhase::Install,
+        PhaseName::PreBuild => AgentPhase::PreBuild,
+        PhaseName::Build => AgentPhase::Build,
+        PhaseName::PostBuild => AgentPhase::PostBuild,
+    }
+}
+
+fn export(build: &Build, buildspec: &Buildspec, shell: &Shell) {
+    let names = &buildspec.env.exported_variables;
+    let variables: Vec<_> = names
+        .iter()
+        .filter(|name| is_exportable(name))
+        .map(|name| (name.clone(), shell.variable(name).unwrap_or_default()))
+        .collect();
+    if !variables.is_empty() {
+        build.journal.append(|batch| batch.fact(&Fact::Exported { variables }));
+    }
+}
+
+/// The commands of one phase.
+struct Commands<'a> {
+    build: &'a Build,
+    shell: &'a mut Shell,
+    succeeding: Succeeding,
+    user: Option<User>,
+}
+
+impl Commands<'_> {
+    fn run_phase(&mut self, phase: &Phase, run_as: Option<&str>) -> PhaseOutcome {
+        if let Some(name) = phase.run_as.as_deref().or(run_as).filter(|name| *name != "root") {
+            let Some(user) = User::find(&self.build.layout, name) else {
+                let message = format!("user {name} of run-as does not exist in the image");
+                return PhaseOutcome::failed(COMMAND_EXECUTION_ERROR, message);
+            };
+            if let Err(fault) = source::give(&self.build.orders, &user) {
+                return outcome::fault(fault.to_string());
+            }
+            self.user = Some(user);
+        }
+        // AWS: `finally` runs in any case, and what failed first is what the phase says.
+        let commands = self.run_list(&phase.commands);
+        if commands.as_ref().is_ok_and(|failed| failed.is_some()) {
+            self.succeeding = Succeeding::No;
+        }
+        let finally = self.run_list(&phase.finally);
+        match (commands, finally) {
+            (Ok(None), Ok(None)) => PhaseOutcome::succeeded(),
+            (Err(fault), _) | (_, Err(fault)) => outcome::fault(fault.to_string()),
+            (Ok(Some(failed)), _) | (_, Ok(Some(failed))) => {
+                PhaseOutcome::failed(COMMAND_EXECUTION_ERROR, failed)
+            }
+        }
+    }
+
+    /// Runs commands until one fails, and says what failed.
+    fn run_list(&mut self, commands: &[String]) -> Result<Option<String>, Fault> {
+        for command in commands {
+            let shown = command.trim_end_matches('\n');
+            self.build.journal.line(&log::running(shown));
+            let ended = self.shell.run(command, self.user.as_ref(), self.succeeding)?;
+            let reason = match ended {
+                Ended::Exited(exit) if exit.shell_status() == 0 => None,
+                Ended::Exited(exit) => Some(exit.to_string()),
+                Ended::NotStarted(reason) => Some(reason),
+            };
+            self.build.journal.append(|batch| {
+                // AWS: an empty line follows what a command printed.
+                batch.output(b"\n");
+                if let Some(reason) = &reason {
+                    batch.line(&log::command_failed(shown, reason));
+                }
+            });
+            if let Some(reason) = reason {
+                return Ok(Some(format!(
+                    "Error while executing command: {shown}. Reason: {reason}"
+                )));
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,10 @@
+//! Runs commands so that each finds the folder and the variables that the one before it left.
+
+mod exports;
+mod run;
+mod script;
+mod user;
+
+pub(crate) use run::{Beginning, Ended, Shell, Succeeding};
+pub(crate) use script::Carried;
+pub(crate) use user::User;

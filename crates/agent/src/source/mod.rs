@@ -1,0 +1,109 @@
+//! DOWNLOAD_SOURCE: the sources, the buildspec and the variables, ready for the first command.
+
+mod buildspec_file;
+mod ownership;
+mod s3;
+mod tree;
+mod unzip;
+
+pub(crate) use ownership::give;
+
+use crate::environment::{merge, secondary_folder_variable};
+use crate::fault::Doing;
+use crate::log;
+use crate::outcome::Stop;
+use crate::run::Build;
+use crate::shell::{Beginning, Carried, Shell};
+use agent_protocol::Source;
+use buildspec::{Buildspec, Version, phases_found};
+use std::path::Path;
+
+/// What the commands need.
+pub(crate) struct Prepared {
+    /// What is to be run.
+    pub(crate) buildspec: Buildspec,
+    /// What runs it.
+    pub(crate) shell: Shell,
+}
+
+/// Prepares everything, or says why the phase fails.
+pub(crate) fn prepare(build: &Build) -> Result<Prepared, Stop> {
+    let orders = &build.orders;
+    fetch(build, &orders.source, &orders.source_dir)?;
+    for secondary in &orders.secondary_sources {
+        fetch(build, &secondary.source, &secondary.source_dir).map_err(|stop| {
+            stop.with(&format!(" for secondary source {}", secondary.identifier))
+        })?;
+    }
+    build.journal.append(|batch| {
+        batch.line(&log::variable("CODEBUILD_SRC_DIR", &orders.source_dir));
+        for secondary in &orders.secondary_sources {
+            let name = secondary_folder_variable(&secondary.identifier);
+            batch.line(&log::variable(&name, &secondary.source_dir));
+        }
+    });
+    let buildspec = buildspec_file::read(build)?;
+    refuse_what_is_not_there(&buildspec)?;
+    let shell = begin_shell(build, &buildspec)?;
+    announce(build, &buildspec);
+    Ok(Prepared { buildspec, shell })
+}
+
+fn fetch(build: &Build, source: &Source, folder: &str) -> Result<(), Stop> {
+    std::fs::create_dir_all(folder).doing(|| format!("make the source's folder {folder}"))?;
+    let folder = Path::new(folder);
+    match source {
+        Source::NoSource | Source::Mounted => Ok(()),
+        Source::S3Zip(from) => s3::fetch_zip(build, from, folder),
+        Source::S3Folder(from) => s3::fetch_folder(build, from, folder),
+    }
+}
+
+fn refuse_what_is_not_there(buildspec: &Buildspec) -> Result<(), Stop> {
+    let refused = [
+        ("parameter-store", buildspec.env.parameter_store.len()),
+        ("secrets-manager", buildspec.env.secrets_manager.len()),
+    ];
+    match refused.into_iter().find(|(_, count)| *count > 0) {
+        Some((key, _)) => Err(Stop::client(format!(
+            "env.{key} of the buildspec is not supported: no service here keeps such values yet"
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn begin_shell(build: &Build, buildspec: &Buildspec) -> Result<Shell, Stop> {
+    let program = buildspec.env.shell.as_ref().map_or("/bin/sh", |shell| shell.program());
+    let beginning = Beginning {
+        program: program.to_owned(),
+        source_dir: build.orders.source_dir.clone(),
+        carried: match buildspec.version {
+            Version::V0_1 => Carried::Nothing,
+            Version::V0_2 => Carried::State,
+        },
+        variables: merge(&build.orders, &buildspec.env.variables),
+    };
+    Ok(Shell::begin(build.layout.clone(), build.output.clone(), beginning)?)
+}
+
+fn announce(build: &Build, buildspec: &Buildspec) {
+    let uses_s3 = |source: &Source| matches!(source, Source::S3Zip(_) | Source::S3Folder(_));
+    let selects_runtime =
+        buildspec.phases.iter().any(|(_, phase)| !phase.runtime_versions.is_empty());
+    build.journal.append(|batch| {
+        if uses_s3(&build.orders.source) {
+            batch.line(log::S3_TIMEOUT);
+        }
+        batch.line(log::PROCESSING_VARIABLES);
+        batch.line(if selects_runtime { log::RUNTIMES_SKIPPED } else { log::NO_RUNTIME_VERSION });
+        batch.line(&log::moving_to(&build.orders.source_dir));
+        if buildspec.cache.is_none() {
+            batch.line(log::NO_CACHE);
+            batch.line(log::CACHE_SKIPPED);
+        }
+        batch.line(log::REGISTERING);
+        for line in phases_found(buildspec) {
+            batch.line(&line);
+        }
+    });
+}

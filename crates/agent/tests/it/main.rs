@@ -1,0 +1,12 @@
+//! The agent as the executor starts it: orders on fd 3, a journal on fd 4, real shells.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::needless_pass_by_value, reason = "`expect!` stands where its text is compared")]
+
+mod agent;
+mod artifacts;
+mod process;
+mod session;
+mod shell;
+mod source;
+mod store;

@@ -1,0 +1,150 @@
+//! Builds, started and waited for as a client does it.
+
+use super::{
+    client::{Answer, Client},
+    service::Service,
+};
+use anyhow::{Context, Result, bail};
+use serde_json::json;
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+/// The projects: one whose build prints a line, one whose build does nothing, one that waits.
+pub(crate) const ECHO: &str = "echo";
+pub(crate) const NO_OP: &str = "no-op";
+pub(crate) const SLEEP: &str = "sleep";
+const PROJECTS: [(&str, &str); 3] = [(ECHO, "echo hello"), (NO_OP, ":"), (SLEEP, "sleep 600")];
+
+/// How long to wait before asking again.
+const POLL: Duration = Duration::from_micros(250);
+/// A client's poll while the machine is busy with many builds.
+const CROWD_POLL: Duration = Duration::from_millis(5);
+/// How many ids BatchGetBuilds takes.
+const IDS_MAX: usize = 100;
+/// How many connections start a crowd's builds.
+const CROWD_CLIENTS: usize = 8;
+
+pub(crate) fn make_projects(client: &mut Client) -> Result<()> {
+    for (name, command) in PROJECTS {
+        let buildspec =
+            json!({ "version": "0.2", "phases": { "build": { "commands": [command] } } });
+        client.codebuild(
+            "CreateProject",
+            &json!({
+                "name": name,
+                "source": { "type": "NO_SOURCE", "buildspec": buildspec.to_string() },
+                "artifacts": { "type": "NO_ARTIFACTS" },
+                "environment": {
+                    "type": "LINUX_CONTAINER",
+                    "computeType": "BUILD_GENERAL1_SMALL",
+                    "image": "host",
+                },
+                "serviceRole": "arn:aws:iam::000000000000:role/builds",
+            }),
+        )?;
+    }
+    Ok(())
+}
+
+pub(crate) fn start(client: &mut Client, project: &str) -> Result<String> {
+    let started = client.codebuild("StartBuild", &json!({ "projectName": project }))?;
+    let id = started["build"]["id"].as_str().context("a build's id")?;
+    Ok(id.to_owned())
+}
+
+/// From the sending of StartBuild until GetLogEvents shows what the first command printed. The build
+/// is waited for afterwards.
+pub(crate) fn to_first_output(service: &Service, client: &mut Client) -> Result<Duration> {
+    let began = Instant::now();
+    let id = start(client, ECHO)?;
+    let (_, stream) = id.split_once(':').context("an id with a colon")?;
+    let asked = json!({
+        "logGroupName": format!("/aws/codebuild/{ECHO}"),
+        "logStreamName": stream,
+        "startFromHead": true,
+    });
+    let taken = loop {
+        match client.logs("GetLogEvents", &asked)? {
+            Answer::Done(page) => {
+                let mut events = page["events"].as_array().into_iter().flatten();
+                if events.any(|event| event["message"] == "hello\n") {
+                    break began.elapsed();
+                }
+            }
+            Answer::Refused(error) if error.contains("ResourceNotFound") => {}
+            Answer::Refused(error) => bail!("GetLogEvents is refused: {error}"),
+        }
+        thread::sleep(POLL);
+    };
+    wait(client, &id)?;
+    service.settle()?;
+    Ok(taken)
+}
+
+/// From the sending of StartBuild until BatchGetBuilds says SUCCEEDED.
+pub(crate) fn to_success(
+    service: &Service,
+    client: &mut Client,
+    project: &str,
+) -> Result<Duration> {
+    let began = Instant::now();
+    let id = start(client, project)?;
+    wait(client, &id)?;
+    let taken = began.elapsed();
+    service.settle()?;
+    Ok(taken)
+}
+
+fn wait(client: &mut Client, id: &str) -> Result<()> {
+    while !all_succeeded(client, &[id.to_owned()])? {
+        thread::sleep(POLL);
+    }
+    Ok(())
+}
+
+/// From the first StartBuild of many until BatchGetBuilds says SUCCEEDED of the last.
+pub(crate) fn crowd(service: &Service, count: usize) -> Result<Duration> {
+    let clients: Vec<Client> =
+        (0..CROWD_CLIENTS).map(|_| service.client()).collect::<Result<_>>()?;
+    let began = Instant::now();
+    let ids: Vec<String> = thread::scope(|scope| {
+        let starters: Vec<_> = clients
+            .into_iter()
+            .map(|mut client| {
+                scope.spawn(move || -> Result<Vec<String>> {
+                    (0..count / CROWD_CLIENTS).map(|_| start(&mut client, NO_OP)).collect()
+                })
+            })
+            .collect();
+        let mut ids = Vec::with_capacity(count);
+        for starter in starters {
+            ids.extend(starter.join().expect("a client does not panic")?);
+        }
+        anyhow::Ok(ids)
+    })?;
+    let mut client = service.client()?;
+    // Builds of one project run in the order of their submission, so the last ones end last.
+    for some in ids.rchunks(IDS_MAX) {
+        while !all_succeeded(&mut client, some)? {
+            thread::sleep(CROWD_POLL);
+        }
+    }
+    let taken = began.elapsed();
+    service.settle()?;
+    Ok(taken)
+}
+
+fn all_succeeded(client: &mut Client, ids: &[String]) -> Result<bool> {
+    let answer = client.codebuild("BatchGetBuilds", &json!({ "ids": ids }))?;
+    let builds = answer["builds"].as_array().context("builds")?;
+    for build in builds {
+        match build["buildStatus"].as_str() {
+            Some("SUCCEEDED") => {}
+            Some("IN_PROGRESS") => return Ok(false),
+            status => bail!("a build ended as {status:?}: {}", build["phases"]),
+        }
+    }
+    Ok(true)
+}

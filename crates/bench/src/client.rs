@@ -1,0 +1,99 @@
+//! A small client: one connection that is kept, JSON requests, signed by our own code.
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpStream},
+    time::SystemTime,
+};
+use wire::sigv4::{Credentials, sign};
+
+const REGION: &str = "eu-central-1";
+
+/// One connection to the service.
+pub(crate) struct Client {
+    connection: BufReader<TcpStream>,
+    address: SocketAddr,
+    credentials: Credentials,
+}
+
+/// What the service answered.
+pub(crate) enum Answer {
+    Done(Value),
+    /// The error's type, as the service spells it.
+    Refused(String),
+}
+
+impl Client {
+    pub(crate) fn connect(address: SocketAddr, credentials: Credentials) -> Result<Self> {
+        let stream = TcpStream::connect(address).context("a connection")?;
+        stream.set_nodelay(true).context("a connection without delay")?;
+        Ok(Self { connection: BufReader::new(stream), address, credentials })
+    }
+
+    pub(crate) fn codebuild(&mut self, operation: &str, input: &Value) -> Result<Value> {
+        match self.call("codebuild", &format!("CodeBuild_20161006.{operation}"), input)? {
+            Answer::Done(output) => Ok(output),
+            Answer::Refused(error) => bail!("{operation} is refused: {error}"),
+        }
+    }
+
+    pub(crate) fn logs(&mut self, operation: &str, input: &Value) -> Result<Answer> {
+        self.call("logs", &format!("Logs_20140328.{operation}"), input)
+    }
+
+    fn call(&mut self, service: &str, target: &str, input: &Value) -> Result<Answer> {
+        let body = serde_json::to_vec(input)?;
+        self.send(service, target, &body).context("a request")?;
+        let (status, answer) = self.receive().context("an answer")?;
+        let output: Value = serde_json::from_slice(&answer)?;
+        if status == 200 {
+            return Ok(Answer::Done(output));
+        }
+        Ok(Answer::Refused(output["__type"].as_str().unwrap_or_default().to_owned()))
+    }
+
+    fn send(&mut self, service: &str, target: &str, body: &[u8]) -> Result<()> {
+        let request = http::Request::post(format!("http://{}/", self.address))
+            .header("content-type", "application/x-amz-json-1.1")
+            .header("x-amz-target", target)
+            .header("content-length", body.len())
+            .body(())?;
+        let (mut parts, ()) = request.into_parts();
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs();
+        sign(&mut parts, body, &self.credentials, (REGION, service), i64::try_from(now)?)?;
+        let mut text = b"POST / HTTP/1.1\r\n".to_vec();
+        for (name, value) in &parts.headers {
+            text.extend_from_slice(name.as_str().as_bytes());
+            text.extend_from_slice(b": ");
+            text.extend_from_slice(value.as_bytes());
+            text.extend_from_slice(b"\r\n");
+        }
+        text.extend_from_slice(b"\r\n");
+        text.extend_from_slice(body);
+        Ok(self.connection.get_mut().write_all(&text)?)
+    }
+
+    fn receive(&mut self) -> Result<(u16, Vec<u8>)> {
+        let mut line = String::new();
+        self.connection.read_line(&mut line)?;
+        let status = line.split(' ').nth(1).and_then(|word| word.parse().ok());
+        let status = status.with_context(|| format!("no status line: {line:?}"))?;
+        let mut length = 0;
+        loop {
+            line.clear();
+            self.connection.read_line(&mut line)?;
+            match line.trim_end().split_once(": ") {
+                Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
+                    length = value.parse()?;
+                }
+                Some(_) => {}
+                None => break,
+            }
+        }
+        let mut body = vec![0; length];
+        self.connection.read_exact(&mut body)?;
+        Ok((status, body))
+    }
+}

@@ -1,0 +1,97 @@
+//! The program under measurement, serving on a free port.
+
+use super::client::Client;
+use anyhow::{Context, Result};
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    net::SocketAddr,
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+use wire::sigv4::Credentials;
+
+const ACCESS_KEY_ID: &str = "AKIABENCHBENCHBENCH1";
+const SECRET_ACCESS_KEY: &str = "measured/measured/measured/measured/1234";
+
+/// A service of its own, ended when this is dropped.
+pub(crate) struct Service {
+    process: Child,
+    address: SocketAddr,
+}
+
+impl Service {
+    /// Starts a service with its data in `folder` and a configuration file of this text.
+    pub(crate) fn start(program: &Path, folder: &Path, configuration: &str) -> Result<Self> {
+        let file = folder.join("buildyard.toml");
+        fs::write(&file, configuration).context("a configuration")?;
+        let mut process = Command::new(program)
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .arg("--data-dir")
+            .arg(folder.join("data"))
+            .arg("--config")
+            .arg(&file)
+            .env("BUILDYARD_ROOT_ACCESS_KEY_ID", ACCESS_KEY_ID)
+            .env("BUILDYARD_ROOT_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("the service starts")?;
+        let mut line = String::new();
+        let output = process.stdout.take().context("the service's output")?;
+        BufReader::new(output).read_line(&mut line)?;
+        let address = line.trim().strip_prefix("listening on http://");
+        let address = address.with_context(|| format!("the service says {line:?}"))?.parse()?;
+        Ok(Self { process, address })
+    }
+
+    /// A new connection to it.
+    pub(crate) fn client(&self) -> Result<Client> {
+        let credentials = Credentials {
+            access_key_id: ACCESS_KEY_ID.to_owned(),
+            secret_access_key: SECRET_ACCESS_KEY.to_owned(),
+            session_token: None,
+        };
+        Client::connect(self.address, credentials)
+    }
+
+    /// Waits until nothing of any build is left: it has ended, and its container is gone.
+    pub(crate) fn settle(&self) -> Result<()> {
+        while !self.children()?.is_empty() {
+            std::thread::sleep(Duration::from_micros(500));
+        }
+        Ok(())
+    }
+
+    /// The agents: every container's first process is the service's child.
+    pub(crate) fn children(&self) -> Result<Vec<u32>> {
+        let mut children = Vec::new();
+        for thread in fs::read_dir(format!("/proc/{}/task", self.process.id()))? {
+            let listed = fs::read_to_string(thread?.path().join("children")).unwrap_or_default();
+            children.extend(listed.split_whitespace().filter_map(|id| id.parse::<u32>().ok()));
+        }
+        Ok(children)
+    }
+
+    /// The service's resident memory, in bytes.
+    pub(crate) fn memory(&self) -> Result<u64> {
+        memory_of(self.process.id(), "Rss:")
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // It ends at once; the builds that were measured have ended before.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A process's memory by one of the kernel's measures, in bytes.
+pub(crate) fn memory_of(process: u32, measure: &str) -> Result<u64> {
+    let text = fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix(measure));
+    let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    Ok(kibibytes.context("the kernel's account of the memory")? * 1024)
+}

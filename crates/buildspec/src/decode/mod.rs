@@ -1,0 +1,11 @@
+//! The tree of a YAML text becomes a buildspec.
+
+mod artifacts;
+mod batch;
+mod env;
+mod phases;
+mod reader;
+mod reports;
+mod text;
+
+pub use text::{Parsed, parse};

@@ -1,0 +1,46 @@
+//! The problems of one buildspec while they are being found.
+
+use crate::limits::PROBLEMS_MAX;
+use crate::problem::{Problem, Severity};
+
+/// Collects problems, and no more than anyone would read.
+#[derive(Debug, Default)]
+pub(crate) struct Problems {
+    errors: Vec<Problem>,
+    warnings: Vec<Problem>,
+}
+
+impl Problems {
+    /// Keeps a problem, unless there are [`PROBLEMS_MAX`] of its severity already.
+    pub(crate) fn push(&mut self, problem: Problem) {
+        let kept = match problem.severity {
+            Severity::Error => &mut self.errors,
+            Severity::Warning => &mut self.warnings,
+        };
+        if kept.len() < PROBLEMS_MAX {
+            kept.push(problem);
+        }
+    }
+
+    /// Whether one more problem of this severity would be kept.
+    pub(crate) fn has_room(&self, severity: Severity) -> bool {
+        let kept = match severity {
+            Severity::Error => &self.errors,
+            Severity::Warning => &self.warnings,
+        };
+        kept.len() < PROBLEMS_MAX
+    }
+
+    /// Whether the buildspec cannot be used.
+    pub(crate) fn has_errors(&self) -> bool {
+        !self.errors.is_empty()
+    }
+
+    /// All of them in the order of their places; at the same place errors come first.
+    pub(crate) fn into_sorted(self) -> Vec<Problem> {
+        let mut all = self.errors;
+        all.extend(self.warnings);
+        all.sort_by_key(|problem| (problem.line, problem.column));
+        all
+    }
+}

@@ -1,0 +1,214 @@
+//! The composition: what the service is made of, and how the parts are put together.
+
+use crate::{
+    build_request::BuildRequest,
+    codebuild::CodeBuildService,
+    config::{Config, LISTEN_DEFAULT},
+    driver::{Driver, Grounds, JournalWatch, Observed, ServedBuild},
+    http::{Front, Origin, router},
+    identity::{Identity, RootKeys},
+    logs::LogsService,
+    provision::Provision,
+    s3,
+};
+use anyhow::Context;
+use build_core::queue::Capacity;
+use executor::{Agent, Container, Executor, HostImage, OutboundNetwork, Sandbox, SandboxConfig};
+use std::{
+    fs::{self, File, Permissions},
+    net::{SocketAddr, TcpListener},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::{Arc, OnceLock},
+    thread,
+};
+use store::{Store, logs::LogStore, objects::ObjectStore};
+use tokio::sync::{mpsc, watch};
+
+/// The agent, static, as `build.rs` made it.
+static AGENT: &[u8] = include_bytes!(env!("BUILDYARD_AGENT_PATH"));
+
+/// The whole service, on one data folder.
+pub struct App {
+    /// Everything that answers requests.
+    pub front: Arc<Front>,
+    /// Where objects are kept.
+    pub objects: ObjectStore,
+    /// Where logs are kept.
+    pub logs: LogStore,
+    /// Where state is kept.
+    pub store: Store,
+    data_dir: PathBuf,
+    _lock: File,
+}
+
+/// How many threads serve requests and builds.
+pub fn worker_threads() -> usize {
+    thread::available_parallelism().map_or(2, usize::from).clamp(2, 16)
+}
+
+impl App {
+    /// Opens a data folder, makes it when it is not there, and goes on with its builds. An observer
+    /// is told what their journals say.
+    pub async fn open(
+        config: Config,
+        data_dir: &Path,
+        root: Option<RootKeys>,
+        observer: Option<mpsc::UnboundedSender<Observed>>,
+    ) -> anyhow::Result<Self> {
+        let place = |path: &Path| format!("failed to use the data folder {}", path.display());
+        fs::create_dir_all(data_dir).with_context(|| place(data_dir))?;
+        fs::set_permissions(data_dir, Permissions::from_mode(0o700))
+            .with_context(|| place(data_dir))?;
+        let lock = lock(data_dir)?;
+        let journals = data_dir.join("journals");
+        fs::create_dir_all(&journals).with_context(|| place(&journals))?;
+
+        let config = Arc::new(config);
+        let identity = Arc::new(Identity::open(data_dir, root).with_context(|| place(data_dir))?);
+        let store = Store::open(&data_dir.join("state.db"))?;
+        let logs = LogStore::open(&data_dir.join("logs"))?;
+        let objects = ObjectStore::open(data_dir.join("objects"))?;
+        let sandbox = Arc::new(sandbox(&config, data_dir)?);
+
+        // Builds that are under way need the front before it can be made of the driver.
+        let front: Arc<OnceLock<Arc<Front>>> = Arc::default();
+        let grounds = Arc::new(Grounds {
+            executor: sandbox as Arc<dyn Executor>,
+            logs: logs.clone(),
+            watch: JournalWatch::start().context("failed to follow journals with inotify")?,
+            journals,
+            provision: Provision {
+                config: Arc::clone(&config),
+                identity: Arc::clone(&identity),
+                image_environment: Box::new(|_| Vec::new()),
+            },
+            serve: serve_builds(Arc::clone(&front)),
+            changed: watch::Sender::new(0),
+            observer,
+        });
+        let driver = Driver::start(store.clone(), Arc::clone(&grounds), capacity(&config)).await?;
+        let account_id = config.account_id.as_str().to_owned();
+        let made = Arc::new(Front {
+            codebuild: CodeBuildService { store: store.clone(), driver },
+            logs: LogsService::new(logs.clone(), &account_id),
+            s3: s3::service(
+                objects.clone(),
+                Arc::clone(&identity) as Arc<dyn s3::Access>,
+                s3::Config { account_id: account_id.clone(), ..s3::Config::default() },
+            ),
+            identity,
+            account_id,
+            grounds,
+        });
+        let _ = front.set(Arc::clone(&made));
+        tokio::spawn(made.logs.clone().keep_swept());
+        Ok(Self {
+            front: made,
+            objects,
+            logs,
+            store,
+            data_dir: data_dir.to_path_buf(),
+            _lock: lock,
+        })
+    }
+
+    /// Answers requests on a listener until the process ends.
+    pub async fn serve(&self, listener: tokio::net::TcpListener) -> std::io::Result<()> {
+        use axum::serve::ListenerExt;
+        let listener = listener.tap_io(|stream| {
+            // Small answers must not wait for the client's acknowledgement.
+            let _ = stream.set_nodelay(true);
+        });
+        axum::serve(listener, router(Arc::clone(&self.front), Origin::Port)).await
+    }
+
+    /// Keeps the address for `buildyard credentials`.
+    pub fn note_address(&self, address: SocketAddr) -> std::io::Result<()> {
+        fs::write(self.data_dir.join("address"), format!("http://{address}\n"))
+    }
+}
+
+/// The address that a service on this folder listened on last, or would by its configuration.
+pub fn noted_address(data_dir: &Path, config: &Config) -> String {
+    match fs::read_to_string(data_dir.join("address")) {
+        Ok(address) => address.trim().to_owned(),
+        Err(_) => match config.listen {
+            Some(address) => format!("http://{address}"),
+            None => format!("http://{LISTEN_DEFAULT}"),
+        },
+    }
+}
+
+/// Two services on one folder would run each build twice.
+fn lock(data_dir: &Path) -> anyhow::Result<File> {
+    let path = data_dir.join("lock");
+    let file = File::create(&path).with_context(|| format!("failed to make {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => {
+            anyhow::bail!("another buildyard is using {}", data_dir.display())
+        }
+        Err(fs::TryLockError::Error(error)) => Err(error).context("failed to lock the data folder"),
+    }
+}
+
+fn sandbox(config: &Config, data_dir: &Path) -> anyhow::Result<Sandbox> {
+    let mut host_image = HostImage::default();
+    host_image.folders.extend(config.host_image.folders.iter().cloned());
+    let sandbox_config = SandboxConfig {
+        state_dir: data_dir.join("containers"),
+        images_dir: data_dir.join("images"),
+        helper: "/proc/self/exe".into(),
+        agent: Agent::Bytes(AGENT),
+        host_image,
+        outbound: OutboundNetwork::default(),
+    };
+    Sandbox::new(sandbox_config).context("failed to prepare the sandbox")
+}
+
+/// What the machine gives to builds.
+fn capacity(config: &Config) -> Capacity {
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    let memory = rustix::system::sysinfo();
+    let total = memory.totalram as u64 * u64::from(memory.mem_unit);
+    Capacity {
+        builds_max: config.builds.at_once_max.unwrap_or(processors * 8).max(1),
+        memory_bytes: total / 100 * u64::from(config.builds.memory_percent),
+    }
+}
+
+/// Serves the service to a build, on the sockets inside its network, for as long as it is there.
+fn serve_builds(
+    front: Arc<OnceLock<Arc<Front>>>,
+) -> Box<dyn Fn(Container, ServedBuild) + Send + Sync> {
+    Box::new(move |container, served| {
+        let front = Arc::clone(&front);
+        for listener in container.listeners {
+            let (front, gone) = (Arc::clone(&front), served.gone.clone());
+            let (request, expires_at) = (Arc::clone(&served.request), served.expires_at);
+            tokio::spawn(gone.run_until_cancelled_owned(async move {
+                let serving = serve_build(&front, listener, request, expires_at);
+                if let Err(error) = serving.await {
+                    tracing::error!(%error, "a build cannot reach the service");
+                }
+            }));
+        }
+    })
+}
+
+async fn serve_build(
+    front: &OnceLock<Arc<Front>>,
+    listener: TcpListener,
+    request: Arc<BuildRequest>,
+    expires_at: agent_protocol::Timestamp,
+) -> std::io::Result<()> {
+    listener.set_nonblocking(true)?;
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    while front.get().is_none() {
+        // Only at start-up, between the driver's first turn and the last line of `App::open`.
+        tokio::task::yield_now().await;
+    }
+    let front = Arc::clone(front.get().expect("it was there above"));
+    axum::serve(listener, router(front, Origin::Build { request, expires_at })).await
+}

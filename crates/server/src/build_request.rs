@@ -1,0 +1,137 @@
+//! What was asked for when a build was started: settled, kept with the build, and never changed.
+
+use build_core::{BuildId, queue::Share};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use wire::codebuild::{
+    ComputeType, LogsConfigStatusType, Project, ProjectArtifacts, ProjectEnvironment, ProjectSource,
+};
+
+/// A build's settings: its project's, with the caller's overrides applied.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BuildRequest {
+    /// The account, twelve digits.
+    pub account_id: String,
+    /// The region.
+    pub region: String,
+    /// The build's id.
+    pub id: BuildId,
+    /// Who started it, as CodeBuild names them.
+    pub initiator: String,
+    /// The project as this build sees it.
+    pub project: Project,
+    /// The primary source's version that was asked for.
+    pub source_version: Option<String>,
+    /// Minutes the build may run.
+    pub timeout_minutes: u32,
+    /// Minutes the build may wait.
+    pub queued_timeout_minutes: u32,
+    /// Whether the caller wants to look into the build while it runs.
+    #[serde(default)]
+    pub debug_session: bool,
+    /// A folder of this machine that is the source, for a build that no project describes.
+    pub local_source: Option<PathBuf>,
+}
+
+/// Where a build's output goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogTarget {
+    /// The region.
+    pub region: String,
+    /// The log group's name.
+    pub group: String,
+    /// The log stream's name.
+    pub stream: String,
+}
+
+/// What a compute type gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Compute {
+    /// Processors.
+    pub processors: u32,
+    /// Memory in GiB.
+    pub memory_gib: u64,
+}
+
+/// The sizes of the compute types. AWS: the same, per environment of Linux containers.
+pub fn compute(compute_type: &ComputeType) -> Compute {
+    let (processors, memory_gib) = match compute_type {
+        ComputeType::BuildGeneral1Small => (2, 4),
+        ComputeType::BuildGeneral1Medium => (4, 8),
+        ComputeType::BuildGeneral1Large => (8, 16),
+        ComputeType::BuildGeneral1Xlarge => (36, 72),
+        ComputeType::BuildGeneral12xlarge => (72, 144),
+        ComputeType::BuildLambda1gb => (1, 1),
+        ComputeType::BuildLambda2gb => (1, 2),
+        ComputeType::BuildLambda4gb => (2, 4),
+        ComputeType::BuildLambda8gb => (4, 8),
+        ComputeType::BuildLambda10gb => (6, 10),
+        ComputeType::AttributeBasedCompute
+        | ComputeType::CustomInstanceType
+        | ComputeType::Unknown(_) => (2, 4),
+    };
+    Compute { processors, memory_gib }
+}
+
+impl BuildRequest {
+    /// The build's id.
+    pub fn id(&self) -> &BuildId {
+        &self.id
+    }
+
+    /// The build's ARN.
+    pub fn arn(&self) -> String {
+        format!("arn:aws:codebuild:{}:{}:build/{}", self.region, self.account_id, self.id)
+    }
+
+    /// The ARN of the session that the build's credentials are.
+    pub fn session_arn(&self) -> String {
+        let role = self.project.service_role.as_deref().unwrap_or_default();
+        let name = role.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("codebuild");
+        format!("arn:aws:sts::{}:assumed-role/{name}/{}", self.account_id, self.session_name())
+    }
+
+    /// The session's name. AWS: the same.
+    pub fn session_name(&self) -> String {
+        format!("AWSCodeBuild-{}", self.id.uuid())
+    }
+
+    /// The environment.
+    pub fn environment(&self) -> ProjectEnvironment {
+        self.project.environment.clone().unwrap_or_default()
+    }
+
+    /// The primary source.
+    pub fn source(&self) -> ProjectSource {
+        self.project.source.clone().unwrap_or_default()
+    }
+
+    /// The primary artifact.
+    pub fn artifacts(&self) -> ProjectArtifacts {
+        self.project.artifacts.clone().unwrap_or_default()
+    }
+
+    /// What the build takes of the machine.
+    pub fn share(&self) -> Share {
+        let size = compute(&self.environment().compute_type);
+        Share { memory_bytes: size.memory_gib << 30 }
+    }
+
+    /// Where the output goes; nowhere when the project has turned CloudWatch Logs off.
+    pub fn log_target(&self) -> Option<LogTarget> {
+        let config =
+            self.project.logs_config.as_ref().and_then(|logs| logs.cloud_watch_logs.as_ref());
+        if config.is_some_and(|config| config.status == LogsConfigStatusType::Disabled) {
+            return None;
+        }
+        let named = |name: Option<&String>| name.filter(|name| !name.is_empty()).cloned();
+        let group = named(config.and_then(|config| config.group_name.as_ref()))
+            .unwrap_or_else(|| format!("/aws/codebuild/{}", self.id.project()));
+        let uuid = self.id.uuid();
+        let stream = match named(config.and_then(|config| config.stream_name.as_ref())) {
+            Some(prefix) => format!("{prefix}/{uuid}"),
+            None => uuid.to_owned(),
+        };
+        Some(LogTarget { region: self.region.clone(), group, stream })
+    }
+}

@@ -1,0 +1,124 @@
+//! The command line.
+
+mod build;
+mod credentials;
+mod serve;
+mod terminal;
+
+use crate::{
+    config::{self, Config},
+    identity::RootKeys,
+};
+use clap::{CommandFactory, Parser, Subcommand};
+use std::{io::Write, path::PathBuf, process::ExitCode};
+
+/// A build service that speaks AWS CodeBuild's language.
+#[derive(Parser)]
+#[command(name = "buildyard", version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs the service until it is told to stop.
+    ///
+    /// Prints "listening on http://…" when it takes requests. SIGTERM and Ctrl-C end the service and
+    /// leave the builds running: the next start goes on with them.
+    Serve(serve::Serve),
+    /// Runs a folder's buildspec right here, without a service.
+    ///
+    /// The source is not changed. Exit status: 0 when the build succeeded, 1 when it did not, 2 when
+    /// it could not be started.
+    Build(build::BuildHere),
+    /// Prints the endpoint and the root user's keys as lines for a shell.
+    ///
+    /// Use it like this: eval "$(buildyard credentials)"
+    Credentials(credentials::ShowCredentials),
+    /// Prints a completion script for a shell.
+    Completion {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// What every command that touches the service's data takes.
+#[derive(clap::Args)]
+struct DataArguments {
+    /// The folder that holds everything the service keeps.
+    ///
+    /// Default: /var/lib/buildyard for root, ~/.local/share/buildyard for others.
+    #[arg(long, value_name = "DIR", env = "BUILDYARD_DATA_DIR")]
+    data_dir: Option<PathBuf>,
+    /// The configuration file, in TOML.
+    #[arg(long, value_name = "FILE", env = "BUILDYARD_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+impl DataArguments {
+    /// Reads the configuration, and applies what the command line says.
+    fn read(&self) -> anyhow::Result<(Config, PathBuf)> {
+        let config = match &self.config {
+            Some(file) => Config::read(file)?,
+            None => Config::default(),
+        };
+        let data_dir = self
+            .data_dir
+            .clone()
+            .or_else(|| config.data_dir.clone())
+            .unwrap_or_else(config::default_data_dir);
+        Ok((config, std::path::absolute(data_dir)?))
+    }
+}
+
+/// Reads the arguments, does what they say, and gives the exit status.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Serve(serve) => serve.run(),
+        Command::Build(build) => build.run(),
+        Command::Credentials(credentials) => credentials.run(),
+        Command::Completion { shell } => {
+            clap_complete::generate(
+                shell,
+                &mut Cli::command(),
+                "buildyard",
+                &mut std::io::stdout(),
+            );
+            Ok(ExitCode::SUCCESS)
+        }
+    };
+    result.unwrap_or_else(|error| {
+        // Nobody is left to tell when standard error is closed.
+        let _ = writeln!(std::io::stderr(), "buildyard: {error:#}");
+        ExitCode::from(2)
+    })
+}
+
+/// The root keys that the environment gives; both or none.
+fn root_keys_given() -> anyhow::Result<Option<RootKeys>> {
+    let given = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    match (given("BUILDYARD_ROOT_ACCESS_KEY_ID"), given("BUILDYARD_ROOT_SECRET_ACCESS_KEY")) {
+        (Some(access_key_id), Some(secret_access_key)) => {
+            Ok(Some(RootKeys { access_key_id, secret_access_key }))
+        }
+        (None, None) => Ok(None),
+        _ => anyhow::bail!(
+            "BUILDYARD_ROOT_ACCESS_KEY_ID and BUILDYARD_ROOT_SECRET_ACCESS_KEY belong together: \
+             set both or none"
+        ),
+    }
+}
+
+/// Sends what happens to standard error, at the level that `BUILDYARD_LOG` asks for.
+fn log_to_stderr(default: &str) {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("BUILDYARD_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
+    // A second call, as in tests, changes nothing.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .try_init();
+}

@@ -1,0 +1,149 @@
+//! AWS CodeBuild: the table of contents. Each operation is a function in the file of its noun.
+
+mod build;
+mod overrides;
+mod page;
+mod project;
+mod refusal;
+mod token;
+mod validate;
+mod view;
+
+pub use view::render;
+
+use crate::driver::{self, Driver};
+use store::Store;
+use uuid::Uuid;
+use wire::{
+    Caller, ServiceError,
+    codebuild::{
+        BatchDeleteBuildsInput, BatchDeleteBuildsOutput, BatchGetBuildsInput, BatchGetBuildsOutput,
+        BatchGetProjectsInput, BatchGetProjectsOutput, CodeBuild, CreateProjectInput,
+        CreateProjectOutput, DeleteProjectInput, DeleteProjectOutput, ListBuildsForProjectInput,
+        ListBuildsForProjectOutput, ListBuildsInput, ListBuildsOutput, ListProjectsInput,
+        ListProjectsOutput, RetryBuildInput, RetryBuildOutput, StartBuildInput, StartBuildOutput,
+        StopBuildInput, StopBuildOutput, UpdateProjectInput, UpdateProjectOutput,
+    },
+};
+
+/// What CodeBuild's operations work with.
+pub struct CodeBuildService {
+    /// Where projects and builds are kept.
+    pub store: Store,
+    /// What moves builds on.
+    pub driver: Driver,
+}
+
+impl CodeBuildService {
+    fn now_millis(&self) -> i64 {
+        i64::try_from(driver::now().millis()).unwrap_or(i64::MAX)
+    }
+
+    fn new_uuid(&self) -> String {
+        Uuid::new_v4().to_string()
+    }
+
+    /// Our own fault: the log gets all of it, the caller an id to ask with.
+    fn fault(&self, caller: &Caller, error: &dyn std::error::Error) -> ServiceError {
+        tracing::error!(request = caller.request_id, error = %driver::chain(error), "a request failed");
+        ServiceError::internal(&caller.request_id)
+    }
+}
+
+impl CodeBuild for CodeBuildService {
+    async fn create_project(
+        &self,
+        caller: &Caller,
+        input: CreateProjectInput,
+    ) -> Result<CreateProjectOutput, ServiceError> {
+        project::create(self, caller, input).await
+    }
+
+    async fn update_project(
+        &self,
+        caller: &Caller,
+        input: UpdateProjectInput,
+    ) -> Result<UpdateProjectOutput, ServiceError> {
+        project::update(self, caller, input).await
+    }
+
+    async fn delete_project(
+        &self,
+        caller: &Caller,
+        input: DeleteProjectInput,
+    ) -> Result<DeleteProjectOutput, ServiceError> {
+        project::delete(self, caller, input).await
+    }
+
+    async fn batch_get_projects(
+        &self,
+        caller: &Caller,
+        input: BatchGetProjectsInput,
+    ) -> Result<BatchGetProjectsOutput, ServiceError> {
+        project::batch_get(self, caller, input).await
+    }
+
+    async fn list_projects(
+        &self,
+        caller: &Caller,
+        input: ListProjectsInput,
+    ) -> Result<ListProjectsOutput, ServiceError> {
+        project::list(self, caller, input).await
+    }
+
+    async fn start_build(
+        &self,
+        caller: &Caller,
+        input: StartBuildInput,
+    ) -> Result<StartBuildOutput, ServiceError> {
+        build::start(self, caller, input).await
+    }
+
+    async fn stop_build(
+        &self,
+        caller: &Caller,
+        input: StopBuildInput,
+    ) -> Result<StopBuildOutput, ServiceError> {
+        build::stop(self, caller, input).await
+    }
+
+    async fn retry_build(
+        &self,
+        caller: &Caller,
+        input: RetryBuildInput,
+    ) -> Result<RetryBuildOutput, ServiceError> {
+        build::retry(self, caller, input).await
+    }
+
+    async fn batch_get_builds(
+        &self,
+        caller: &Caller,
+        input: BatchGetBuildsInput,
+    ) -> Result<BatchGetBuildsOutput, ServiceError> {
+        build::batch_get(self, caller, input).await
+    }
+
+    async fn batch_delete_builds(
+        &self,
+        caller: &Caller,
+        input: BatchDeleteBuildsInput,
+    ) -> Result<BatchDeleteBuildsOutput, ServiceError> {
+        build::batch_delete(self, caller, input).await
+    }
+
+    async fn list_builds(
+        &self,
+        caller: &Caller,
+        input: ListBuildsInput,
+    ) -> Result<ListBuildsOutput, ServiceError> {
+        build::list(self, caller, input).await
+    }
+
+    async fn list_builds_for_project(
+        &self,
+        caller: &Caller,
+        input: ListBuildsForProjectInput,
+    ) -> Result<ListBuildsForProjectOutput, ServiceError> {
+        build::list_for_project(self, caller, input).await
+    }
+}

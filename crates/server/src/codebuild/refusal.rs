@@ -1,0 +1,215 @@
+//! Every sentence with which CodeBuild refuses, each behind a name.
+
+use wire::ServiceError;
+
+/// The project does not exist in this account and region.
+// AWS: StartBuild names the project's ARN.
+pub(super) fn project_not_found(arn: &str) -> ServiceError {
+    not_found(format!("Project cannot be found: {arn}"))
+}
+
+/// ListBuildsForProject was asked about a project that does not exist.
+pub(super) fn listed_project_not_found(arn: &str) -> ServiceError {
+    not_found(format!("The provided project {arn} does not exist"))
+}
+
+/// UpdateProject was asked to change a project that does not exist.
+pub(super) fn updated_project_not_found(arn: &str) -> ServiceError {
+    not_found(format!("Project does not exist: {arn}"))
+}
+
+/// The build does not exist in this account and region.
+pub(super) fn build_not_found(arn: &str) -> ServiceError {
+    not_found(format!("Build does not exist: {arn}"))
+}
+
+/// The name is taken.
+pub(super) fn project_exists(arn: &str) -> ServiceError {
+    ServiceError::refusal(
+        "ResourceAlreadyExistsException",
+        format!("Project already exists: {arn}"),
+    )
+}
+
+/// The project has as many builds under way as it allows.
+pub(super) fn concurrent_limit(limit: u32) -> ServiceError {
+    ServiceError::refusal(
+        "AccountLimitExceededException",
+        format!("Cannot have more than {limit} active builds for the project"),
+    )
+}
+
+/// Somebody else changed the same thing at the same moment.
+pub(super) fn conflict() -> ServiceError {
+    invalid("The resource was changed by another request at the same time. Try again.")
+}
+
+/// The text is not a build's id.
+pub(super) fn build_id() -> ServiceError {
+    invalid("Invalid build ID provided")
+}
+
+/// A list of ids is empty.
+// AWS: this sentence stands before the model's own check of the list's length.
+pub(super) fn no_build_ids() -> ServiceError {
+    invalid("The input build ID list cannot be empty.")
+}
+
+/// The token of a list's next page is not one that a list gave.
+pub(super) fn next_token() -> ServiceError {
+    invalid("Invalid next token provided")
+}
+
+/// The idempotency token was used for another request within its five minutes.
+pub(super) fn token_reused() -> ServiceError {
+    invalid("The idempotency token was used with different parameters")
+}
+
+/// The project's name has characters that a name may not have.
+pub(super) fn project_name() -> ServiceError {
+    invalid("Only alphanumeric characters, dash, and underscore are supported")
+}
+
+/// A source needs a place.
+pub(super) fn source_location() -> ServiceError {
+    invalid("Project source location is required")
+}
+
+/// An S3 source's place is not a bucket and a key.
+pub(super) fn source_location_format(location: &str) -> ServiceError {
+    invalid(format!("Invalid project source: location must be a valid S3 source: {location}"))
+}
+
+/// A source type that CodeBuild does not have.
+pub(super) fn source_type() -> ServiceError {
+    invalid("Invalid type provided: Project source type")
+}
+
+/// An artifact type that CodeBuild does not have.
+pub(super) fn artifact_type() -> ServiceError {
+    invalid("Invalid type provided: Artifact type")
+}
+
+/// Without a source only inline text can be the buildspec.
+pub(super) fn no_source_buildspec() -> ServiceError {
+    invalid(
+        "Invalid project source: a buildspec must be specified inline for source type NO_SOURCE",
+    )
+}
+
+/// CodePipeline stands on one side only.
+pub(super) fn codepipeline_sides() -> ServiceError {
+    invalid(
+        "Invalid input: when using CodePipeline both sourceType, and artifactType must be set to: \
+         CODEPIPELINE",
+    )
+}
+
+/// A member of `NO_ARTIFACTS` that must be absent.
+pub(super) fn no_artifacts_member(member: &str) -> ServiceError {
+    invalid(format!("Invalid artifacts: artifact type NO_ARTIFACTS should have null {member}"))
+}
+
+/// S3 artifacts need a bucket.
+pub(super) fn artifacts_location() -> ServiceError {
+    invalid("Invalid artifacts: artifact location is required for type S3")
+}
+
+/// The bucket's name holds a slash.
+pub(super) fn artifacts_bucket(location: &str) -> ServiceError {
+    invalid(format!(
+        "Invalid artifacts: location must be a bucket name without slashes: {location}"
+    ))
+}
+
+/// `encryptionDisabled` or `bucketOwnerAccess` outside of S3.
+pub(super) fn artifacts_s3_only(member: &str) -> ServiceError {
+    invalid(format!("Invalid artifacts: {member} is only valid for artifact type S3"))
+}
+
+/// A secondary source's or artifact's identifier is missing or has other characters.
+pub(super) fn identifier() -> ServiceError {
+    invalid(
+        "identifier must contain only alphanumeric characters and underscores and be less than \
+         128 characters in length",
+    )
+}
+
+/// Two secondary sources or artifacts have one identifier.
+pub(super) fn identifier_twice(identifier: &str) -> ServiceError {
+    invalid(format!("Invalid input: identifier {identifier} is used more than once"))
+}
+
+/// A kind of secondary source or artifact that there is not.
+pub(super) fn secondary_type(what: &str, kind: &str) -> ServiceError {
+    invalid(format!("Invalid input: {kind} is not valid for a secondary {what}"))
+}
+
+/// An environment type or compute type that CodeBuild does not have.
+pub(super) fn environment_type(kind: &str) -> ServiceError {
+    invalid(format!("Invalid type provided: {kind}"))
+}
+
+/// A compute type that CodeBuild does not have.
+pub(super) fn compute_type(kind: &str) -> ServiceError {
+    invalid(format!("Invalid compute type provided: {kind}"))
+}
+
+/// The service role is a role of another account.
+pub(super) fn service_role_account() -> ServiceError {
+    invalid("Invalid service role: Service role account ID does not match caller's account")
+}
+
+/// An idempotency token is too long.
+pub(super) fn token_length() -> ServiceError {
+    invalid("Invalid idempotency token: it must have at most 64 characters")
+}
+
+/// The service role is not a role's ARN.
+pub(super) fn service_role() -> ServiceError {
+    invalid("Invalid service role: Service role must be a valid role ARN")
+}
+
+/// An environment variable's name is empty or not a name.
+pub(super) fn variable_name(name: &str) -> ServiceError {
+    invalid(format!("Invalid environment variable name: {name}"))
+}
+
+/// Registry credentials without the service role.
+pub(super) fn registry_credential() -> ServiceError {
+    invalid("Invalid input: registryCredential requires imagePullCredentialsType SERVICE_ROLE")
+}
+
+/// A cache without what its type needs.
+pub(super) fn cache(missing: &str) -> ServiceError {
+    invalid(format!("Invalid cache: {missing} is required for this cache type"))
+}
+
+/// `reportBuildStatus` for a source whose provider has no build status.
+pub(super) fn report_build_status() -> ServiceError {
+    invalid("Invalid project source: reportBuildStatus is not supported for this source type")
+}
+
+/// Tags repeat a key, or there are too many.
+pub(super) fn tags(problem: &str) -> ServiceError {
+    invalid(format!("Invalid tags: {problem}"))
+}
+
+/// A limit that is no limit.
+pub(super) fn concurrent_build_limit() -> ServiceError {
+    invalid("Invalid concurrent build limit: it must be at least 1")
+}
+
+/// Something that CodeBuild has and this service cannot build with yet.
+// Ours: a build that silently lacked it would be worse.
+pub(super) fn not_here_yet(what: &str) -> ServiceError {
+    invalid(format!("{what} is not supported by this service yet"))
+}
+
+fn invalid(message: impl Into<String>) -> ServiceError {
+    ServiceError::refusal("InvalidInputException", message)
+}
+
+fn not_found(message: String) -> ServiceError {
+    ServiceError::refusal("ResourceNotFoundException", message)
+}

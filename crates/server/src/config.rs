@@ -1,0 +1,165 @@
+//! One configuration, from the command line, the environment and a TOML file.
+//!
+//! The file holds what an operator decides once; flags and variables override it. Unknown keys are
+//! refused, so that a typing error is not silently a default.
+
+use serde::Deserialize;
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+use thiserror::Error;
+
+/// Where the service listens unless told otherwise.
+pub const LISTEN_DEFAULT: &str = "127.0.0.1:4566";
+
+/// The whole configuration file.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The address to listen on; [`LISTEN_DEFAULT`] when absent.
+    pub listen: Option<SocketAddr>,
+    /// The folder that holds everything the service keeps.
+    pub data_dir: Option<PathBuf>,
+    /// The account that every resource belongs to: twelve digits.
+    pub account_id: AccountId,
+    /// The region that `buildyard credentials` prints. Any region works.
+    pub default_region: Option<String>,
+    /// How many builds run at once, and on what.
+    pub builds: Builds,
+    /// What the `host` image shows of this machine.
+    pub host_image: HostImage,
+}
+
+/// An account's twelve digits.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(try_from = "String")]
+pub struct AccountId(String);
+
+impl Default for AccountId {
+    fn default() -> Self {
+        Self("000000000000".into())
+    }
+}
+
+impl TryFrom<String> for AccountId {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        if text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()) {
+            Ok(Self(text))
+        } else {
+            Err(format!("an account id has twelve digits, which {text:?} has not"))
+        }
+    }
+}
+
+impl AccountId {
+    /// The digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// How many builds run at once, and on what.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
+pub struct Builds {
+    /// Builds at once, at most; eight for each processor when absent.
+    pub at_once_max: Option<usize>,
+    /// The sum of the memory limits of running builds, in percent of the machine's memory. Limits
+    /// are seldom reached all at once, so more than 100 is usual.
+    pub memory_percent: u32,
+    /// Processes and threads of one build, at most.
+    pub processes_max: u32,
+    /// Open files of one process of a build, at most.
+    pub open_files_max: u64,
+    /// Whether builds reach the network outside.
+    pub network: bool,
+}
+
+impl Default for Builds {
+    fn default() -> Self {
+        Self {
+            at_once_max: None,
+            memory_percent: 400,
+            processes_max: 4_096,
+            open_files_max: 1_024,
+            network: true,
+        }
+    }
+}
+
+/// What the `host` image shows of this machine, beside its allow-list.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
+pub struct HostImage {
+    /// More folders, at the same place in the environment.
+    pub folders: Vec<PathBuf>,
+    /// Variables of the environment, such as a longer `PATH`.
+    pub variables: std::collections::BTreeMap<String, String>,
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("failed to read {file}")]
+    Read {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not what it should be.
+    #[error("{file}: {problem}")]
+    Parse {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong, with its place.
+        problem: String,
+    },
+}
+
+impl Config {
+    /// Reads a configuration file.
+    pub fn read(file: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(file)
+            .map_err(|source| ConfigError::Read { file: file.into(), source })?;
+        toml::from_str(&text)
+            .map_err(|error| ConfigError::Parse { file: file.into(), problem: error.to_string() })
+    }
+
+    /// The region that is meant when nobody names one.
+    pub fn region(&self) -> &str {
+        self.default_region.as_deref().unwrap_or("us-east-1")
+    }
+}
+
+/// The data folder when nobody names one: the system's for root, the user's own otherwise.
+pub fn default_data_dir() -> PathBuf {
+    if rustix::process::geteuid().is_root() {
+        return "/var/lib/buildyard".into();
+    }
+    let home = std::env::var_os("HOME").map_or_else(|| PathBuf::from("."), PathBuf::from);
+    std::env::var_os("XDG_DATA_HOME")
+        .map_or_else(|| home.join(".local/share"), PathBuf::from)
+        .join("buildyard")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Config;
+
+    #[test]
+    fn an_empty_file_is_the_default() {
+        assert_eq!(toml::from_str::<Config>("").unwrap(), Config::default());
+    }
+
+    #[test]
+    fn typing_errors_are_refused() {
+        assert!(toml::from_str::<Config>("lisen = '127.0.0.1:1'").is_err());
+        assert!(toml::from_str::<Config>("account_id = '12'").is_err());
+        assert!(toml::from_str::<Config>("[builds]\nat_once = 3").is_err());
+    }
+}

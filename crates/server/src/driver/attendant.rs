@@ -1,0 +1,381 @@
+//! What one container needs while it lives: it is launched, its journal is followed into the log
+//! and the driver, its end is noticed, and it is taken away.
+//!
+//! An attendant keeps nothing that it could not find again: after a restart another one launches
+//! the same id, which finds the container, and reads the same journal.
+
+use super::{
+    Driver, JournalWatch, chain,
+    follower::{FollowError, Follower, Item},
+    lines::Line,
+    not_launched,
+};
+use crate::{build_request::BuildRequest, provision::Provision};
+use agent_protocol::{Fact, Timestamp};
+use build_core::{BuildId, Exited, Input};
+use executor::{Container, ContainerId, ContainerSpec, Executor, Exit};
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+use store::logs::{Batch, GroupClass, LogError, LogStore, NewEvent, NewGroup, StreamId};
+use tokio::{
+    sync::{mpsc, watch},
+    task::spawn_blocking,
+    time::{Instant, sleep_until, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+/// How long a line that has begun waits for its end before the log shows it as it is.
+const PENDING_LINE_AFTER: Duration = Duration::from_millis(500);
+
+/// How long the attendant waits before it tries again what failed.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
+
+/// What all attendants share.
+pub struct Grounds {
+    /// What makes containers.
+    pub executor: Arc<dyn Executor>,
+    /// Where output goes.
+    pub logs: LogStore,
+    /// Tells when journals grow.
+    pub watch: JournalWatch,
+    /// The folder of the journals, one file per build.
+    pub journals: PathBuf,
+    /// Makes specs from requests.
+    pub provision: Provision,
+    /// Serves the service to a container, on sockets inside its network.
+    pub serve: Box<dyn Fn(Container, ServedBuild) + Send + Sync>,
+    /// Changes whenever a build has, for whoever waits for one.
+    pub changed: watch::Sender<u64>,
+    /// Told what journals say, in the order they say it, where somebody watches a single build.
+    pub observer: Option<mpsc::UnboundedSender<Observed>>,
+}
+
+/// What a journal said.
+#[derive(Debug)]
+pub enum Observed {
+    /// Lines of the log.
+    Lines(Vec<Line>),
+    /// A fact, and when it was.
+    Fact(Fact, Timestamp),
+}
+
+/// Whom a container's sockets serve, and for how long.
+pub struct ServedBuild {
+    /// What was asked for.
+    pub request: Arc<BuildRequest>,
+    /// When the build's credentials end.
+    pub expires_at: Timestamp,
+    /// Cancelled when the container is gone.
+    pub gone: CancellationToken,
+}
+
+/// The build that an attendant has the charge of.
+pub(super) struct Charge {
+    pub(super) request: Arc<BuildRequest>,
+    pub(super) number: u64,
+    pub(super) received_at: Timestamp,
+    pub(super) deadline: Option<Timestamp>,
+    /// Cancelled when the container is to go.
+    pub(super) ending: CancellationToken,
+}
+
+/// Starts an attendant.
+pub(super) fn spawn(grounds: Arc<Grounds>, driver: Driver, charge: Charge) {
+    tokio::spawn(async move {
+        Attendant { grounds, driver, charge }.run().await;
+    });
+}
+
+/// Removes what is left of a build that has ended for good.
+pub(super) fn forget(grounds: &Grounds, id: &BuildId) {
+    let journal = journal_of(&grounds.journals, id);
+    if let Err(error) = std::fs::remove_file(&journal)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        tracing::warn!(build = %id, %error, "the journal is left behind");
+    }
+}
+
+/// Removes the containers and journals of builds that are not under way: those of a service that
+/// ended between the last event and the cleaning.
+pub(super) async fn sweep(grounds: &Grounds, live: &HashSet<String>) {
+    match grounds.executor.list().await {
+        Ok(ids) => {
+            for id in ids.iter().filter(|id| !live.contains(id.as_str())) {
+                if let Err(fault) = grounds.executor.destroy(id).await {
+                    tracing::warn!(container = %id, error = %chain(&fault), "a container is left");
+                }
+            }
+        }
+        Err(fault) => tracing::warn!(error = %chain(&fault), "containers cannot be listed"),
+    }
+    for entry in std::fs::read_dir(&grounds.journals).into_iter().flatten().flatten() {
+        if !live.contains(entry.file_name().to_string_lossy().as_ref()) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
+fn millis(at: Timestamp) -> i64 {
+    i64::try_from(at.millis()).unwrap_or(i64::MAX)
+}
+
+fn journal_of(journals: &Path, id: &BuildId) -> PathBuf {
+    journals.join(id.uuid())
+}
+
+struct Attendant {
+    grounds: Arc<Grounds>,
+    driver: Driver,
+    charge: Charge,
+}
+
+/// Why a journal was followed no longer.
+enum Ended {
+    /// The driver wants the container gone, or the agent has said its last word.
+    Wanted,
+    /// The container ended under the build.
+    Exited(Exited),
+}
+
+impl Attendant {
+    async fn run(self) {
+        let id = self.charge.request.id().clone();
+        let container = ContainerId::new(id.uuid()).expect("a UUID is a container's id");
+        let gone = CancellationToken::new();
+        let (mut follower, stream);
+        if self.charge.ending.is_cancelled() {
+            (stream, follower) = (self.log_stream().await, None);
+        } else {
+            let launched;
+            (stream, launched) = tokio::join!(self.log_stream(), self.launch(&container, &gone));
+            follower = match launched {
+                Ok(()) => self.follow(&container, stream).await,
+                Err(error) => {
+                    self.driver.inputs(&id, vec![(not_launched(&error), None)]).await;
+                    self.charge.ending.cancelled().await;
+                    None
+                }
+            };
+        }
+        self.destroy(&container).await;
+        gone.cancel();
+        self.read_out(&mut follower, stream).await;
+        self.driver.inputs(&id, vec![(Input::Gone, None)]).await;
+    }
+
+    async fn launch(
+        &self,
+        container: &ContainerId,
+        gone: &CancellationToken,
+    ) -> Result<(), executor::LaunchError> {
+        let charge = &self.charge;
+        let journal = journal_of(&self.grounds.journals, charge.request.id());
+        let expires_at = charge.deadline.unwrap_or(charge.received_at);
+        let occasion = crate::provision::Occasion {
+            number: charge.number,
+            received_at: charge.received_at,
+            expires_at,
+        };
+        let spec: ContainerSpec = self
+            .grounds
+            .provision
+            .spec(&charge.request, &occasion, container.clone(), journal)
+            .map_err(executor::LaunchError::Image)?;
+        let launched = self.grounds.executor.launch(&spec).await?;
+        let served =
+            ServedBuild { request: Arc::clone(&charge.request), expires_at, gone: gone.clone() };
+        (self.grounds.serve)(launched, served);
+        Ok(())
+    }
+
+    /// Follows the journal until the container is to go or has gone.
+    async fn follow(&self, container: &ContainerId, stream: Option<StreamId>) -> Option<Follower> {
+        let id = self.charge.request.id();
+        let journal = journal_of(&self.grounds.journals, id);
+        let opened = self
+            .grounds
+            .watch
+            .add(&journal)
+            .and_then(|watched| Ok((watched, Follower::open(&journal, self.logged(stream))?)));
+        let (watched, mut follower) = match opened {
+            Ok(opened) => opened,
+            Err(error) => {
+                tracing::error!(build = %id, %error, "the journal cannot be followed");
+                self.driver.inputs(id, vec![(Input::Exited(Exited::Died), None)]).await;
+                self.charge.ending.cancelled().await;
+                return None;
+            }
+        };
+        let exit = self.grounds.executor.watch(container);
+        tokio::pin!(exit);
+        let mut flush_at = None;
+        let ended = loop {
+            match self.drain(&mut follower, stream).await {
+                Ok(false) => {}
+                Ok(true) => break Ended::Wanted,
+                Err(error) => {
+                    tracing::error!(build = %id, error = %chain(&error), "a journal is damaged");
+                    break Ended::Exited(Exited::Died);
+                }
+            }
+            if !follower.has_pending_line() {
+                flush_at = None;
+            } else if flush_at.is_none() {
+                flush_at = Some(Instant::now() + PENDING_LINE_AFTER);
+            }
+            tokio::select! {
+                () = watched.grown.notified() => {}
+                () = sleep_until(flush_at.unwrap_or_else(Instant::now)), if flush_at.is_some() => {
+                    self.log(stream, follower.flush()).await;
+                }
+                () = self.charge.ending.cancelled() => break Ended::Wanted,
+                exit = &mut exit => match self.drain(&mut follower, stream).await {
+                    Ok(true) => break Ended::Wanted,
+                    Ok(false) | Err(_) => break Ended::Exited(self.exited(&exit)),
+                }
+            }
+        };
+        if let Ended::Exited(exited) = ended {
+            self.driver.inputs(id, vec![(Input::Exited(exited), None)]).await;
+            self.charge.ending.cancelled().await;
+        }
+        Some(follower)
+    }
+
+    /// Takes everything that stands in the journal; whether the agent's last word was among it.
+    async fn drain(
+        &self,
+        follower: &mut Follower,
+        stream: Option<StreamId>,
+    ) -> Result<bool, FollowError> {
+        let mut finished = false;
+        while let Some(items) = follower.read()? {
+            let mut inputs = Vec::new();
+            for item in items {
+                match item {
+                    Item::Lines(lines) => self.log(stream, lines).await,
+                    Item::Fact(fact, at, offset) => {
+                        self.observe(|| Observed::Fact(fact.clone(), at));
+                        finished |= fact == Fact::Finished;
+                        if finished {
+                            // Whoever sees the build's end sees its whole log.
+                            self.log(stream, follower.flush()).await;
+                        }
+                        inputs.push((Input::Fact(fact, at), Some(offset)));
+                    }
+                }
+            }
+            self.driver.inputs(self.charge.request.id(), inputs).await;
+        }
+        Ok(finished)
+    }
+
+    /// After the container is gone nothing is written any more: the log gets the rest.
+    async fn read_out(&self, follower: &mut Option<Follower>, stream: Option<StreamId>) {
+        if follower.is_none() {
+            let journal = journal_of(&self.grounds.journals, self.charge.request.id());
+            *follower = Follower::open(&journal, self.logged(stream)).ok();
+        }
+        if let Some(follower) = follower {
+            // A journal torn by the container's end holds nothing more that is whole.
+            let _ = self.drain(follower, stream).await;
+            self.log(stream, follower.flush()).await;
+        }
+        let Some(stream) = stream else { return };
+        let logs = self.grounds.logs.clone();
+        match spawn_blocking(move || logs.sync(stream)).await {
+            Ok(Ok(()) | Err(LogError::StreamMissing)) => {}
+            Ok(Err(error)) => tracing::error!(error = %chain(&error), "a log may not be on disk"),
+            Err(error) => tracing::error!(%error, "a log may not be on disk"),
+        }
+    }
+
+    fn observe(&self, said: impl FnOnce() -> Observed) {
+        if let Some(observer) = &self.grounds.observer {
+            // Whoever watched may have gone; the build goes on.
+            let _ = observer.send(said());
+        }
+    }
+
+    async fn log(&self, stream: Option<StreamId>, lines: Vec<Line>) {
+        let Some((stream, last)) = stream.zip(lines.last()) else { return };
+        let source = Some(last.position);
+        self.observe(|| Observed::Lines(lines.clone()));
+        let events: Vec<NewEvent> = lines
+            .into_iter()
+            .map(|line| NewEvent { timestamp: millis(line.at), message: line.text })
+            .collect();
+        loop {
+            let batch = Batch { events: &events, source, ingested_at: millis(super::now()) };
+            match self.grounds.logs.append(stream, batch) {
+                // Somebody has deleted the stream: they do not want what it would hold.
+                Ok(()) | Err(LogError::StreamMissing) => return,
+                // Output is never dropped: while the disk is full, the build's log waits for room.
+                Err(error) => {
+                    tracing::error!(error = %chain(&error), "output is not in the log; trying again");
+                    tokio::time::sleep(RETRY_AFTER).await;
+                }
+            }
+        }
+    }
+
+    async fn log_stream(&self) -> Option<StreamId> {
+        let target = self.charge.request.log_target()?;
+        loop {
+            let (logs, target) = (self.grounds.logs.clone(), target.clone());
+            let made = spawn_blocking(move || {
+                let now = millis(super::now());
+                let group = NewGroup {
+                    region: target.region,
+                    name: target.group,
+                    class: GroupClass::Standard,
+                    tags: std::collections::BTreeMap::new(),
+                    created_at: now,
+                };
+                logs.ensure_stream(&group, &target.stream, now)
+            });
+            match made.await {
+                Ok(Ok(stream)) => return Some(stream),
+                Ok(Err(error)) => {
+                    tracing::error!(error = %chain(&error), "no log stream; trying again");
+                }
+                Err(error) => tracing::error!(%error, "no log stream; trying again"),
+            }
+            tokio::time::sleep(RETRY_AFTER).await;
+        }
+    }
+
+    /// How much of the journal is in the log already.
+    fn logged(&self, stream: Option<StreamId>) -> u64 {
+        let source = |stream| self.grounds.logs.source_offset(stream).ok().flatten();
+        stream.and_then(source).unwrap_or_default()
+    }
+
+    fn exited(&self, exit: &Exit) -> Exited {
+        tracing::warn!(build = %self.charge.request.id(), ?exit, "a container ended early");
+        match exit {
+            Exit::OutOfMemory => Exited::OutOfMemory,
+            Exit::Exited { .. } | Exit::Killed { .. } | Exit::Lost | Exit::NeverStarted => {
+                Exited::Died
+            }
+        }
+    }
+
+    async fn destroy(&self, container: &ContainerId) {
+        loop {
+            match timeout(Duration::from_secs(60), self.grounds.executor.destroy(container)).await {
+                Ok(Ok(())) => return,
+                Ok(Err(fault)) => {
+                    tracing::error!(%container, error = %chain(&fault), "a container stays");
+                }
+                Err(_) => tracing::error!(%container, "a container takes long to go"),
+            }
+            tokio::time::sleep(RETRY_AFTER).await;
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Reads a journal as it grows, and says what it holds in the order it was written.
+
+use super::lines::{Line, Lines};
+use agent_protocol::{
+    Fact, RecordBody, Timestamp,
+    journal::{Corrupt, Reader},
+};
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
+use thiserror::Error;
+
+/// How much of a journal is read at once.
+const READ_BYTES: usize = 256 * 1024;
+
+/// A journal and how far it has been read.
+pub(super) struct Follower {
+    file: File,
+    reader: Reader,
+    lines: Lines,
+    buffer: Box<[u8]>,
+}
+
+/// What a journal holds next.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Item {
+    /// Lines for the log.
+    Lines(Vec<Line>),
+    /// A fact, when it was, and the journal's offset after it.
+    Fact(Fact, Timestamp, u64),
+}
+
+/// Why a journal cannot be read on.
+#[derive(Debug, Error)]
+pub(super) enum FollowError {
+    /// The file cannot be read.
+    #[error("failed to read the journal")]
+    Read(#[from] io::Error),
+    /// The file holds what no agent wrote.
+    #[error(transparent)]
+    Corrupt(#[from] Corrupt),
+}
+
+impl Follower {
+    /// Opens a journal. It is always read from its beginning: whoever takes the items knows which
+    /// of them it has, the log by `logged`, the journal's offset up to which it has lines.
+    pub(super) fn open(journal: &Path, logged: u64) -> io::Result<Self> {
+        Ok(Self {
+            file: File::open(journal)?,
+            reader: Reader::new(0),
+            lines: Lines::new(logged),
+            buffer: vec![0; 16 * 1024].into_boxed_slice(),
+        })
+    }
+
+    /// Reads a bounded piece of what is there; none when nothing new is.
+    pub(super) fn read(&mut self) -> Result<Option<Vec<Item>>, FollowError> {
+        let count = match self.file.read(&mut self.buffer) {
+            Ok(0) => return Ok(None),
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                return Ok(Some(Vec::new()));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        self.reader.push(&self.buffer[..count]);
+        if count == self.buffer.len() && count < READ_BYTES {
+            // Much is being printed: larger pieces cost less. Most builds never need them.
+            self.buffer = vec![0; READ_BYTES].into_boxed_slice();
+        }
+        let (mut items, mut lines) = (Vec::new(), Vec::new());
+        while let Some(record) = self.reader.next_record()? {
+            let offset = self.reader.offset();
+            match record.body {
+                RecordBody::Log(bytes) => {
+                    let start = offset - bytes.len() as u64;
+                    self.lines.push(record.at, start, &bytes, &mut lines);
+                }
+                RecordBody::Fact(fact) => {
+                    if !lines.is_empty() {
+                        items.push(Item::Lines(std::mem::take(&mut lines)));
+                    }
+                    items.push(Item::Fact(fact, record.at, offset));
+                }
+            }
+        }
+        if !lines.is_empty() {
+            items.push(Item::Lines(lines));
+        }
+        Ok(Some(items))
+    }
+
+    /// Whether a line has begun that has not been given yet.
+    pub(super) fn has_pending_line(&self) -> bool {
+        self.lines.is_pending()
+    }
+
+    /// Gives the line that has begun.
+    pub(super) fn flush(&mut self) -> Vec<Line> {
+        let mut lines = Vec::new();
+        self.lines.flush(&mut lines);
+        lines
+    }
+}

@@ -1,0 +1,170 @@
+//! The driver: the one loop that moves builds on.
+//!
+//! Inputs arrive in one queue: submissions and stops from callers, facts from journals, the ends of
+//! containers, deadlines. The loop takes all that wait, asks each build what they mean, commits the
+//! events, and only then lets anybody know and acts: it answers callers, starts containers and
+//! ends them. What a container needs while it lives is the business of its [`attendant`].
+//!
+//! It knows nothing of AWS: what was asked for passes through as a [`BuildRequest`].
+
+mod attendant;
+mod follower;
+pub mod lines;
+mod turn;
+mod watch;
+
+pub use attendant::{Grounds, Observed, ServedBuild};
+pub use watch::JournalWatch;
+
+use crate::build_request::BuildRequest;
+use agent_protocol::{PhaseContext, PhaseStatus, Timestamp};
+use build_core::{Build, BuildId, Input, queue::Capacity};
+use std::{sync::Arc, time::SystemTime};
+use store::{Change, Store};
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot};
+
+/// How many messages one turn of the loop takes at most.
+const MESSAGES_PER_TURN_MAX: usize = 512;
+
+/// The callers' end of the driver.
+#[derive(Clone)]
+pub struct Driver {
+    messages: mpsc::Sender<Message>,
+}
+
+/// A build to be started.
+pub struct Submission {
+    /// What was asked for, settled.
+    pub request: Arc<BuildRequest>,
+    /// How many builds of the project may be under way, this one included.
+    pub concurrent_max: Option<u32>,
+    /// What else must be committed with it, or the build is not started.
+    pub with: Vec<Change>,
+}
+
+/// Why a build was not started.
+#[derive(Debug, Error)]
+pub enum SubmitError {
+    /// The project has as many builds under way as it allows.
+    #[error("the project's limit of {0} concurrent builds is reached")]
+    ConcurrentLimit(u32),
+    /// Something that was to be committed with it does not fit what is stored.
+    #[error("the submission conflicts with what is stored")]
+    Conflict,
+    /// The state could not be kept.
+    #[error(transparent)]
+    Fault(#[from] store::Fault),
+}
+
+/// What arrives at the loop.
+enum Message {
+    Submit(Box<Submission>, oneshot::Sender<Result<Build, SubmitError>>),
+    Stop(BuildId, oneshot::Sender<()>),
+    /// Inputs in order, each with the journal's offset after the record it came from.
+    Inputs(BuildId, Vec<(Input, Option<u64>)>),
+    /// Nobody else will ask: give the counts.
+    Count(oneshot::Sender<Counts>),
+}
+
+/// How many builds are where.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// They wait for capacity.
+    pub queued: usize,
+    /// They have, or are about to have, a container.
+    pub running: usize,
+}
+
+/// The number of a project's last build, kept so that a deleted build's number is not used again.
+pub const BUILD_NUMBERS: store::Collection = store::Collection::new("build-number");
+
+impl Driver {
+    /// Goes on with the builds that are under way in the store, and takes new ones.
+    pub async fn start(
+        store: Store,
+        grounds: Arc<Grounds>,
+        capacity: Capacity,
+    ) -> Result<Self, store::Fault> {
+        let (messages, inbox) = mpsc::channel(4_096);
+        let driver = Self { messages };
+        let turns = turn::Turns::resume(store, grounds, capacity, driver.clone()).await?;
+        tokio::spawn(turns.run(inbox));
+        Ok(driver)
+    }
+
+    /// Starts a build. When this answers, the build is kept and will run.
+    ///
+    /// The value given back is the build as it was accepted, waiting for capacity, whatever has
+    /// become of it since.
+    pub async fn submit(&self, submission: Submission) -> Result<Build, SubmitError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Message::Submit(Box::new(submission), reply)).await;
+        answer.await.unwrap_or(Err(SubmitError::Conflict))
+    }
+
+    /// Asks a build to stop. When this answers, the wish is kept; a build that has ended, or is
+    /// unknown, is left as it is.
+    pub async fn stop(&self, id: BuildId) {
+        let (reply, answer) = oneshot::channel();
+        self.send(Message::Stop(id, reply)).await;
+        // Without an answer the loop is gone, and with it the service.
+        let _ = answer.await;
+    }
+
+    /// Says how many builds are where.
+    pub async fn counts(&self) -> Counts {
+        let (reply, answer) = oneshot::channel();
+        self.send(Message::Count(reply)).await;
+        answer.await.unwrap_or_default()
+    }
+
+    async fn inputs(&self, id: &BuildId, inputs: Vec<(Input, Option<u64>)>) {
+        if !inputs.is_empty() {
+            self.send(Message::Inputs(id.clone(), inputs)).await;
+        }
+    }
+
+    async fn send(&self, message: Message) {
+        // The loop ends only with the process.
+        let _ = self.messages.send(message).await;
+    }
+}
+
+/// The time by this machine's clock.
+pub fn now() -> Timestamp {
+    Timestamp::from_system(SystemTime::now())
+}
+
+/// The input for a container that could not be made.
+fn not_launched(error: &executor::LaunchError) -> Input {
+    let (status, status_code, message) = match error {
+        // AWS: the words before the colon are the same for every image that cannot be used.
+        executor::LaunchError::Image(problem) => (
+            PhaseStatus::Failed,
+            "BUILD_CONTAINER_UNABLE_TO_PULL_IMAGE",
+            format!("Unable to pull customer's container image. {problem}"),
+        ),
+        executor::LaunchError::Fault(fault) => {
+            tracing::error!(error = %chain(fault), "an environment was not made");
+            let message = "The environment could not be made; the service's log says why.";
+            (PhaseStatus::Fault, "INTERNAL_SERVER_ERROR", message.to_owned())
+        }
+    };
+    Input::NotLaunched {
+        status,
+        context: PhaseContext { status_code: status_code.into(), message },
+    }
+}
+
+/// An error and all that caused it, on one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

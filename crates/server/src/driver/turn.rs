@@ -1,0 +1,505 @@
+//! One turn of the loop: take what waits, decide, commit, then act.
+//!
+//! Nothing in memory moves before the store has it. Each build's events are a transaction of their
+//! own, so that one that fails holds up no other; the store makes all of them durable at once.
+
+use super::{
+    BUILD_NUMBERS, Counts, Driver, MESSAGES_PER_TURN_MAX, Message, Submission, SubmitError,
+    attendant::{self, Grounds},
+    chain, now,
+};
+use crate::build_request::BuildRequest;
+use agent_protocol::Timestamp;
+use build_core::{
+    Build, BuildId, Event, Input, Presence, Stage, Submitted,
+    queue::{Capacity, Running, Waiting},
+};
+use futures::future::join_all;
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+use store::{Change, CommitError, Expect, Store};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::sleep,
+};
+use tokio_util::sync::CancellationToken;
+
+/// Inputs in order, each with the journal's offset after the record it came from.
+type Inputs = Vec<(Input, Option<u64>)>;
+
+/// How long the loop waits before it tries again to commit what the store did not take.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
+
+/// A build that has not ended.
+struct Live {
+    build: Build,
+    request: Arc<BuildRequest>,
+    /// Its place in the order of submissions.
+    order: u64,
+    /// How far its journal is in `build`.
+    journal_offset: u64,
+    /// Tells its attendant to bring it to an end; none while it has no attendant.
+    ending: Option<CancellationToken>,
+}
+
+/// A build in the middle of a turn: as it will be when the store has the events.
+struct Staged {
+    live: Live,
+    events: Vec<(Timestamp, Event)>,
+    is_new: bool,
+    with: Vec<Change>,
+    submitter: Option<oneshot::Sender<Result<Build, SubmitError>>>,
+    stoppers: Vec<oneshot::Sender<()>>,
+    /// What is to be tried again if the store fails.
+    inputs: Inputs,
+}
+
+/// The loop's whole memory.
+pub(super) struct Turns {
+    store: Store,
+    grounds: Arc<Grounds>,
+    driver: Driver,
+    capacity: Capacity,
+    live: HashMap<BuildId, Live>,
+    waiting: Waiting,
+    running: Running,
+    numbers: HashMap<(String, String), u64>,
+    deadlines: BTreeSet<(Timestamp, BuildId)>,
+    again: Vec<(BuildId, Inputs)>,
+    /// Whether a build has ended since builds were last let in.
+    room: bool,
+    orders: u64,
+}
+
+impl Turns {
+    /// Takes up the builds that had not ended when the service did.
+    pub(super) async fn resume(
+        store: Store,
+        grounds: Arc<Grounds>,
+        capacity: Capacity,
+        driver: Driver,
+    ) -> Result<Self, store::Fault> {
+        let mut turns = Self {
+            grounds,
+            driver,
+            capacity,
+            live: HashMap::new(),
+            waiting: Waiting::default(),
+            running: Running::default(),
+            numbers: HashMap::new(),
+            deadlines: BTreeSet::new(),
+            again: Vec::new(),
+            room: false,
+            orders: 0,
+            store: store.clone(),
+        };
+        for stored in store.live_builds().await? {
+            let parse = |what: &str, error: serde_json::Error| {
+                tracing::error!(build = stored.id, %error, "the stored {what} does not parse");
+            };
+            let build: Build = match serde_json::from_str(&stored.state) {
+                Ok(build) => build,
+                Err(error) => {
+                    parse("state", error);
+                    continue;
+                }
+            };
+            let request = match serde_json::from_str(&stored.request) {
+                Ok(request) => Arc::new(request),
+                Err(error) => {
+                    parse("request", error);
+                    continue;
+                }
+            };
+            turns.take_up(build, request, stored.journal_offset);
+        }
+        let live: HashSet<String> = turns.live.keys().map(|id| id.uuid().to_owned()).collect();
+        attendant::sweep(&turns.grounds, &live).await;
+        Ok(turns)
+    }
+
+    fn take_up(&mut self, build: Build, request: Arc<BuildRequest>, journal_offset: u64) {
+        self.orders += 1;
+        let (id, order) = (build.id().clone(), self.orders);
+        match build.stage {
+            Stage::Queued => self.waiting.push(id.clone(), order, request.share()),
+            _ => self.running.add(id.project(), request.share()),
+        }
+        let live = Live { build, request, order, journal_offset, ending: None };
+        self.note_deadline(&live);
+        self.live.insert(id.clone(), live);
+        self.act_on(&id);
+    }
+
+    /// Runs for as long as the process does.
+    pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Message>) {
+        let mut messages = Vec::with_capacity(MESSAGES_PER_TURN_MAX);
+        // Builds that waited when the service ended may have room now.
+        self.room = true;
+        loop {
+            while std::mem::take(&mut self.room) {
+                self.turn(Vec::new()).await;
+            }
+            let due = self.deadlines.first().map(|(at, _)| at.since(now()));
+            let retry = (!self.again.is_empty()).then_some(RETRY_AFTER);
+            let pause = [due, retry].into_iter().flatten().min();
+            tokio::select! {
+                received = inbox.recv_many(&mut messages, MESSAGES_PER_TURN_MAX) => {
+                    if received == 0 {
+                        return;
+                    }
+                }
+                () = sleep(pause.unwrap_or_default()), if pause.is_some() => {}
+            }
+            self.turn(std::mem::take(&mut messages)).await;
+        }
+    }
+
+    async fn turn(&mut self, messages: Vec<Message>) {
+        let now = now();
+        let mut staged = HashMap::new();
+        for (id, inputs) in std::mem::take(&mut self.again) {
+            self.stage_inputs(&mut staged, &id, inputs, now);
+        }
+        for message in messages {
+            match message {
+                Message::Submit(submission, reply) => {
+                    self.stage_submission(&mut staged, *submission, reply, now).await;
+                }
+                Message::Stop(id, reply) => {
+                    self.stage_inputs(&mut staged, &id, vec![(Input::Stop, None)], now);
+                    match staged.get_mut(&id) {
+                        Some(staged) => staged.stoppers.push(reply),
+                        // It has ended, or never was: there is nothing to wait for.
+                        None => drop(reply),
+                    }
+                }
+                Message::Inputs(id, inputs) => {
+                    self.stage_inputs(&mut staged, &id, inputs, now);
+                }
+                Message::Count(reply) => {
+                    let counts =
+                        Counts { queued: self.waiting.len(), running: self.running.builds() };
+                    let _ = reply.send(counts);
+                }
+            }
+        }
+        self.pass_deadlines(&mut staged, now);
+        self.admit(&mut staged, now);
+        self.commit(staged).await;
+    }
+
+    async fn stage_submission(
+        &mut self,
+        staged: &mut HashMap<BuildId, Staged>,
+        submission: Submission,
+        reply: oneshot::Sender<Result<Build, SubmitError>>,
+        now: Timestamp,
+    ) {
+        let Submission { request, concurrent_max, with } = submission;
+        let id = request.id().clone();
+        if let Some(max) = concurrent_max {
+            let of_project = |(other, region): (&BuildId, &str)| {
+                other.project() == id.project() && region == request.region
+            };
+            let under_way = self.live.iter().map(|(id, live)| (id, live.request.region.as_str()));
+            let staged_new = staged
+                .iter()
+                .filter(|(_, staged)| staged.is_new)
+                .map(|(id, staged)| (id, staged.live.request.region.as_str()));
+            if under_way.chain(staged_new).filter(|entry| of_project(*entry)).count()
+                >= max as usize
+            {
+                let _ = reply.send(Err(SubmitError::ConcurrentLimit(max)));
+                return;
+            }
+        }
+        let number = match self.next_number(&request.region, id.project().as_str()).await {
+            Ok(number) => number,
+            Err(fault) => {
+                let _ = reply.send(Err(fault.into()));
+                return;
+            }
+        };
+        let submitted = Submitted {
+            id: id.clone(),
+            number,
+            timeout_minutes: request.timeout_minutes,
+            queued_timeout_minutes: request.queued_timeout_minutes,
+            received_at: now,
+        };
+        self.orders += 1;
+        self.waiting.push(id.clone(), self.orders, request.share());
+        let live = Live {
+            build: Build::new(submitted.clone()),
+            request,
+            order: self.orders,
+            journal_offset: 0,
+            ending: None,
+        };
+        staged.insert(
+            id,
+            Staged {
+                live,
+                events: vec![(now, Event::Submitted(submitted))],
+                is_new: true,
+                with,
+                submitter: Some(reply),
+                stoppers: Vec::new(),
+                inputs: Vec::new(),
+            },
+        );
+    }
+
+    async fn next_number(&mut self, region: &str, project: &str) -> Result<u64, store::Fault> {
+        let key = (region.to_owned(), project.to_owned());
+        let last = match self.numbers.get(&key) {
+            Some(last) => *last,
+            None => match self.store.record(BUILD_NUMBERS, region, project).await? {
+                Some(record) => record.document.parse().unwrap_or_default(),
+                None => 0,
+            },
+        };
+        self.numbers.insert(key, last + 1);
+        Ok(last + 1)
+    }
+
+    /// Lets a build decide on inputs, in the turn's copy of it.
+    fn stage_inputs(
+        &mut self,
+        staged: &mut HashMap<BuildId, Staged>,
+        id: &BuildId,
+        inputs: Inputs,
+        now: Timestamp,
+    ) {
+        if !staged.contains_key(id) {
+            let Some(live) = self.live.get(id) else { return };
+            let copy = Live {
+                build: live.build.clone(),
+                request: Arc::clone(&live.request),
+                order: live.order,
+                journal_offset: live.journal_offset,
+                ending: live.ending.clone(),
+            };
+            staged.insert(
+                id.clone(),
+                Staged {
+                    live: copy,
+                    events: Vec::new(),
+                    is_new: false,
+                    with: Vec::new(),
+                    submitter: None,
+                    stoppers: Vec::new(),
+                    inputs: Vec::new(),
+                },
+            );
+        }
+        let entry = staged.get_mut(id).expect("it was put there above");
+        for (input, offset) in inputs {
+            // A fact that is in the state already was read again after a restart.
+            if offset.is_some_and(|offset| offset <= entry.live.journal_offset) {
+                continue;
+            }
+            let was_queued = entry.live.build.stage == Stage::Queued;
+            entry.decide(&input, now);
+            if was_queued && entry.live.build.stage != Stage::Queued && input != Input::Admitted {
+                // It leaves the queue for its end and never had a container.
+                self.waiting.remove(id, entry.live.order);
+                entry.decide(&Input::Gone, now);
+            }
+            if let Some(offset) = offset {
+                entry.live.journal_offset = offset;
+            }
+            entry.inputs.push((input, offset));
+        }
+    }
+
+    fn pass_deadlines(&mut self, staged: &mut HashMap<BuildId, Staged>, now: Timestamp) {
+        while let Some((at, id)) = self.deadlines.first().cloned() {
+            if at > now {
+                return;
+            }
+            self.deadlines.pop_first();
+            self.stage_inputs(staged, &id, vec![(Input::DeadlinePassed, None)], now);
+        }
+    }
+
+    fn admit(&mut self, staged: &mut HashMap<BuildId, Staged>, now: Timestamp) {
+        while let Some((id, share)) = self.waiting.admit(&self.running, self.capacity) {
+            self.running.add(id.project(), share);
+            self.stage_inputs(staged, &id, vec![(Input::Admitted, None)], now);
+        }
+    }
+
+    /// Makes the turn last, then lets the world know.
+    async fn commit(&mut self, staged: HashMap<BuildId, Staged>) {
+        let mut staged: Vec<Staged> = staged.into_values().collect();
+        staged.sort_by_key(|entry| entry.live.order);
+        let transactions = staged.iter().map(|entry| {
+            let changes = entry.changes();
+            let store = &self.store;
+            async move { if changes.is_empty() { Ok(()) } else { store.commit(changes).await } }
+        });
+        let results = join_all(transactions).await;
+        let any = !staged.is_empty();
+        for (entry, result) in staged.into_iter().zip(results) {
+            match result {
+                Ok(()) => self.install(entry),
+                Err(error) => self.undo(entry, error),
+            }
+        }
+        if any {
+            self.grounds.changed.send_modify(|count| *count += 1);
+        }
+    }
+
+    fn install(&mut self, entry: Staged) {
+        let Staged { mut live, submitter, stoppers, .. } = entry;
+        let id = live.build.id().clone();
+        if let Some(submitter) = submitter {
+            let _ = submitter.send(Ok(Build::new(live.build.submitted.clone())));
+        }
+        for stopper in stoppers {
+            let _ = stopper.send(());
+        }
+        let had_container = self.live.get(&id).is_some_and(|live| live.ending.is_some());
+        if let Some(previous) = self.live.remove(&id) {
+            live.ending = previous.ending;
+            if let Some(deadline) = previous.build.wanted().deadline {
+                self.deadlines.remove(&(deadline, id.clone()));
+            }
+        }
+        if let Stage::Finished { .. } = live.build.stage {
+            if had_container {
+                self.running.remove(id.project(), live.request.share());
+                self.room = !self.waiting.is_empty();
+            }
+            self.grounds.provision.identity.end_session(&live.request.arn());
+            attendant::forget(&self.grounds, &id);
+            return;
+        }
+        self.note_deadline(&live);
+        self.live.insert(id.clone(), live);
+        self.act_on(&id);
+    }
+
+    /// The store did not take a build's events: memory goes back to what the store has.
+    fn undo(&mut self, entry: Staged, error: CommitError) {
+        let Staged { live, is_new, submitter, inputs, .. } = entry;
+        let id = live.build.id().clone();
+        let share = live.request.share();
+        let was_queued = inputs.iter().any(|(input, _)| *input == Input::Admitted);
+        if was_queued {
+            self.running.remove(id.project(), share);
+        }
+        if is_new {
+            self.waiting.remove(&id, live.order);
+            let error = match error {
+                CommitError::Conflict { .. } => SubmitError::Conflict,
+                CommitError::Fault(fault) => SubmitError::Fault(fault),
+            };
+            if let Some(submitter) = submitter {
+                let _ = submitter.send(Err(error));
+            }
+            return;
+        }
+        tracing::error!(build = %id, error = %chain(&error), "events are not kept; trying again");
+        if self.live.get(&id).is_some_and(|live| live.build.stage == Stage::Queued) {
+            self.waiting.push(id.clone(), live.order, share);
+        }
+        let inputs = inputs.into_iter().filter(|(input, _)| *input != Input::Admitted).collect();
+        self.again.push((id, inputs));
+    }
+
+    fn note_deadline(&mut self, live: &Live) {
+        if let Some(deadline) = live.build.wanted().deadline {
+            self.deadlines.insert((deadline, live.build.id().clone()));
+        }
+    }
+
+    /// Compares what a build wants with what it has.
+    fn act_on(&mut self, id: &BuildId) {
+        let Some(live) = self.live.get_mut(id) else { return };
+        match (live.build.wanted().container, &live.ending) {
+            (Presence::Absent, Some(ending)) => ending.cancel(),
+            (Presence::Absent, None) if live.build.stage == Stage::Queued => {}
+            (Presence::Present, Some(_)) => {}
+            (presence, None) => {
+                let ending = CancellationToken::new();
+                if presence == Presence::Absent {
+                    ending.cancel();
+                }
+                live.ending = Some(ending.clone());
+                self.grounds.provision.identity.begin_session(live.request.arn());
+                let charge = attendant::Charge {
+                    request: Arc::clone(&live.request),
+                    number: live.build.submitted.number,
+                    received_at: live.build.submitted.received_at,
+                    deadline: live.build.wanted().deadline,
+                    ending,
+                };
+                attendant::spawn(Arc::clone(&self.grounds), self.driver.clone(), charge);
+            }
+        }
+    }
+}
+
+impl Staged {
+    fn decide(&mut self, input: &Input, now: Timestamp) {
+        for event in self.live.build.decide(input, now) {
+            self.live.build = self.live.build.clone().evolve(&event);
+            self.events.push((now, event));
+        }
+    }
+
+    /// The transaction that keeps what the turn did to this build.
+    fn changes(&self) -> Vec<Change> {
+        if self.events.is_empty() {
+            return Vec::new();
+        }
+        let build = &self.live.build;
+        let (region, id) = (self.live.request.region.clone(), build.id().to_string());
+        let state = to_json(build);
+        let mut changes = Vec::with_capacity(3);
+        if self.is_new {
+            changes.extend(self.with.iter().cloned());
+            changes.push(Change::PutRecord {
+                collection: BUILD_NUMBERS,
+                region: region.clone(),
+                key: build.id().project().as_str().to_owned(),
+                document: build.submitted.number.to_string(),
+                expect: Expect::Anything,
+            });
+            changes.push(Change::InsertBuild {
+                region: region.clone(),
+                id: id.clone(),
+                project: build.id().project().as_str().to_owned(),
+                number: build.submitted.number,
+                submitted_at: millis(build.submitted.received_at),
+                request: to_json(&*self.live.request),
+                state: state.clone(),
+            });
+        }
+        changes.push(Change::AppendEvents {
+            region,
+            id,
+            first_sequence: build.events - self.events.len() as u64,
+            events: self.events.iter().map(|(at, event)| (millis(*at), to_json(event))).collect(),
+            state,
+            journal_offset: self.live.journal_offset,
+            live: build.status().is_none(),
+        });
+        changes
+    }
+}
+
+fn to_json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).expect("what is kept has only text keys")
+}
+
+fn millis(at: Timestamp) -> i64 {
+    i64::try_from(at.millis()).unwrap_or(i64::MAX)
+}

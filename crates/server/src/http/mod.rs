@@ -1,0 +1,8 @@
+//! The one port: which service a request is for, who asks, and the few paths that are our own.
+
+mod authenticate;
+mod front;
+mod own;
+
+pub use front::{Front, router};
+pub use own::Origin;

@@ -1,0 +1,71 @@
+//! The paths that are ours and no AWS service's: `/health`, and a build's credentials.
+
+use super::Front;
+use crate::{build_request::BuildRequest, driver};
+use agent_protocol::Timestamp;
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+use std::{sync::Arc, time::Duration};
+
+/// How long the credentials that a build asks for last; it asks again before they end.
+const CREDENTIALS_LAST: Duration = Duration::from_secs(3_600);
+
+/// From where a request came in.
+#[derive(Clone)]
+pub enum Origin {
+    /// The service's own port.
+    Port,
+    /// A socket inside the environment of one build.
+    Build {
+        /// What was asked for.
+        request: Arc<BuildRequest>,
+        /// When the build's time is over.
+        expires_at: Timestamp,
+    },
+}
+
+/// `GET /health`: whether requests are served, and what runs.
+pub(super) async fn health(State(front): State<Arc<Front>>) -> Response {
+    let counts = front.codebuild.driver.counts().await;
+    Json(json!({
+        "status": "ok",
+        "version": env!("CARGO_PKG_VERSION"),
+        "builds": { "queued": counts.queued, "running": counts.running },
+    }))
+    .into_response()
+}
+
+/// The container credentials, as ECS gives them. Only a build's own sockets answer, and only to the
+/// path that its environment names.
+pub(super) async fn credentials(
+    State(front): State<Arc<Front>>,
+    axum::Extension(origin): axum::Extension<Origin>,
+    Path(id): Path<String>,
+) -> Response {
+    let Origin::Build { request, expires_at } = origin else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let provision = &front.grounds.provision;
+    if provision.credentials_path(&request) != format!("/v2/credentials/{id}") {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    let expires_at = expires_at.min(driver::now().after(CREDENTIALS_LAST));
+    let credentials = provision.credentials(&request, expires_at);
+    let expiration = i64::try_from(expires_at.millis() / 1_000)
+        .ok()
+        .and_then(|seconds| jiff::Timestamp::from_second(seconds).ok())
+        .map(|moment| moment.to_string());
+    Json(json!({
+        "RoleArn": request.project.service_role,
+        "AccessKeyId": credentials.access_key_id,
+        "SecretAccessKey": credentials.secret_access_key,
+        "Token": credentials.session_token,
+        "Expiration": expiration,
+    }))
+    .into_response()
+}

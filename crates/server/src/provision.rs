@@ -1,0 +1,377 @@
+//! From a request to what the executor and the agent need: the container's spec and the orders.
+//!
+//! A function of the request, the occasion and the configuration alone, so that a service that was
+//! restarted makes the same spec again.
+
+use crate::{
+    build_request::{BuildRequest, compute},
+    config::Config,
+    identity::{Claims, Identity},
+};
+use agent_protocol::{
+    ArtifactsOrder, BuildspecLocation, Credentials, NamespaceType, ObjectStore, Orders,
+    PROTOCOL_VERSION, Packaging, S3Location, SecondarySource, Source, Timestamp, Variable,
+};
+use executor::{ContainerId, ContainerSpec, Image, Limits, Mount, MountKind, Network};
+use std::{
+    net::{Ipv4Addr, SocketAddrV4},
+    path::PathBuf,
+    sync::Arc,
+};
+use wire::codebuild::{
+    ArtifactNamespace, ArtifactPackaging, ArtifactsType, ProjectArtifacts, ProjectSource,
+    SourceType,
+};
+
+/// Where the service answers inside every environment.
+pub const SERVICE_ADDRESS: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 4566);
+
+/// Where the container credentials are. AWS: the same address in every environment.
+pub const CREDENTIALS_ADDRESS: SocketAddrV4 =
+    SocketAddrV4::new(Ipv4Addr::new(169, 254, 170, 2), 80);
+
+const PATH_DEFAULT: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Makes specs.
+pub struct Provision {
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// Issues the builds' credentials.
+    pub identity: Arc<Identity>,
+    /// Gives the variables that an image sets for whatever runs in it.
+    pub image_environment: Box<dyn Fn(&Image) -> Vec<(String, String)> + Send + Sync>,
+}
+
+/// What is known of a build only once it was accepted.
+pub struct Occasion {
+    /// Its number.
+    pub number: u64,
+    /// When it was accepted.
+    pub received_at: Timestamp,
+    /// When its credentials end.
+    pub expires_at: Timestamp,
+}
+
+impl Provision {
+    /// Makes the container's spec, or says what is wrong with the image.
+    pub fn spec(
+        &self,
+        request: &BuildRequest,
+        occasion: &Occasion,
+        id: ContainerId,
+        journal: PathBuf,
+    ) -> Result<ContainerSpec, String> {
+        let environment = request.environment();
+        let image = image_named(&environment.image)?;
+        let orders = self.orders(request, occasion, &image);
+        let size = compute(&environment.compute_type);
+        let mounts = request.local_source.iter().map(|host| Mount {
+            host: host.clone(),
+            container: orders.source_dir.clone().into(),
+            kind: MountKind::CopyOnWrite,
+        });
+        let builds = &self.config.builds;
+        Ok(ContainerSpec {
+            id,
+            image,
+            mounts: mounts.collect(),
+            limits: Limits {
+                cpu_millis: size.processors * 1_000,
+                memory_bytes: size.memory_gib << 30,
+                processes_max: builds.processes_max,
+                open_files_max: builds.open_files_max,
+            },
+            network: if builds.network { Network::Outbound } else { Network::None },
+            listen: vec![SERVICE_ADDRESS, CREDENTIALS_ADDRESS],
+            journal,
+            orders: serde_json::to_vec(&orders).expect("orders have only text keys"),
+        })
+    }
+
+    /// Makes the build's credentials, as its orders and its credentials endpoint give them.
+    pub fn credentials(&self, request: &BuildRequest, expires_at: Timestamp) -> Credentials {
+        self.identity.issue(Claims {
+            access_key_id: String::new(),
+            build_arn: request.arn(),
+            session_arn: request.session_arn(),
+            region: request.region.clone(),
+            expires_at: expires_at.millis() / 1_000,
+        })
+    }
+
+    /// The path of a build's credentials at [`CREDENTIALS_ADDRESS`]; it cannot be guessed.
+    pub fn credentials_path(&self, request: &BuildRequest) -> String {
+        let digits = self.identity.derived("credentials-path", request.id().uuid(), 16);
+        let (a, rest) = digits.split_at(8);
+        let (b, rest) = rest.split_at(4);
+        let (c, rest) = rest.split_at(4);
+        let (d, e) = rest.split_at(4);
+        format!("/v2/credentials/{a}-{b}-{c}-{d}-{e}")
+    }
+
+    fn orders(&self, request: &BuildRequest, occasion: &Occasion, image: &Image) -> Orders {
+        let source = request.source();
+        let source_dir = format!("{}/src", output_dir(request));
+        let project = &request.project;
+        let environment = request.environment();
+        let own_variables = environment.environment_variables.unwrap_or_default();
+        let secondary = project.secondary_artifacts.iter().flatten();
+        Orders {
+            protocol: PROTOCOL_VERSION,
+            build_arn: request.arn(),
+            build_uuid: request.id().uuid().to_owned(),
+            source: match request.local_source {
+                Some(_) => Source::Mounted,
+                None => source_order(&source, request.source_version.as_deref()),
+            },
+            source_dir,
+            secondary_sources: secondary_sources(request),
+            buildspec: buildspec_location(source.buildspec.as_deref()),
+            base_variables: self.base_variables(request, occasion, image),
+            variables: own_variables
+                .into_iter()
+                .map(|variable| Variable { name: variable.name, value: variable.value })
+                .collect(),
+            artifacts: artifacts_order(&request.artifacts(), request),
+            secondary_artifacts: secondary
+                .filter_map(|artifacts| artifacts_order(artifacts, request))
+                .collect(),
+            object_store: ObjectStore {
+                endpoint: format!("http://{SERVICE_ADDRESS}"),
+                region: request.region.clone(),
+                credentials: self.credentials(request, occasion.expires_at),
+            },
+        }
+    }
+
+    fn base_variables(
+        &self,
+        request: &BuildRequest,
+        occasion: &Occasion,
+        image: &Image,
+    ) -> Vec<Variable> {
+        let mut variables: Vec<Variable> = Vec::with_capacity(40);
+        let mut set = |name: &str, value: &str| {
+            variables.retain(|variable| variable.name != name);
+            variables.push(Variable { name: name.into(), value: value.into() });
+        };
+        set("PATH", PATH_DEFAULT);
+        for (name, value) in (self.image_environment)(image) {
+            set(&name, &value);
+        }
+        if *image == Image::Host {
+            // AWS: the curated images of today set the same.
+            set("LC_CTYPE", "C.UTF-8");
+            for (name, value) in &self.config.host_image.variables {
+                set(name, value);
+            }
+        }
+        set("HOME", "/root");
+        for (name, value) in self.service_variables(request, occasion) {
+            set(&name, &value);
+        }
+        variables
+    }
+
+    // AWS: the documented variables, and of the others those that tools are known to look at.
+    fn service_variables(
+        &self,
+        request: &BuildRequest,
+        occasion: &Occasion,
+    ) -> Vec<(String, String)> {
+        let (project, id) = (&request.project, request.id());
+        let (region, account) = (&request.region, &request.account_id);
+        let source = request.source();
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let mut variables = vec![
+            ("AWS_DEFAULT_REGION", region.clone()),
+            ("AWS_REGION", region.clone()),
+            ("AWS_ENDPOINT_URL", format!("http://{SERVICE_ADDRESS}")),
+            ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", self.credentials_path(request)),
+            ("AWS_EXECUTION_ENV", "AWS_ECS_EC2".into()),
+            ("CODEBUILD_BUILD_ARN", request.arn()),
+            ("CODEBUILD_BUILD_ID", id.to_string()),
+            ("CODEBUILD_BUILD_IMAGE", request.environment().image),
+            ("CODEBUILD_BUILD_NUMBER", occasion.number.to_string()),
+            ("CODEBUILD_BUILD_SUCCEEDING", "1".into()),
+            ("CODEBUILD_BUILD_URL", console_url(region, &id.to_string())),
+            ("CODEBUILD_CI", "true".into()),
+            ("CODEBUILD_CONTAINER_NAME", "default".into()),
+            ("CODEBUILD_INITIATOR", request.initiator.clone()),
+            ("CODEBUILD_KMS_KEY_ID", text(&project.encryption_key)),
+            ("CODEBUILD_LAST_EXIT", "0".into()),
+            ("CODEBUILD_LOG_PATH", request.log_target().map(|log| log.stream).unwrap_or_default()),
+            (
+                "CODEBUILD_PROJECT_ARN",
+                format!("arn:aws:codebuild:{region}:{account}:project/{}", id.project()),
+            ),
+            ("CODEBUILD_SOURCE_REPO_URL", text(&source.location)),
+            ("CODEBUILD_SOURCE_VERSION", text(&request.source_version)),
+            ("CODEBUILD_START_TIME", occasion.received_at.millis().to_string()),
+            ("CODEBUILD_GOPATH", output_dir(request)),
+            ("GOPATH", format!("/go:{}", output_dir(request))),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect::<Vec<_>>();
+        variables.push(("CODEBUILD_SRC_DIR".into(), format!("{}/src", output_dir(request))));
+        for (secondary, order) in
+            project.secondary_sources.iter().flatten().zip(secondary_sources(request))
+        {
+            let identifier = &order.identifier;
+            variables.push((format!("CODEBUILD_SRC_DIR_{identifier}"), order.source_dir.clone()));
+            variables.push((
+                format!("CODEBUILD_SOURCE_REPO_URL_{identifier}"),
+                text(&secondary.location),
+            ));
+            let version = secondary_version(request, identifier).unwrap_or_default();
+            variables.push((format!("CODEBUILD_SOURCE_VERSION_{identifier}"), version));
+        }
+        variables
+    }
+}
+
+/// The address of a build's page. AWS: the same shape, in its own console.
+fn console_url(region: &str, id: &str) -> String {
+    format!(
+        "https://{region}.console.aws.amazon.com/codebuild/home?region={region}#/builds/{}/view/new",
+        id.replace(':', "%3A")
+    )
+}
+
+/// Reads an image's name: `host`, `rootfs:/path`, or `oci:/path` with an optional `:tag`.
+pub fn image_named(name: &str) -> Result<Image, String> {
+    if name == "host" {
+        return Ok(Image::Host);
+    }
+    if let Some(path) = name.strip_prefix("rootfs:") {
+        return absolute(path).map(Image::Rootfs);
+    }
+    if let Some(layout) = name.strip_prefix("oci:") {
+        let (path, tag) = match layout.split_once(':') {
+            Some((path, tag)) => (path, Some(tag.to_owned())),
+            None => (layout, None),
+        };
+        return absolute(path).map(|folder| Image::OciLayout { folder, tag });
+    }
+    Err(format!(
+        "The image {name} cannot be pulled from a registry by this service yet: use \"host\", \
+         \"rootfs:/path\" or \"oci:/path\"."
+    ))
+}
+
+fn absolute(path: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(path);
+    if path.is_absolute() {
+        Ok(path)
+    } else {
+        Err(format!("The image's path {} is not absolute.", path.display()))
+    }
+}
+
+/// The folder that holds a build's sources. AWS: its digits are drawn by lot; ours follow from the
+/// build's id, so that they stay the same over a restart.
+fn output_dir(request: &BuildRequest) -> String {
+    let digits = request.id().uuid().get(..8).unwrap_or_default();
+    let number = u32::from_str_radix(digits, 16).unwrap_or_default();
+    format!("/codebuild/output/src{number:09}")
+}
+
+fn source_order(source: &ProjectSource, version: Option<&str>) -> Source {
+    let location = source.location.as_deref().unwrap_or_default();
+    match source.r#type {
+        SourceType::S3 => {
+            let location = s3_location(location, version);
+            if location.key.is_empty() || location.key.ends_with('/') {
+                Source::S3Folder(location)
+            } else {
+                Source::S3Zip(location)
+            }
+        }
+        _ => Source::NoSource,
+    }
+}
+
+/// Reads `bucket/key`, with or without `arn:aws:s3:::` before it.
+fn s3_location(text: &str, version: Option<&str>) -> S3Location {
+    let text = text.strip_prefix("arn:aws:s3:::").unwrap_or(text);
+    let (bucket, key) = text.split_once('/').unwrap_or((text, ""));
+    S3Location {
+        bucket: bucket.into(),
+        key: key.into(),
+        version: version.filter(|version| !version.is_empty()).map(Into::into),
+    }
+}
+
+fn secondary_version(request: &BuildRequest, identifier: &str) -> Option<String> {
+    request
+        .project
+        .secondary_source_versions
+        .iter()
+        .flatten()
+        .find(|version| version.source_identifier == identifier)
+        .map(|version| version.source_version.clone())
+}
+
+fn secondary_sources(request: &BuildRequest) -> Vec<SecondarySource> {
+    let secondary = request.project.secondary_sources.iter().flatten();
+    secondary
+        .enumerate()
+        .map(|(index, source)| {
+            let identifier = source.source_identifier.clone().unwrap_or_default();
+            let version = secondary_version(request, &identifier);
+            SecondarySource {
+                source: source_order(source, version.as_deref()),
+                source_dir: format!("{}/src/s3/{:02}", secondary_root(request), index + 1),
+                identifier,
+            }
+        })
+        .collect()
+}
+
+/// Secondary sources have a parent folder of their own, beside the primary source's.
+fn secondary_root(request: &BuildRequest) -> String {
+    format!("{}1", output_dir(request))
+}
+
+/// Tells an inline buildspec from a path or an object.
+// AWS: how inline text is told apart is not documented; a newline or a mapping is taken for text.
+pub fn is_inline_buildspec(text: &str) -> bool {
+    text.contains('\n') || text.trim_start().starts_with('{') || text.contains(": ")
+}
+
+fn buildspec_location(buildspec: Option<&str>) -> BuildspecLocation {
+    match buildspec.filter(|text| !text.trim().is_empty()) {
+        None => BuildspecLocation::Path { path: "buildspec.yml".into() },
+        Some(arn) if arn.starts_with("arn:") && arn.contains(":s3:::") => {
+            let (_, place) = arn.split_once(":s3:::").unwrap_or_default();
+            BuildspecLocation::S3(s3_location(place, None))
+        }
+        Some(text) if is_inline_buildspec(text) => BuildspecLocation::Inline { text: text.into() },
+        Some(path) => BuildspecLocation::Path { path: path.into() },
+    }
+}
+
+fn artifacts_order(artifacts: &ProjectArtifacts, request: &BuildRequest) -> Option<ArtifactsOrder> {
+    if artifacts.r#type != ArtifactsType::S3 {
+        return None;
+    }
+    let location = artifacts.location.as_deref().unwrap_or_default();
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let name = text(&artifacts.name);
+    Some(ArtifactsOrder {
+        identifier: artifacts.artifact_identifier.clone(),
+        bucket: location.strip_prefix("arn:aws:s3:::").unwrap_or(location).to_owned(),
+        path: text(&artifacts.path),
+        namespace_type: match artifacts.namespace_type {
+            Some(ArtifactNamespace::BuildId) => NamespaceType::BuildId,
+            _ => NamespaceType::None,
+        },
+        name: if name.is_empty() { request.id().project().as_str().to_owned() } else { name },
+        packaging: match artifacts.packaging {
+            Some(ArtifactPackaging::Zip) => Packaging::Zip,
+            _ => Packaging::None,
+        },
+        override_artifact_name: artifacts.override_artifact_name.unwrap_or_default(),
+    })
+}

@@ -1,0 +1,114 @@
+//! A transaction as a value: what is to change, and what must hold for it.
+
+use crate::Fault;
+use thiserror::Error;
+
+/// A kind of record, such as projects. Its name is part of the file format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Collection(&'static str);
+
+impl Collection {
+    /// The collection of this name. Every name is said once, in a constant of its owner.
+    pub const fn new(name: &'static str) -> Self {
+        Self(name)
+    }
+
+    /// Gives the name.
+    pub fn name(self) -> &'static str {
+        self.0
+    }
+}
+
+/// What must be true of a record for a change to happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// Nothing: it is made or replaced.
+    Anything,
+    /// There is none with this key.
+    Absent,
+    /// It is there and has this version, as [`crate::Record::version`] gave it.
+    Version(u64),
+}
+
+/// One change of a transaction. Times are milliseconds since 1970.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// Makes or replaces a record, and gives it a version that no record has had before.
+    PutRecord {
+        /// The record's kind.
+        collection: Collection,
+        /// Its region.
+        region: String,
+        /// Its key within kind and region.
+        key: String,
+        /// What is kept.
+        document: String,
+        /// What must hold, or else the transaction is a conflict.
+        expect: Expect,
+    },
+    /// Removes a record; one that is not there is no conflict.
+    DeleteRecord {
+        /// The record's kind.
+        collection: Collection,
+        /// Its region.
+        region: String,
+        /// Its key.
+        key: String,
+    },
+    /// Adds a build, live and without events; a conflict if the region has one of this id.
+    InsertBuild {
+        /// The region.
+        region: String,
+        /// `project:uuid`.
+        id: String,
+        /// The project's name.
+        project: String,
+        /// The build's number within its project.
+        number: u64,
+        /// When it was submitted.
+        submitted_at: i64,
+        /// What was asked for; never changes.
+        request: String,
+        /// The first snapshot of its state.
+        state: String,
+    },
+    /// Adds events to a build and replaces its snapshot.
+    AppendEvents {
+        /// The region.
+        region: String,
+        /// The build's id.
+        id: String,
+        /// The number of the first of `events`: how many the build has had. Anything else is a
+        /// conflict, and so is a build that is not there.
+        first_sequence: u64,
+        /// When each happened, and what; there may be none, when only the rest is news.
+        events: Vec<(i64, String)>,
+        /// The snapshot that follows from all of them.
+        state: String,
+        /// How far the build's journal has been read for it.
+        journal_offset: u64,
+        /// Whether there is anything left to do for this build.
+        live: bool,
+    },
+    /// Removes a build and its events; one that is not there is no conflict.
+    DeleteBuild {
+        /// The region.
+        region: String,
+        /// The build's id.
+        id: String,
+    },
+}
+
+/// Why a transaction did not happen. Nothing of it did.
+#[derive(Clone, Debug, Error)]
+pub enum CommitError {
+    /// An expectation did not hold.
+    #[error("change number {which} does not fit what is stored")]
+    Conflict {
+        /// The place of the change in the list that was given, from 0.
+        which: usize,
+    },
+    /// The store is broken.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}

@@ -1,0 +1,66 @@
+//! The service's state in one SQLite file: opening it, and committing to it.
+
+use crate::{
+    Change, CommitError, Fault,
+    reader::Readers,
+    sqlite::{Lock, Migration, open_writer},
+    writer::Writer,
+};
+use std::{path::Path, sync::Arc};
+
+/// Every step of the schema, in order. A step that has been released is never edited.
+pub(crate) const MIGRATIONS: &[Migration] =
+    &[include_str!("migrations/state/0001_records_and_builds.sql")];
+
+/// A read is short, and two of them keep two cores busy.
+const READERS: usize = 2;
+
+/// The service's state. Cloning gives another handle to the same store.
+///
+/// It closes when the last handle is dropped, after everything that was asked of it.
+#[derive(Clone, Debug)]
+pub struct Store {
+    parts: Arc<Parts>,
+}
+
+/// The readers go first: the last connection to close is then the writer's, which tidies up.
+#[derive(Debug)]
+struct Parts {
+    readers: Readers,
+    writer: Writer,
+}
+
+impl Store {
+    /// Opens the file, made if it is not there, and brings its schema up to date.
+    ///
+    /// Fails if a newer program wrote it, or if another process (or handle) has it open.
+    pub fn open(path: &Path) -> Result<Self, Fault> {
+        let lock = Lock::take(path)?;
+        let writer = open_writer(path, MIGRATIONS)?;
+        let readers = Readers::start(path, READERS)?;
+        let writer = Writer::start(writer, lock)?;
+        Ok(Self { parts: Arc::new(Parts { readers, writer }) })
+    }
+
+    /// Makes all of `changes` happen, in order, or none of them.
+    ///
+    /// They are handed over by the call itself: dropping the future does not take them back. When
+    /// it gives `Ok`, they are on the disk, and every read that begins afterwards sees them.
+    #[must_use = "only the future says whether the changes fitted"]
+    pub fn commit(
+        &self,
+        changes: Vec<Change>,
+    ) -> impl Future<Output = Result<(), CommitError>> + Send + use<> {
+        self.parts.writer.commit(changes)
+    }
+
+    /// Gives how often the store has written to the disk since it was opened. Callers that
+    /// commit at the same moment share one such write.
+    pub fn commits(&self) -> u64 {
+        self.parts.writer.commits()
+    }
+
+    pub(crate) fn readers(&self) -> &Readers {
+        &self.parts.readers
+    }
+}

@@ -1,0 +1,5 @@
+//! The shapes and the trait of CodeBuild.
+
+mod generated;
+
+pub use generated::*;

@@ -1,0 +1,5 @@
+//! The shapes and the trait of the Security Token Service.
+
+mod generated;
+
+pub use generated::*;

@@ -1,0 +1,45 @@
+# What `try` and `check` have in common: the machine's packages and the Python environment.
+# Sourced by both, from the repository's root; bash.
+
+packages_for_rust=(gcc libc6-dev)
+packages_for_clients=(awscli python3 python3-venv)
+packages_for_the_example=(
+    openjdk-17-jdk-headless maven libmaven-resources-plugin-java libmaven-compiler-plugin-java
+    libmaven-jar-plugin-java libsurefire-java junit4
+)
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
+package_is_installed() {
+    [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# Installs those of the named Debian packages that are missing; asks nothing.
+install_packages() {
+    local name missing=()
+    for name in "$@"; do
+        package_is_installed "$name" || missing+=("$name")
+    done
+    [ ${#missing[@]} = 0 ] && return
+    echo "installing ${missing[*]}"
+    as_root apt-get update -qq </dev/null
+    as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null
+}
+
+# Makes target/venv from tests/requirements.txt, unless it is already what that file says.
+make_venv() {
+    local wanted=tests/requirements.txt made=target/venv/requirements.txt
+    cmp -s "$wanted" "$made" && return
+    python3 -m venv --clear target/venv
+    target/venv/bin/pip install --quiet --disable-pip-version-check --requirement "$wanted"
+    cp "$wanted" "$made"
+}
+
+require_cargo() {
+    command -v cargo >/dev/null && return
+    echo "cargo is not on PATH: install Rust first (https://rustup.rs)" >&2
+    return 1
+}

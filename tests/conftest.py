@@ -1,0 +1,111 @@
+"""The fixtures: a service for the session, services of a test's own, projects, buckets."""
+
+import itertools
+import os
+import pathlib
+import shutil
+import tempfile
+
+import pytest
+
+import harness
+
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+COUNTER = itertools.count(1)
+
+
+def unique(stem):
+    """A name that no other test of this run has."""
+    return f"{stem}-{WORKER}-{next(COUNTER)}"
+
+
+@pytest.fixture(scope="session")
+def workplace():
+    """A folder for data folders, short enough for what lives in it, removed at the end."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="buildyard-tests-"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+def nothing_stays(service):
+    """Ends the service; its builds must leave no process, mount, cgroup or folder."""
+    try:
+        end_builds(service)
+        harness.wait_for(lambda: not harness.traces(service), "traces of builds to vanish", 15)
+    finally:
+        service.stop()
+    assert harness.traces(service) == []
+    folders = harness.container_folders(service)
+    assert folders == [], f"container folders stay behind: {folders}"
+
+
+def end_builds(service):
+    """Stops the builds that a test has left running."""
+    for build_id in sorted(service.build_ids):
+        found = service.codebuild.batch_get_builds(ids=[build_id])["builds"]
+        if found and not found[0]["buildComplete"]:
+            service.codebuild.stop_build(id=build_id)
+            service.ended(build_id)
+
+
+@pytest.fixture(scope="session")
+def shared_service(workplace):
+    service = harness.Service(workplace / f"shared-{WORKER}").start()
+    yield service
+    nothing_stays(service)
+
+
+@pytest.fixture
+def yard(shared_service):
+    """The service that most tests share. A test that ends it fails, and the next has it again."""
+    yield shared_service
+    code = shared_service.process.poll()
+    if code is not None:
+        shared_service.start()
+        pytest.fail(f"the service ended with {code}:\n{shared_service.stderr()}")
+
+
+@pytest.fixture
+def own_yard(workplace):
+    """Makes services of the test's own: `own_yard(arguments=[…])`, not yet started."""
+    made = []
+
+    def make(**settings):
+        made.append(harness.Service(workplace / unique("own"), **settings))
+        return made[-1]
+
+    yield make
+    for service in made:
+        if service.process:
+            nothing_stays(service)
+
+
+@pytest.fixture
+def project(yard):
+    """A fresh project's name; the test gives its buildspec with each build."""
+    name = unique("project")
+    yard.create_project(name)
+    return name
+
+
+@pytest.fixture
+def bucket(yard):
+    """A fresh, empty bucket's name."""
+    name = unique("bucket")
+    yard.s3.create_bucket(
+        Bucket=name, CreateBucketConfiguration={"LocationConstraint": harness.REGION}
+    )
+    return name
+
+
+@pytest.fixture
+def build(yard, project):
+    """Runs a build of these commands and gives its document: `build("echo a", "echo b")`."""
+
+    def run(*commands, phase="build", top=None, **overrides):
+        text = overrides.pop("buildspec", None) or harness.spec(
+            *commands, phase=phase, **(top or {})
+        )
+        return yard.run(project, buildspecOverride=text, **overrides)
+
+    return run

@@ -1,0 +1,65 @@
+"""The same service and the same sandbox for a user without any privilege."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+
+import pytest
+
+import harness
+from harness import spec
+
+NOBODY = 65534
+
+
+@pytest.fixture
+def place():
+    """A folder that `nobody` owns, with a copy of the program; the repository may be unreadable."""
+    if os.geteuid() != 0:
+        pytest.skip("the whole suite runs without root already")
+    if not user_namespaces():
+        pytest.skip("this machine lets no unprivileged user make a user namespace")
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="buildyard-rootless-"))
+    shutil.copy2(harness.BINARY, folder / "buildyard")
+    os.chown(folder, NOBODY, NOBODY)
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def user_namespaces():
+    done = subprocess.run(
+        ["unshare", "--user", "--map-root-user", "true"],
+        user=NOBODY,
+        group=NOBODY,
+        extra_groups=[],
+        capture_output=True,
+    )
+    return done.returncode == 0
+
+
+def test_a_build_without_root(place):
+    service = harness.Service(place / "data", user=NOBODY, binary=place / "buildyard").start()
+    try:
+        service.create_project("demo")
+        ended = service.run(
+            "demo",
+            buildspecOverride=spec(
+                'echo "$(id -u) $HOME"',
+                "echo x > /usr/written && cat /usr/written",
+                "ls /etc/shadow 2>/dev/null; echo looked",
+            ),
+        )
+        assert ended["buildStatus"] == "SUCCEEDED", service.log(ended)
+        words = service.printed(ended).split()
+        assert words == ["0", "/root", "x", "looked"]
+        running = service.start_build("demo", buildspecOverride=spec("echo on", "exec sleep 600"))
+        service.wait_for_log(running["id"], "on\n")
+        service.codebuild.stop_build(id=running["id"])
+        assert service.ended(running["id"], 5)["buildStatus"] == "STOPPED"
+    finally:
+        service.stop()
+    assert harness.traces(service) == []
+    assert harness.container_folders(service) == []

@@ -15,12 +15,16 @@ type Attack = (&'static str, fn());
 
 /// All attacks, for the user that the tests run as.
 pub(crate) fn trials(name: &str) -> Vec<Trial> {
-    let attacks: [Attack; 15] = [
+    let attacks: [Attack; 16] = [
         ("secrets_of_the_machine_are_not_there", secrets_of_the_machine_are_not_there),
         ("tools_of_the_machine_work", tools_of_the_machine_work),
         ("nothing_written_survives", nothing_written_survives),
         ("only_a_few_privileges_are_left", only_a_few_privileges_are_left),
         ("root_inside_is_nobody_outside", root_inside_is_nobody_outside),
+        (
+            "a_folder_that_cannot_be_shown_to_other_users_is_shown_to_the_host_s",
+            a_folder_that_cannot_be_shown_to_other_users_is_shown_to_the_host_s,
+        ),
         ("dangerous_calls_are_refused", dangerous_calls_are_refused),
         ("the_kernel_s_switches_are_out_of_reach", the_kernel_s_switches_are_out_of_reach),
         ("the_first_process_cannot_be_looked_into", the_first_process_cannot_be_looked_into),
@@ -164,6 +168,21 @@ fn root_inside_is_nobody_outside() {
         let own = rustix::process::geteuid().as_raw();
         assert!(said.contains("Invalid argument"), "there is no second user: {said}");
         assert_eq!((owner("mine"), owner("given")), (own, own));
+    }
+}
+
+fn a_folder_that_cannot_be_shown_to_other_users_is_shown_to_the_host_s() {
+    let world = World::new();
+    let mut spec =
+        world.spec("sh cat /proc/self/uid_map; ls -d /data/mm; echo 1 > /data/mm/ksm/run");
+    // The kernel's own files cannot be seen as somebody else's.
+    let (host, container) = ("/sys/kernel".into(), "/data".into());
+    spec.mounts.push(Mount { host, container, kind: MountKind::ReadOnly });
+    let (_, said) = block_on(world.run(&spec));
+    assert!(said.contains("/data/mm\n"), "{said}");
+    assert!(said.contains("Read-only file system"), "{said}");
+    if is_root() {
+        assert_eq!(said.split_whitespace().take(3).collect::<Vec<_>>(), ["0", "0", "4294967295"]);
     }
 }
 

@@ -157,6 +157,10 @@ impl Sandbox {
 
 #[async_trait]
 impl Executor for Sandbox {
+    async fn image_environment(&self, image: &Image) -> Result<Vec<(String, String)>, LaunchError> {
+        Ok(self.image_settings(image).await?.environment)
+    }
+
     async fn launch(&self, spec: &ContainerSpec) -> Result<Container, LaunchError> {
         let spec = spec.clone();
         self.blocking(move |inner| inner.launch(&spec)).await

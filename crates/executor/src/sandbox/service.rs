@@ -76,6 +76,7 @@ struct Inner {
     /// Tells this service's control groups from those of another with another state folder.
     instance: String,
     outside: Outside,
+    users: Users,
     /// Said once: that this machine cannot keep containers' users apart from its own.
     said_users: Once,
     known: Mutex<HashMap<ContainerId, Arc<Known>>>,
@@ -92,7 +93,14 @@ struct Known {
 impl Sandbox {
     /// A sandbox over its state folder. Containers that an earlier service started are found again;
     /// what it left half-made is removed.
-    pub fn new(mut config: SandboxConfig) -> Result<Self, Fault> {
+    ///
+    /// Its containers' users are [`Users::Apart`].
+    pub fn new(config: SandboxConfig) -> Result<Self, Fault> {
+        Self::with_users(config, Users::default())
+    }
+
+    /// The same as [`Sandbox::new`], with another choice of who containers' users are on the host.
+    pub fn with_users(mut config: SandboxConfig, users: Users) -> Result<Self, Fault> {
         let make = "make the folder";
         fs::create_dir_all(&config.state_dir).doing_to(make, &config.state_dir)?;
         config.state_dir =
@@ -116,6 +124,7 @@ impl Sandbox {
             config,
             state,
             hierarchies,
+            users,
             said_users: Once::new(),
             known: Mutex::default(),
         };
@@ -313,7 +322,7 @@ impl Inner {
         if !geteuid().is_root() {
             return User::Own { uid: geteuid().as_raw(), gid: getegid().as_raw() };
         }
-        match self.config.users {
+        match self.users {
             Users::Host => User::HostRoot,
             Users::Apart => {
                 let mut hasher = DefaultHasher::new();

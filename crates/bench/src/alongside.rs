@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use executor::{
     Agent, ContainerId, ContainerSpec, Executor, HostImage, Image, Limits, Network,
-    OutboundNetwork, Sandbox, SandboxConfig, Users,
+    OutboundNetwork, Sandbox, SandboxConfig,
 };
 use serde_json::{Value, json};
 use std::{
@@ -108,7 +108,6 @@ impl Bare {
             helper: program.to_owned(),
             agent: Agent::File(idle_program(&folder)?),
             host_image: HostImage::default(),
-            users: Users::default(),
             outbound: OutboundNetwork::default(),
         })?;
         Ok(Self { sandbox, folder, runtime })

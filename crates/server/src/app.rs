@@ -13,9 +13,7 @@ use crate::{
 };
 use anyhow::Context;
 use build_core::queue::Capacity;
-use executor::{
-    Agent, Container, Executor, HostImage, OutboundNetwork, Sandbox, SandboxConfig, Users,
-};
+use executor::{Agent, Container, Executor, HostImage, OutboundNetwork, Sandbox, SandboxConfig};
 use std::{
     fs::{self, File, Permissions},
     net::{SocketAddr, TcpListener},
@@ -160,7 +158,6 @@ fn sandbox(config: &Config, data_dir: &Path) -> anyhow::Result<Sandbox> {
         helper: "/proc/self/exe".into(),
         agent: Agent::Bytes(AGENT),
         host_image,
-        users: Users::default(),
         outbound: OutboundNetwork::default(),
     };
     Sandbox::new(sandbox_config).context("failed to prepare the sandbox")

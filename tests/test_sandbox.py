@@ -173,6 +173,37 @@ def test_a_port_of_the_machine_is_not_a_builds(yard, build):
     assert ended["buildStatus"] == "FAILED"
 
 
+REACH = """
+import socket, struct, sys
+port, hosts = int(sys.argv[1]), sys.argv[2:]
+for line in open("/proc/net/route").readlines()[1:]:
+    _, target, gateway = line.split()[:3]
+    if target == "00000000":
+        hosts.append(socket.inet_ntoa(struct.pack("<I", int(gateway, 16))))
+for host in hosts:
+    try:
+        socket.create_connection((host, port), 1).close()
+        print("reached", host)
+    except OSError:
+        pass
+print("tried", len(hosts))
+"""
+
+
+def test_no_address_of_the_machine_is_a_builds(printed):
+    """A build may reach the network outside, and what listens on this machine it may not."""
+    own = subprocess.run(["hostname", "-I"], capture_output=True, text=True).stdout.split()
+    hosts = [address for address in own if ":" not in address]
+    with socket.create_server(("0.0.0.0", 0)) as server:
+        port = server.getsockname()[1]
+        out = printed(
+            f"cat > /tmp/reach.py <<'END'\n{REACH}END\n"
+            f"/usr/bin/python3 /tmp/reach.py {port} {' '.join(hosts)}\n"
+        )
+    assert "\ntried " in "\n" + out
+    assert "\nreached " not in "\n" + out
+
+
 def test_two_builds_listen_on_the_same_port(yard, project):
     listen = spec(
         '/usr/bin/python3 -c \'import socket,time; s=socket.create_server(("127.0.0.1",8080));'

@@ -5,6 +5,7 @@ import pathlib
 import re
 import shlex
 import subprocess
+import threading
 import time
 
 import pytest
@@ -238,3 +239,21 @@ def test_a_shell_can_complete_its_commands(shell):
         [harness.BINARY, "completion", shell], capture_output=True, text=True, timeout=10
     )
     assert "credentials" in done.stdout
+
+
+def test_two_services_share_a_machine(own_yard):
+    """Each makes containers while the other does; neither is in the other's way."""
+
+    def run(yard, statuses):
+        for _ in range(15):
+            statuses.append(yard.run("demo")["buildStatus"])
+
+    yards, statuses = [own_yard().start() for _ in range(2)], []
+    for yard in yards:
+        yard.create_project("demo")
+    threads = [threading.Thread(target=run, args=(yard, statuses)) for yard in yards]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert statuses == ["SUCCEEDED"] * 30, [yard.stderr()[-600:] for yard in yards]

@@ -78,11 +78,7 @@ impl App {
             logs: logs.clone(),
             watch: JournalWatch::start().context("failed to follow journals with inotify")?,
             journals,
-            provision: Provision {
-                config: Arc::clone(&config),
-                identity: Arc::clone(&identity),
-                image_environment: Box::new(|_| Vec::new()),
-            },
+            provision: Provision { config: Arc::clone(&config), identity: Arc::clone(&identity) },
             serve: serve_builds(Arc::clone(&front)),
             changed: watch::Sender::new(0),
             observer,

@@ -43,6 +43,9 @@ use std::{
 const DEATH_SECONDS_MAX: u64 = 5;
 /// The descriptor of the first listening socket in the container's first process.
 const FIRST_LISTENER: RawFd = 5;
+/// How often, and after which pause, a container's sockets are tried for.
+const TAKE_OVER_TRIES_MAX: usize = 500;
+const TAKE_OVER_PAUSE: Duration = Duration::from_millis(4);
 /// How many addresses a container may listen on.
 const LISTEN_MAX: usize = 8;
 
@@ -73,6 +76,7 @@ struct Inner {
     /// Tells this service's control groups from those of another with another state folder.
     instance: String,
     outside: Outside,
+    users: Users,
     /// Said once: that this machine cannot keep containers' users apart from its own.
     said_users: Once,
     known: Mutex<HashMap<ContainerId, Arc<Known>>>,
@@ -103,7 +107,14 @@ impl Known {
 impl Sandbox {
     /// A sandbox over its state folder. Containers that an earlier service started are found again;
     /// what it left half-made is removed.
-    pub fn new(mut config: SandboxConfig) -> Result<Self, Fault> {
+    ///
+    /// Its containers' users are [`Users::Apart`].
+    pub fn new(config: SandboxConfig) -> Result<Self, Fault> {
+        Self::with_users(config, Users::default())
+    }
+
+    /// The same as [`Sandbox::new`], with another choice of who containers' users are on the host.
+    pub fn with_users(mut config: SandboxConfig, users: Users) -> Result<Self, Fault> {
         let make = "make the folder";
         fs::create_dir_all(&config.state_dir).doing_to(make, &config.state_dir)?;
         config.state_dir =
@@ -127,6 +138,7 @@ impl Sandbox {
             config,
             state,
             hierarchies,
+            users,
             said_users: Once::new(),
             known: Mutex::default(),
         };
@@ -168,6 +180,10 @@ impl Sandbox {
 
 #[async_trait]
 impl Executor for Sandbox {
+    async fn image_environment(&self, image: &Image) -> Result<Vec<(String, String)>, LaunchError> {
+        Ok(self.image_settings(image).await?.environment)
+    }
+
     async fn launch(&self, spec: &ContainerSpec) -> Result<Container, LaunchError> {
         let spec = spec.clone();
         self.blocking(move |inner| inner.launch(&spec)).await
@@ -320,7 +336,7 @@ impl Inner {
         if !geteuid().is_root() {
             return User::Own { uid: geteuid().as_raw(), gid: getegid().as_raw() };
         }
-        match self.config.users {
+        match self.users {
             Users::Host => User::HostRoot,
             Users::Apart => {
                 let mut hasher = DefaultHasher::new();
@@ -402,10 +418,25 @@ impl Inner {
             return Ok(Container { listeners: Vec::new() });
         };
         let count = RawFd::try_from(started.listeners).expect("few listeners");
-        let listeners = (FIRST_LISTENER..FIRST_LISTENER + count).map(|number| {
-            pidfd_getfd(&known.process, number, PidfdGetfdFlags::empty()).map(TcpListener::from)
-        });
-        Ok(Container { listeners: listeners.collect::<Result<_, _>>().doing(doing)? })
+        let take = || -> Result<Vec<TcpListener>, rustix::io::Errno> {
+            let numbers = FIRST_LISTENER..FIRST_LISTENER + count;
+            let take = |number| pidfd_getfd(&known.process, number, PidfdGetfdFlags::empty());
+            numbers.map(|number| take(number).map(TcpListener::from)).collect()
+        };
+        // The process may be at its very beginning, before its descriptors are in their places, or
+        // at its very end, when it has none any more: both pass.
+        for _ in 0..TAKE_OVER_TRIES_MAX {
+            match take() {
+                Ok(listeners) => return Ok(Container { listeners }),
+                Err(error) => {
+                    tracing::debug!(%id, %error, "a container's sockets are not there");
+                    if process::wait_for_end(&known.process, TAKE_OVER_PAUSE).doing(doing)? {
+                        return Ok(Container { listeners: Vec::new() });
+                    }
+                }
+            }
+        }
+        Ok(Container { listeners: take().doing(doing)? })
     }
 
     /// Looks for a container, in memory and then on disk.

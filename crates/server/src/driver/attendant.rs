@@ -10,10 +10,13 @@ use super::{
     lines::Line,
     not_launched,
 };
-use crate::{build_request::BuildRequest, provision::Provision};
+use crate::{
+    build_request::BuildRequest,
+    provision::{Occasion, Provision, image_named},
+};
 use agent_protocol::{Fact, Timestamp};
 use build_core::{BuildId, Exited, Input};
-use executor::{Container, ContainerId, ContainerSpec, Executor, Exit};
+use executor::{Container, ContainerId, Executor, Exit, LaunchError};
 use std::{
     collections::HashSet,
     path::{Path, PathBuf},
@@ -178,20 +181,20 @@ impl Attendant {
         &self,
         container: &ContainerId,
         gone: &CancellationToken,
-    ) -> Result<(), executor::LaunchError> {
+    ) -> Result<(), LaunchError> {
         let charge = &self.charge;
         let journal = journal_of(&self.grounds.journals, charge.request.id());
         let expires_at = charge.deadline.unwrap_or(charge.received_at);
-        let occasion = crate::provision::Occasion {
+        let image = image_named(&charge.request.environment().image).map_err(LaunchError::Image)?;
+        let occasion = Occasion {
             number: charge.number,
             received_at: charge.received_at,
             expires_at,
+            image_environment: self.grounds.executor.image_environment(&image).await?,
+            image,
         };
-        let spec: ContainerSpec = self
-            .grounds
-            .provision
-            .spec(&charge.request, &occasion, container.clone(), journal)
-            .map_err(executor::LaunchError::Image)?;
+        let provision = &self.grounds.provision;
+        let spec = provision.spec(&charge.request, &occasion, container.clone(), journal);
         let launched = self.grounds.executor.launch(&spec).await?;
         let served =
             ServedBuild { request: Arc::clone(&charge.request), expires_at, gone: gone.clone() };

@@ -6,9 +6,8 @@
 use super::{
     BUILD_NUMBERS, Counts, Driver, MESSAGES_PER_TURN_MAX, Message, Submission, SubmitError,
     attendant::{self, Grounds},
-    chain, now,
 };
-use crate::build_request::BuildRequest;
+use crate::{build_request::BuildRequest, clock::now, fault::chain};
 use agent_protocol::Timestamp;
 use build_core::{
     Build, BuildId, Event, Input, Presence, Stage, Submitted,

@@ -195,8 +195,8 @@ def test_each_way_to_sign_a_payload_is_taken(yard, bucket, settings):
 
 
 def test_a_presigned_call_of_sts_is_taken(yard):
-    url = yard.sts.generate_presigned_url("get_caller_identity", ExpiresIn=60)
-    answer = urllib3.request("POST" if "Action" not in url else "GET", url)
+    url = yard.sts.generate_presigned_url("get_caller_identity", ExpiresIn=60, HttpMethod="GET")
+    answer = urllib3.request("GET", url)
     assert answer.status == 200
     assert harness.ACCOUNT.encode() in answer.data
     broken = url.replace("X-Amz-Expires=60", "X-Amz-Expires=61")

@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result, ensure};
 use executor::{
-    Agent, ContainerId, ContainerSpec, Executor, HostImage, Image, Limits, Network, Sandbox,
-    SandboxConfig,
+    Agent, ContainerId, ContainerSpec, Executor, HostImage, Image, Limits, Network,
+    OutboundNetwork, Sandbox, SandboxConfig,
 };
 use serde_json::{Value, json};
 use std::{
@@ -108,6 +108,7 @@ impl Bare {
             helper: program.to_owned(),
             agent: Agent::File(idle_program(&folder)?),
             host_image: HostImage::default(),
+            outbound: OutboundNetwork::default(),
         })?;
         Ok(Self { sandbox, folder, runtime })
     }

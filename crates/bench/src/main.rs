@@ -46,7 +46,7 @@ const CROWD: usize = 200;
 fn main() -> Result<()> {
     let mut cli = Cli::parse();
     cli.program = cli.program.canonicalize().context("the program to measure")?;
-    let mut report = Report::default();
+    let mut report = Report;
     report.machine();
     one_by_one(&cli, &mut report)?;
     memory::running(&cli.program, &mut report)?;

@@ -9,7 +9,7 @@ mod agent;
 
 use executor::{
     Agent, ContainerId, ContainerSpec, Executor, HostImage, Image, Limits, Network,
-    OutboundNetwork, Sandbox, SandboxConfig, Users,
+    OutboundNetwork, Sandbox, SandboxConfig,
 };
 use std::{
     fmt::Write,
@@ -34,7 +34,6 @@ fn main() -> ExitCode {
         helper: "/proc/self/exe".into(),
         agent: Agent::File(agent::AGENT.clone()),
         host_image: HostImage::default(),
-        users: Users::default(),
         outbound: OutboundNetwork::default(),
     })
     .expect("a sandbox");

@@ -52,6 +52,9 @@ pub trait Executor: Send + Sync {
     /// Ends and removes the container.
     async fn destroy(&self, id: &ContainerId) -> Result<(), Fault>;
 
+    /// The environment variables that an image sets for whatever runs in it, in the image's order.
+    async fn image_environment(&self, image: &Image) -> Result<Vec<(String, String)>, LaunchError>;
+
     /// The ids of all containers that have not been destroyed, running or ended.
     async fn list(&self) -> Result<Vec<ContainerId>, Fault>;
 }

@@ -100,6 +100,13 @@ impl Scripted {
 
 #[async_trait]
 impl Executor for Scripted {
+    async fn image_environment(
+        &self,
+        _: &crate::Image,
+    ) -> Result<Vec<(String, String)>, LaunchError> {
+        Ok(Vec::new())
+    }
+
     async fn launch(&self, spec: &ContainerSpec) -> Result<Container, LaunchError> {
         let mut containers = self.lock();
         if !containers.contains_key(&spec.id) {

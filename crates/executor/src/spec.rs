@@ -123,6 +123,7 @@ pub struct Limits {
 pub enum Network {
     /// Its own, with nothing in it but loopback and what [`ContainerSpec::listen`] asks for.
     None,
-    /// Its own, from which the outside can be reached where the machine allows it.
+    /// Its own, from which the outside can be reached where the machine allows it; elsewhere the same
+    /// as [`Network::None`], with a warning in the service's log.
     Outbound,
 }

@@ -13,9 +13,7 @@ use crate::{
 };
 use anyhow::Context;
 use build_core::queue::Capacity;
-use executor::{
-    Agent, Container, Executor, HostImage, OutboundNetwork, Sandbox, SandboxConfig, Users,
-};
+use executor::{Agent, Container, Executor, HostImage, OutboundNetwork, Sandbox, SandboxConfig};
 use std::{
     fs::{self, File, Permissions},
     net::{SocketAddr, TcpListener},
@@ -80,11 +78,7 @@ impl App {
             logs: logs.clone(),
             watch: JournalWatch::start().context("failed to follow journals with inotify")?,
             journals,
-            provision: Provision {
-                config: Arc::clone(&config),
-                identity: Arc::clone(&identity),
-                image_environment: Box::new(|_| Vec::new()),
-            },
+            provision: Provision { config: Arc::clone(&config), identity: Arc::clone(&identity) },
             serve: serve_builds(Arc::clone(&front)),
             changed: watch::Sender::new(0),
             observer,
@@ -164,7 +158,6 @@ fn sandbox(config: &Config, data_dir: &Path) -> anyhow::Result<Sandbox> {
         helper: "/proc/self/exe".into(),
         agent: Agent::Bytes(AGENT),
         host_image,
-        users: Users::default(),
         outbound: OutboundNetwork::default(),
     };
     Sandbox::new(sandbox_config).context("failed to prepare the sandbox")

@@ -38,8 +38,6 @@ pub struct Provision {
     pub config: Arc<Config>,
     /// Issues the builds' credentials.
     pub identity: Arc<Identity>,
-    /// Gives the variables that an image sets for whatever runs in it.
-    pub image_environment: Box<dyn Fn(&Image) -> Vec<(String, String)> + Send + Sync>,
 }
 
 /// What is known of a build only once it was accepted.
@@ -50,20 +48,23 @@ pub struct Occasion {
     pub received_at: Timestamp,
     /// When its credentials end.
     pub expires_at: Timestamp,
+    /// Its image.
+    pub image: Image,
+    /// The variables that the image sets for whatever runs in it.
+    pub image_environment: Vec<(String, String)>,
 }
 
 impl Provision {
-    /// Makes the container's spec, or says what is wrong with the image.
+    /// Makes the container's spec.
     pub fn spec(
         &self,
         request: &BuildRequest,
         occasion: &Occasion,
         id: ContainerId,
         journal: PathBuf,
-    ) -> Result<ContainerSpec, String> {
+    ) -> ContainerSpec {
         let environment = request.environment();
-        let image = image_named(&environment.image)?;
-        let orders = self.orders(request, occasion, &image);
+        let orders = self.orders(request, occasion);
         let size = compute(&environment.compute_type);
         let mounts = request.local_source.iter().map(|host| Mount {
             host: host.clone(),
@@ -71,9 +72,9 @@ impl Provision {
             kind: MountKind::CopyOnWrite,
         });
         let builds = &self.config.builds;
-        Ok(ContainerSpec {
+        ContainerSpec {
             id,
-            image,
+            image: occasion.image.clone(),
             mounts: mounts.collect(),
             limits: Limits {
                 cpu_millis: size.processors * 1_000,
@@ -85,7 +86,7 @@ impl Provision {
             listen: vec![SERVICE_ADDRESS, CREDENTIALS_ADDRESS],
             journal,
             orders: serde_json::to_vec(&orders).expect("orders have only text keys"),
-        })
+        }
     }
 
     /// Makes the build's credentials, as its orders and its credentials endpoint give them.
@@ -109,7 +110,7 @@ impl Provision {
         format!("/v2/credentials/{a}-{b}-{c}-{d}-{e}")
     }
 
-    fn orders(&self, request: &BuildRequest, occasion: &Occasion, image: &Image) -> Orders {
+    fn orders(&self, request: &BuildRequest, occasion: &Occasion) -> Orders {
         let source = request.source();
         let source_dir = format!("{}/src", output_dir(request));
         let project = &request.project;
@@ -127,7 +128,7 @@ impl Provision {
             source_dir,
             secondary_sources: secondary_sources(request),
             buildspec: buildspec_location(source.buildspec.as_deref()),
-            base_variables: self.base_variables(request, occasion, image),
+            base_variables: self.base_variables(request, occasion),
             variables: own_variables
                 .into_iter()
                 .map(|variable| Variable { name: variable.name, value: variable.value })
@@ -144,22 +145,17 @@ impl Provision {
         }
     }
 
-    fn base_variables(
-        &self,
-        request: &BuildRequest,
-        occasion: &Occasion,
-        image: &Image,
-    ) -> Vec<Variable> {
+    fn base_variables(&self, request: &BuildRequest, occasion: &Occasion) -> Vec<Variable> {
         let mut variables: Vec<Variable> = Vec::with_capacity(40);
         let mut set = |name: &str, value: &str| {
             variables.retain(|variable| variable.name != name);
             variables.push(Variable { name: name.into(), value: value.into() });
         };
         set("PATH", PATH_DEFAULT);
-        for (name, value) in (self.image_environment)(image) {
-            set(&name, &value);
+        for (name, value) in &occasion.image_environment {
+            set(name, value);
         }
-        if *image == Image::Host {
+        if occasion.image == Image::Host {
             // AWS: the curated images of today set the same.
             set("LC_CTYPE", "C.UTF-8");
             for (name, value) in &self.config.host_image.variables {

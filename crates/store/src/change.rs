@@ -19,6 +19,15 @@ impl Collection {
     }
 }
 
+/// What a change outlives once it has been acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Durability {
+    /// The process: it is in the kernel's hands.
+    Process,
+    /// The machine's loss of power: it is on the disk.
+    Machine,
+}
+
 /// What must be true of a record for a change to happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expect {

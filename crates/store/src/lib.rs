@@ -21,7 +21,7 @@ mod state;
 mod writer;
 
 pub use build::{Build, BuildCursor, BuildListed, Event, NotACursor};
-pub use change::{Change, Collection, CommitError, Expect};
+pub use change::{Change, Collection, CommitError, Durability, Expect};
 pub use fault::Fault;
 pub use record::{Order, Page, Record};
 pub use state::Store;

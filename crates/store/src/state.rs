@@ -1,7 +1,7 @@
 //! The service's state in one SQLite file: opening it, and committing to it.
 
 use crate::{
-    Change, CommitError, Fault,
+    Change, CommitError, Durability, Fault,
     reader::Readers,
     sqlite::{Lock, Migration, open_writer},
     writer::Writer,
@@ -51,11 +51,22 @@ impl Store {
         &self,
         changes: Vec<Change>,
     ) -> impl Future<Output = Result<(), CommitError>> + Send + use<> {
-        self.parts.writer.commit(changes)
+        self.commit_durably(changes, Durability::Machine)
     }
 
-    /// Gives how often the store has written to the disk since it was opened. Callers that
-    /// commit at the same moment share one such write.
+    /// The same for changes that could be derived again, from a journal say, if the machine lost
+    /// them: those need not wait for the disk. What is on the disk never has gaps.
+    #[must_use = "only the future says whether the changes fitted"]
+    pub fn commit_durably(
+        &self,
+        changes: Vec<Change>,
+        durability: Durability,
+    ) -> impl Future<Output = Result<(), CommitError>> + Send + use<> {
+        self.parts.writer.commit(changes, durability)
+    }
+
+    /// Gives how many commits there were since the store was opened. Callers that commit at the
+    /// same moment share one.
     pub fn commits(&self) -> u64 {
         self.parts.writer.commits()
     }

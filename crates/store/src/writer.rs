@@ -2,7 +2,7 @@
 //! savepoint of its own, and makes them durable with one `COMMIT`.
 
 use crate::{
-    Change, CommitError, Fault,
+    Change, CommitError, Durability, Fault,
     apply::{Applied, apply},
     sqlite::Lock,
 };
@@ -24,6 +24,7 @@ type Reply = Result<(), CommitError>;
 
 struct Request {
     changes: Vec<Change>,
+    durability: Durability,
     reply: oneshot::Sender<Reply>,
 }
 
@@ -52,20 +53,21 @@ impl Writer {
         Ok(Self { requests: Some(requests), thread: Some(thread), commits })
     }
 
-    /// Hands a transaction over at once; the future waits for it to be durable.
+    /// Hands a transaction over at once; the future waits for it to be as durable as asked.
     pub(crate) fn commit(
         &self,
         changes: Vec<Change>,
+        durability: Durability,
     ) -> impl Future<Output = Reply> + Send + use<> {
         let (reply, answer) = oneshot::channel();
         if let Some(requests) = &self.requests {
             // A thread that has ended drops the reply, which the future tells.
-            let _ = requests.send(Request { changes, reply });
+            let _ = requests.send(Request { changes, durability, reply });
         }
         async move { answer.await.unwrap_or(Err(CommitError::Fault(Fault::Stopped))) }
     }
 
-    /// Gives how many commits there have been, each with its `fsync`.
+    /// Gives how many commits there have been.
     pub(crate) fn commits(&self) -> u64 {
         self.commits.load(Ordering::Relaxed)
     }
@@ -82,10 +84,11 @@ impl Drop for Writer {
 }
 
 fn serve(connection: &Connection, inbox: &Receiver<Request>, commits: &AtomicU64) {
+    let mut durability = Durability::Machine;
     while let Ok(first) = inbox.recv() {
         let mut group = vec![first];
         group.extend(inbox.try_iter().take(REQUESTS_PER_COMMIT_MAX - 1));
-        let outcome = commit_group(connection, &group);
+        let outcome = commit_group(connection, &group, &mut durability);
         commits.fetch_add(1, Ordering::Relaxed);
         match outcome {
             Ok(replies) => {
@@ -105,7 +108,16 @@ fn serve(connection: &Connection, inbox: &Receiver<Request>, commits: &AtomicU64
 }
 
 /// Makes all of `group` durable that fits. A fault means that nothing of it has happened.
-fn commit_group(connection: &Connection, group: &[Request]) -> Result<Vec<Reply>, Fault> {
+fn commit_group(
+    connection: &Connection,
+    group: &[Request],
+    durability: &mut Durability,
+) -> Result<Vec<Reply>, Fault> {
+    let wanted = group.iter().map(|request| request.durability).max();
+    if let Some(wanted) = wanted.filter(|wanted| wanted != durability) {
+        set_durability(connection, wanted).map_err(Fault::sql("set how durable commits are"))?;
+        *durability = wanted;
+    }
     run(connection, "BEGIN IMMEDIATE").map_err(Fault::sql("begin a transaction"))?;
     let attempt = || -> rusqlite::Result<Vec<Reply>> {
         let mut replies = Vec::with_capacity(group.len());
@@ -121,6 +133,13 @@ fn commit_group(connection: &Connection, group: &[Request]) -> Result<Vec<Reply>
             let _ = run(connection, "ROLLBACK");
         }
         Fault::sql("commit a transaction")(error)
+    })
+}
+
+fn set_durability(connection: &Connection, durability: Durability) -> rusqlite::Result<()> {
+    connection.execute_batch(match durability {
+        Durability::Process => "PRAGMA synchronous = NORMAL",
+        Durability::Machine => "PRAGMA synchronous = FULL",
     })
 }
 

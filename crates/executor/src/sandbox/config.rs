@@ -20,8 +20,6 @@ pub struct SandboxConfig {
     pub agent: Agent,
     /// What the image `host` is made of.
     pub host_image: HostImage,
-    /// Who containers' users are on the host, when the service is root.
-    pub users: Users,
     /// How containers with a network reach the outside.
     pub outbound: OutboundNetwork,
 }

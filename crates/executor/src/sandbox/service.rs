@@ -76,6 +76,7 @@ struct Inner {
     /// Tells this service's control groups from those of another with another state folder.
     instance: String,
     outside: Outside,
+    users: Users,
     /// Said once: that this machine cannot keep containers' users apart from its own.
     said_users: Once,
     known: Mutex<HashMap<ContainerId, Arc<Known>>>,
@@ -89,10 +90,31 @@ struct Known {
     ended: Mutex<Option<Exit>>,
 }
 
+impl Known {
+    /// How the container ended, whose first process has.
+    fn conclude(&self) -> Exit {
+        let mut ended = self.ended.lock().expect("no holder of this lock panics");
+        let reaped = || match process::reap(&self.process) {
+            Exit::Killed { signal: libc::SIGKILL } if self.group.memory_kills() > 0 => {
+                Exit::OutOfMemory
+            }
+            exit => exit,
+        };
+        ended.get_or_insert_with(reaped).clone()
+    }
+}
+
 impl Sandbox {
     /// A sandbox over its state folder. Containers that an earlier service started are found again;
     /// what it left half-made is removed.
-    pub fn new(mut config: SandboxConfig) -> Result<Self, Fault> {
+    ///
+    /// Its containers' users are [`Users::Apart`].
+    pub fn new(config: SandboxConfig) -> Result<Self, Fault> {
+        Self::with_users(config, Users::default())
+    }
+
+    /// The same as [`Sandbox::new`], with another choice of who containers' users are on the host.
+    pub fn with_users(mut config: SandboxConfig, users: Users) -> Result<Self, Fault> {
         let make = "make the folder";
         fs::create_dir_all(&config.state_dir).doing_to(make, &config.state_dir)?;
         config.state_dir =
@@ -116,6 +138,7 @@ impl Sandbox {
             config,
             state,
             hierarchies,
+            users,
             said_users: Once::new(),
             known: Mutex::default(),
         };
@@ -157,6 +180,10 @@ impl Sandbox {
 
 #[async_trait]
 impl Executor for Sandbox {
+    async fn image_environment(&self, image: &Image) -> Result<Vec<(String, String)>, LaunchError> {
+        Ok(self.image_settings(image).await?.environment)
+    }
+
     async fn launch(&self, spec: &ContainerSpec) -> Result<Container, LaunchError> {
         let spec = spec.clone();
         self.blocking(move |inner| inner.launch(&spec)).await
@@ -309,7 +336,7 @@ impl Inner {
         if !geteuid().is_root() {
             return User::Own { uid: geteuid().as_raw(), gid: getegid().as_raw() };
         }
-        match self.config.users {
+        match self.users {
             Users::Host => User::HostRoot,
             Users::Apart => {
                 let mut hasher = DefaultHasher::new();
@@ -445,27 +472,19 @@ impl Inner {
         }
     }
 
-    /// Says how a container ended whose first process has.
+    /// Says how a container ended whose first process has, and notes it.
     fn conclude(&self, id: &ContainerId, known: &Known) -> Exit {
-        let mut ended = known.ended.lock().expect("no holder of this lock panics");
-        if let Some(exit) = &*ended {
-            return exit.clone();
-        }
-        let exit = match process::reap(&known.process) {
-            Exit::Killed { signal: libc::SIGKILL } if known.group.memory_kills() > 0 => {
-                Exit::OutOfMemory
-            }
-            exit => exit,
-        };
+        let exit = known.conclude();
         let folder = self.state.container(id);
         // A container that is being destroyed has no folder to write it to.
         if folder.path().exists()
+            && matches!(folder.ended(), Ok(None))
             && let Err(fault) = folder.write_ended(&exit)
         {
             let error = &fault as &dyn std::error::Error;
             tracing::warn!(%id, error, "a container's end cannot be noted");
         }
-        ended.insert(exit).clone()
+        exit
     }
 
     fn destroy(&self, id: &ContainerId) -> Result<(), Fault> {
@@ -473,18 +492,12 @@ impl Inner {
             return Ok(());
         };
         if let Sight::Known(known) = self.find(id) {
-            self.end(id, &known)?;
+            known.group.kill();
+            kill(&known.process)?;
+            known.conclude();
         }
         self.clear(locked)?;
         self.known.lock().expect("no holder of this lock panics").remove(id);
-        Ok(())
-    }
-
-    /// Kills the first process, and with it all of the container.
-    fn end(&self, id: &ContainerId, known: &Known) -> Result<(), Fault> {
-        known.group.kill();
-        kill(&known.process)?;
-        self.conclude(id, known);
         Ok(())
     }
 

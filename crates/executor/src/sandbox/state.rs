@@ -8,7 +8,10 @@
 use super::{cgroup::Group, process::ProcessName, remove};
 use crate::{ContainerId, Exit, Fault, fault::Doing};
 use rustix::{
-    fs::{FlockOperation, Mode, OFlags, flock, fstat, open, stat},
+    fs::{
+        FlockOperation, IFlags, Mode, OFlags, flock, fstat, ioctl_getflags, ioctl_setflags, open,
+        stat,
+    },
     io::Errno,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -17,7 +20,11 @@ use std::{
     io::{self, Write},
     os::{fd::OwnedFd, unix::fs::DirBuilderExt},
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Sender, channel},
+    },
+    thread::{self, JoinHandle},
     time::SystemTime,
 };
 
@@ -26,6 +33,15 @@ use std::{
 pub(super) struct StateFolder {
     containers: PathBuf,
     trash: PathBuf,
+    remover: Remover,
+}
+
+/// A thread that removes folders, so that nobody waits while what a build left is deleted. What it
+/// has not reached when the service ends is removed by the next.
+#[derive(Debug)]
+struct Remover {
+    folders: Option<Sender<PathBuf>>,
+    thread: Option<JoinHandle<()>>,
 }
 
 /// What will be made for a container outside of its folder; written first.
@@ -74,15 +90,16 @@ impl StartedContainer {
 impl StateFolder {
     /// Opens the folder, making it when it is missing.
     pub(super) fn open(root: &Path) -> Result<Self, Fault> {
-        let state = Self { containers: root.join("containers"), trash: root.join("trash") };
-        for folder in [&state.containers, &state.trash] {
+        let (containers, trash) = (root.join("containers"), root.join("trash"));
+        for folder in [&containers, &trash] {
             fs::DirBuilder::new()
                 .recursive(true)
                 .mode(0o700)
                 .create(folder)
                 .doing_to("make the folder", folder)?;
         }
-        Ok(state)
+        spread(&containers);
+        Ok(Self { containers, trash, remover: Remover::start()? })
     }
 
     /// The container's folder, whether it exists or not.
@@ -140,7 +157,7 @@ impl StateFolder {
         Ok(interfaces.into_iter())
     }
 
-    /// Takes a container's folder out of sight, then removes it with all that is in it.
+    /// Takes a container's folder out of sight; it is removed, with all that is in it, soon.
     pub(super) fn remove(&self, locked: Locked) -> Result<(), Fault> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -150,17 +167,62 @@ impl StateFolder {
         let folder = locked.folder.0;
         fs::rename(&folder, &trash).doing_to("remove the folder", &folder)?;
         drop(locked.lock);
-        remove::tree(&trash).doing_to("remove the folder", &trash)
+        self.remover.take(trash);
+        Ok(())
     }
 
     /// Removes what earlier services had no time to remove.
     pub(super) fn empty_trash(&self) {
         let entries = fs::read_dir(&self.trash).into_iter().flatten().flatten();
-        for entry in entries {
-            if let Err(error) = remove::tree(&entry.path()) {
-                tracing::warn!(folder = %entry.path().display(), %error, "cannot be removed");
-            }
+        entries.for_each(|entry| self.remover.take(entry.path()));
+    }
+}
+
+impl Remover {
+    fn start() -> Result<Self, Fault> {
+        let (folders, inbox) = channel::<PathBuf>();
+        let thread = thread::Builder::new()
+            .name("remover".to_owned())
+            .stack_size(256 * 1024)
+            .spawn(move || {
+                for folder in inbox {
+                    if let Err(error) = remove::tree(&folder) {
+                        tracing::warn!(folder = %folder.display(), %error, "cannot be removed");
+                    }
+                }
+            })
+            .doing("start the thread that removes folders")?;
+        Ok(Self { folders: Some(folders), thread: Some(thread) })
+    }
+
+    fn take(&self, folder: PathBuf) {
+        if let Some(folders) = &self.folders {
+            // Without the thread the folder waits for the next service.
+            let _ = folders.send(folder);
         }
+    }
+}
+
+impl Drop for Remover {
+    /// Waits until all is removed.
+    fn drop(&mut self) {
+        self.folders = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic there has been printed, and nobody is left to be told.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Asks the file system to keep the folders in this one far from each other. Without it, ext4 puts
+/// each new container where the last one has just been deleted, and passes over every place of a
+/// deleted file before it finds one that it may use again.
+fn spread(folder: &Path) {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let Ok(folder) = open(folder, flags, Mode::empty()) else { return };
+    if let Ok(had) = ioctl_getflags(&folder) {
+        // Only some file systems know the flag, and only they need it.
+        let _ = ioctl_setflags(&folder, had | IFlags::TOPDIR);
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a build may try, and what must come of it.
 
-use crate::world::{PATIENCE, World, block_on, wait_for_text, watch};
-use executor::{Executor, Exit, Image, Mount, MountKind};
+use crate::world::{PATIENCE, World, block_on, config, wait_for_text, watch};
+use executor::{Executor, Exit, Image, Mount, MountKind, Sandbox, Users};
 use libtest_mimic::Trial;
 use std::{
     fs,
@@ -15,12 +15,17 @@ type Attack = (&'static str, fn());
 
 /// All attacks, for the user that the tests run as.
 pub(crate) fn trials(name: &str) -> Vec<Trial> {
-    let attacks: [Attack; 15] = [
+    let attacks: [Attack; 17] = [
         ("secrets_of_the_machine_are_not_there", secrets_of_the_machine_are_not_there),
         ("tools_of_the_machine_work", tools_of_the_machine_work),
         ("nothing_written_survives", nothing_written_survives),
         ("only_a_few_privileges_are_left", only_a_few_privileges_are_left),
         ("root_inside_is_nobody_outside", root_inside_is_nobody_outside),
+        (
+            "a_folder_that_cannot_be_shown_to_other_users_is_shown_to_the_host_s",
+            a_folder_that_cannot_be_shown_to_other_users_is_shown_to_the_host_s,
+        ),
+        ("the_host_s_users_can_be_asked_for", the_host_s_users_can_be_asked_for),
         ("dangerous_calls_are_refused", dangerous_calls_are_refused),
         ("the_kernel_s_switches_are_out_of_reach", the_kernel_s_switches_are_out_of_reach),
         ("the_first_process_cannot_be_looked_into", the_first_process_cannot_be_looked_into),
@@ -165,6 +170,34 @@ fn root_inside_is_nobody_outside() {
         assert!(said.contains("Invalid argument"), "there is no second user: {said}");
         assert_eq!((owner("mine"), owner("given")), (own, own));
     }
+}
+
+fn a_folder_that_cannot_be_shown_to_other_users_is_shown_to_the_host_s() {
+    let world = World::new();
+    let mut spec =
+        world.spec("sh cat /proc/self/uid_map; ls -d /data/mm; echo 1 > /data/mm/ksm/run");
+    // The kernel's own files cannot be seen as somebody else's.
+    let (host, container) = ("/sys/kernel".into(), "/data".into());
+    spec.mounts.push(Mount { host, container, kind: MountKind::ReadOnly });
+    let (_, said) = block_on(world.run(&spec));
+    assert!(said.contains("/data/mm\n"), "{said}");
+    assert!(said.contains("Read-only file system"), "{said}");
+    if is_root() {
+        assert_eq!(said.split_whitespace().take(3).collect::<Vec<_>>(), ["0", "0", "4294967295"]);
+    }
+}
+
+fn the_host_s_users_can_be_asked_for() {
+    let mut world = World::new();
+    let folder = world.folder.path().join("other");
+    fs::create_dir(&folder).expect("a folder");
+    world.sandbox = Sandbox::with_users(config(&folder), Users::Host).expect("a sandbox");
+    let said = block_on(world.shell("cat /proc/self/uid_map; rm /usr/bin/env; mknod /tmp/n c 1 3"));
+    assert!(said.contains("Operation not permitted"), "{said}");
+    if is_root() {
+        assert_eq!(said.split_whitespace().take(3).collect::<Vec<_>>(), ["0", "0", "4294967295"]);
+    }
+    assert!(Path::new("/usr/bin/env").exists());
 }
 
 fn dangerous_calls_are_refused() {
@@ -317,14 +350,14 @@ fn nothing_is_left_behind() {
     assert!(journal.contains("done"), "{journal}");
     assert_eq!(exit, Exit::Exited { code: Some(0) });
     assert_eq!(mounts(), before);
-    for folder in ["containers", "trash"] {
-        let left: Vec<PathBuf> = fs::read_dir(state.join(folder))
-            .expect("a folder")
-            .flatten()
-            .map(|e| e.path())
-            .collect();
-        assert!(left.is_empty(), "{left:?}");
-    }
+    let left = |folder| -> Vec<PathBuf> {
+        let entries = fs::read_dir(state.join(folder)).expect("a folder");
+        entries.flatten().map(|e| e.path()).collect()
+    };
+    assert_eq!(left("containers"), [PathBuf::new(); 0]);
+    // What was written is deleted while nobody waits for it, and at the latest with the sandbox.
+    drop(world.sandbox);
+    assert_eq!(left("trash"), [PathBuf::new(); 0]);
     let groups =
         Command::new("find").args(["/sys/fs/cgroup", "-name", &format!("{}.*", spec.id)]).output();
     assert_eq!(String::from_utf8_lossy(&groups.expect("find runs").stdout), "");

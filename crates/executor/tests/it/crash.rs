@@ -60,7 +60,7 @@ fn a_killed_launch_leaves_one_container_or_none() {
     for moment in 0..MOMENTS {
         let id = format!("crash-{}-{moment}", std::process::id());
         let mut service = service(&id);
-        std::thread::sleep(whole.mul_f64(moment as f64 / MOMENTS as f64));
+        std::thread::sleep(whole.mul_f64(1.5 * moment as f64 / MOMENTS as f64));
         service.kill().expect("a kill");
         service.wait().expect("an end");
         let spec = once(folder, &id);

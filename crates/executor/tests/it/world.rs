@@ -3,7 +3,7 @@
 use crate::agent::AGENT;
 use executor::{
     Agent, ContainerId, ContainerSpec, Executor, Exit, HostImage, Image, Limits, Network,
-    OutboundNetwork, Sandbox, SandboxConfig, Script, Scripted, Users,
+    OutboundNetwork, Sandbox, SandboxConfig, Script, Scripted,
 };
 use std::{
     fs,
@@ -62,7 +62,6 @@ pub(crate) fn config(folder: &Path) -> SandboxConfig {
         helper: "/proc/self/exe".into(),
         agent: Agent::File(AGENT.clone()),
         host_image: HostImage::default(),
-        users: Users::default(),
         outbound: OutboundNetwork::default(),
     }
 }

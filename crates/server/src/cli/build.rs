@@ -68,7 +68,7 @@ fn variable(text: &str) -> Result<(String, String), String> {
 
 impl BuildHere {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        log_to_stderr("error");
+        log_to_stderr("error,s3s=off");
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(app::worker_threads())
             .enable_all()

@@ -17,7 +17,7 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        log_to_stderr("info");
+        log_to_stderr("info,s3s=off");
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(crate::app::worker_threads())
             .enable_all()

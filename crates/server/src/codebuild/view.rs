@@ -47,7 +47,7 @@ pub fn render(request: &BuildRequest, build: &Build) -> codebuild::Build {
         file_system_locations: project.file_system_locations.clone(),
         debug_session: request
             .debug_session
-            .then(|| DebugSession { session_enabled: Some(true), session_target: None }),
+            .then_some(DebugSession { session_enabled: Some(true), session_target: None }),
         auto_retry_config: project.auto_retry_limit.map(|limit| AutoRetryConfig {
             auto_retry_limit: Some(limit),
             auto_retry_number: Some(0),

@@ -10,10 +10,13 @@ use super::{
     lines::Line,
     not_launched,
 };
-use crate::{build_request::BuildRequest, provision::Provision};
+use crate::{
+    build_request::BuildRequest,
+    provision::{Occasion, Provision, image_named},
+};
 use agent_protocol::{Fact, Timestamp};
 use build_core::{BuildId, Exited, Input};
-use executor::{Container, ContainerId, ContainerSpec, Executor, Exit};
+use executor::{Container, ContainerId, Executor, Exit, LaunchError};
 use std::{
     collections::HashSet,
     path::{Path, PathBuf},
@@ -162,9 +165,15 @@ impl Attendant {
                 }
             };
         }
-        self.destroy(&container).await;
+        // The log is almost always whole by now, and its way to the disk takes as long as the
+        // container's removal.
+        let on_disk = self.logged(stream);
+        tokio::join!(self.destroy(&container), self.sync(stream));
         gone.cancel();
         self.read_out(&mut follower, stream).await;
+        if self.logged(stream) != on_disk {
+            self.sync(stream).await;
+        }
         self.driver.inputs(&id, vec![(Input::Gone, None)]).await;
     }
 
@@ -172,20 +181,20 @@ impl Attendant {
         &self,
         container: &ContainerId,
         gone: &CancellationToken,
-    ) -> Result<(), executor::LaunchError> {
+    ) -> Result<(), LaunchError> {
         let charge = &self.charge;
         let journal = journal_of(&self.grounds.journals, charge.request.id());
         let expires_at = charge.deadline.unwrap_or(charge.received_at);
-        let occasion = crate::provision::Occasion {
+        let image = image_named(&charge.request.environment().image).map_err(LaunchError::Image)?;
+        let occasion = Occasion {
             number: charge.number,
             received_at: charge.received_at,
             expires_at,
+            image_environment: self.grounds.executor.image_environment(&image).await?,
+            image,
         };
-        let spec: ContainerSpec = self
-            .grounds
-            .provision
-            .spec(&charge.request, &occasion, container.clone(), journal)
-            .map_err(executor::LaunchError::Image)?;
+        let provision = &self.grounds.provision;
+        let spec = provision.spec(&charge.request, &occasion, container.clone(), journal);
         let launched = self.grounds.executor.launch(&spec).await?;
         let served =
             ServedBuild { request: Arc::clone(&charge.request), expires_at, gone: gone.clone() };
@@ -286,6 +295,10 @@ impl Attendant {
             let _ = self.drain(follower, stream).await;
             self.log(stream, follower.flush()).await;
         }
+    }
+
+    /// Has the log outlive the machine.
+    async fn sync(&self, stream: Option<StreamId>) {
         let Some(stream) = stream else { return };
         let logs = self.grounds.logs.clone();
         match spawn_blocking(move || logs.sync(stream)).await {

@@ -20,7 +20,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use store::{Change, CommitError, Expect, Store};
+use store::{Change, CommitError, Durability, Expect, Store};
 use tokio::{
     sync::{mpsc, oneshot},
     time::sleep,
@@ -339,9 +339,14 @@ impl Turns {
         let mut staged: Vec<Staged> = staged.into_values().collect();
         staged.sort_by_key(|entry| entry.live.order);
         let transactions = staged.iter().map(|entry| {
-            let changes = entry.changes();
+            let (changes, durability) = (entry.changes(), entry.durability());
             let store = &self.store;
-            async move { if changes.is_empty() { Ok(()) } else { store.commit(changes).await } }
+            async move {
+                if changes.is_empty() {
+                    return Ok(());
+                }
+                store.commit_durably(changes, durability).await
+            }
         });
         let results = join_all(transactions).await;
         let any = !staged.is_empty();
@@ -452,6 +457,17 @@ impl Staged {
         for event in self.live.build.decide(input, now) {
             self.live.build = self.live.build.clone().evolve(&event);
             self.events.push((now, event));
+        }
+    }
+
+    /// Whether anybody is told something that a loss of power must not take back. What happens in
+    /// between is in the journal, and its environment does not outlive the machine either.
+    fn durability(&self) -> Durability {
+        let finished = matches!(self.live.build.stage, Stage::Finished { .. });
+        if self.is_new || finished || !self.stoppers.is_empty() {
+            Durability::Machine
+        } else {
+            Durability::Process
         }
     }
 

@@ -6,12 +6,12 @@
 use super::{
     Group, GroupId, GroupsPage, LogError, NewGroup, Stream, StreamId, StreamsPage, Subscription,
     TailBatch, TailFilter,
-    catalog::{Catalog, Durability, Saved},
+    catalog::{Catalog, Saved},
     open_streams::OpenStreams,
     stream::{self, OpenStream, State},
     tail::Tail,
 };
-use crate::{Fault, sqlite::Lock};
+use crate::{Durability, Fault, sqlite::Lock};
 use std::{
     collections::BTreeMap,
     fs,

@@ -16,7 +16,7 @@ const FUNCTION_LINES_MAX: usize = 70;
 /// Functions that may be longer, by file and name: tables, where a cut would hide the whole.
 const LONG: [(&str, &str); 0] = [];
 
-/// Checks the length of functions, `unwrap` outside tests, and glob imports.
+/// Checks the length of functions, and `unwrap` and glob imports outside tests.
 pub(super) fn check(source: &Source<'_>) -> Result<Vec<Finding>> {
     let file = syn::parse_file(source.text).with_context(|| format!("parsing {}", source.file))?;
     let is_test = source.is_test() || file.attrs.iter().any(is_cfg_test);
@@ -81,7 +81,7 @@ impl<'ast> Visit<'ast> for Walk<'_> {
     }
 
     fn visit_item_use(&mut self, item: &'ast ItemUse) {
-        if matches!(item.vis, Visibility::Inherited) && has_glob(&item.tree) {
+        if !self.is_test && matches!(item.vis, Visibility::Inherited) && has_glob(&item.tree) {
             self.find(item.span(), "a glob import hides where names come from");
         }
     }

@@ -1,8 +1,8 @@
 //! Groups and their tags.
 
-use super::{Catalog, Durability};
+use super::Catalog;
 use crate::{
-    Fault,
+    Durability, Fault,
     logs::LogError,
     sqlite::{count, prefix_end},
 };

@@ -8,7 +8,7 @@ pub(super) use streams::{Saved, StreamNames};
 pub use streams::{Stream, StreamId, StreamOrder, StreamsPage};
 
 use crate::{
-    Fault,
+    Durability, Fault,
     sqlite::{Migration, open_writer},
 };
 use rusqlite::{Connection, OptionalExtension, params};
@@ -25,15 +25,6 @@ pub(super) const MIGRATIONS: &[Migration] =
 #[derive(Debug)]
 pub(super) struct Catalog {
     connection: Connection,
-}
-
-/// Whether a change waits for the disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Durability {
-    /// It outlives the process.
-    Process,
-    /// It outlives the machine's loss of power.
-    Machine,
 }
 
 impl Catalog {

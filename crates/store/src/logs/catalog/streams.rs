@@ -1,8 +1,8 @@
 //! Streams, and what is known of their events.
 
-use super::{Catalog, Durability, GroupId};
+use super::{Catalog, GroupId};
 use crate::{
-    Fault, Order,
+    Durability, Fault, Order,
     logs::{LogError, TimeRange, stream::Stats},
     sqlite::{count, integer, prefix_end},
 };

@@ -258,7 +258,12 @@ impl Turns {
         let last = match self.numbers.get(&key) {
             Some(last) => *last,
             None => match self.store.record(BUILD_NUMBERS, region, project).await? {
-                Some(record) => record.document.parse().unwrap_or_default(),
+                Some(record) => record.document.parse().map_err(|_| store::Fault::Corrupt {
+                    what: format!(
+                        "the number of {project}'s last build in {region}: {:?}",
+                        record.document
+                    ),
+                })?,
                 None => 0,
             },
         };

@@ -4,6 +4,7 @@ use crate::{
     journal::journal,
     world::{World, running, told},
 };
+use build_core::BuildStatus;
 use executor::{Exit, Script};
 use expect_test::{Expect, expect};
 
@@ -137,6 +138,25 @@ fn memory_that_is_used_up_is_the_builds_failure() {
             = FAILED
         "#]],
     );
+}
+
+#[test]
+fn a_container_that_ends_under_a_build_that_is_watched_ends_it() {
+    let mut world = World::new(4);
+    let script = running(&["hello", "+DOWNLOAD_SOURCE", "'so far'", "-DOWNLOAD_SOURCE", "+BUILD"]);
+    world.script("demo", script);
+    for (exit, status) in [
+        (Exit::OutOfMemory, BuildStatus::Failed),
+        (Exit::Exited { code: Some(1) }, BuildStatus::Fault),
+    ] {
+        let id = world.start_build("demo");
+        world.wait_for(&id, "BUILD");
+        world.end(&id, exit);
+        assert_eq!(world.wait_until_ended(&id).status(), Some(status));
+        assert_eq!(world.lines(&id), ["so far"]);
+        assert_eq!(world.containers(), []);
+        world.events(&id);
+    }
 }
 
 #[test]

@@ -29,7 +29,7 @@ const WHOLE: &[&str] = &[
     "finished",
 ];
 
-fn check(script: Script, lines: &[&str], expected: Expect) {
+fn check(script: Script, lines: &[&str], expected: &Expect) {
     let mut world = World::new(4);
     world.script("demo", script);
     let id = world.start_build("demo");
@@ -46,7 +46,7 @@ fn a_build_that_goes_well_has_all_its_phases_and_each_line_once() {
     check(
         running(WHOLE),
         &["fetching", "one", "two", "three"],
-        expect![[r#"
+        &expect![[r#"
             SUBMITTED SUCCEEDED
             QUEUED SUCCEEDED
             PROVISIONING SUCCEEDED
@@ -68,7 +68,7 @@ fn an_agent_that_has_ended_after_its_last_word_has_said_it() {
     check(
         Script::Run { journal: journal(WHOLE), end: Some(Exit::Exited { code: Some(0) }) },
         &["fetching", "one", "two", "three"],
-        expect![[r#"
+        &expect![[r#"
             SUBMITTED SUCCEEDED
             QUEUED SUCCEEDED
             PROVISIONING SUCCEEDED
@@ -92,7 +92,7 @@ fn an_agent_that_dies_without_a_last_word_is_a_fault() {
     check(
         Script::Run { journal, end: Some(Exit::Killed { signal: 9 }) },
         &["so far"],
-        expect![[r#"
+        &expect![[r#"
             SUBMITTED SUCCEEDED
             QUEUED SUCCEEDED
             PROVISIONING SUCCEEDED
@@ -110,7 +110,7 @@ fn a_container_that_is_lost_is_a_fault() {
     check(
         Script::Run { journal: Vec::new(), end: Some(Exit::Lost) },
         &[],
-        expect![[r#"
+        &expect![[r#"
             SUBMITTED SUCCEEDED
             QUEUED SUCCEEDED
             PROVISIONING FAULT INTERNAL_SERVER_ERROR: Build container found dead before completing the build. Build container died because it was out of memory, or the Docker image is not supported. ErrorCode: 500
@@ -127,7 +127,7 @@ fn memory_that_is_used_up_is_the_builds_failure() {
     check(
         Script::Run { journal, end: Some(Exit::OutOfMemory) },
         &["big"],
-        expect![[r#"
+        &expect![[r#"
             SUBMITTED SUCCEEDED
             QUEUED SUCCEEDED
             PROVISIONING SUCCEEDED
@@ -164,7 +164,7 @@ fn an_image_that_cannot_be_used_fails_provisioning() {
     check(
         Script::BadImage("There is no folder /images/demo.".into()),
         &[],
-        expect![[r#"
+        &expect![[r#"
         SUBMITTED SUCCEEDED
         QUEUED SUCCEEDED
         PROVISIONING FAILED BUILD_CONTAINER_UNABLE_TO_PULL_IMAGE: Unable to pull customer's container image. There is no folder /images/demo.
@@ -180,7 +180,7 @@ fn a_machine_that_makes_no_container_is_a_fault_without_its_secrets() {
     check(
         Script::Broken("mount: /srv/secret".into()),
         &[],
-        expect![[r#"
+        &expect![[r#"
         SUBMITTED SUCCEEDED
         QUEUED SUCCEEDED
         PROVISIONING FAULT INTERNAL_SERVER_ERROR: The environment could not be made; the service's log says why.
@@ -196,7 +196,7 @@ fn a_journal_that_no_agent_wrote_is_a_fault() {
     check(
         Script::Run { journal: b"this is no journal".to_vec(), end: None },
         &[],
-        expect![[r#"
+        &expect![[r#"
             SUBMITTED SUCCEEDED
             QUEUED SUCCEEDED
             PROVISIONING FAULT INTERNAL_SERVER_ERROR: Build container found dead before completing the build. Build container died because it was out of memory, or the Docker image is not supported. ErrorCode: 500

@@ -4,6 +4,7 @@ use crate::{
     journal::journal,
     world::{World, running, told},
 };
+use build_core::BuildStatus;
 use executor::{Exit, Script};
 use expect_test::{Expect, expect};
 
@@ -28,7 +29,7 @@ const WHOLE: &[&str] = &[
     "finished",
 ];
 
-fn check(script: Script, lines: &[&str], expected: Expect) {
+fn check(script: Script, lines: &[&str], expected: &Expect) {
     let mut world = World::new(4);
     world.script("demo", script);
     let id = world.start_build("demo");
@@ -45,7 +46,7 @@ fn a_build_that_goes_well_has_all_its_phases_and_each_line_once() {
     check(
         running(WHOLE),
         &["fetching", "one", "two", "three"],
-        expect![[r#"
+        &expect![[r#"
             SUBMITTED SUCCEEDED
             QUEUED SUCCEEDED
             PROVISIONING SUCCEEDED
@@ -67,7 +68,7 @@ fn an_agent_that_has_ended_after_its_last_word_has_said_it() {
     check(
         Script::Run { journal: journal(WHOLE), end: Some(Exit::Exited { code: Some(0) }) },
         &["fetching", "one", "two", "three"],
-        expect![[r#"
+        &expect![[r#"
             SUBMITTED SUCCEEDED
             QUEUED SUCCEEDED
             PROVISIONING SUCCEEDED
@@ -91,7 +92,7 @@ fn an_agent_that_dies_without_a_last_word_is_a_fault() {
     check(
         Script::Run { journal, end: Some(Exit::Killed { signal: 9 }) },
         &["so far"],
-        expect![[r#"
+        &expect![[r#"
             SUBMITTED SUCCEEDED
             QUEUED SUCCEEDED
             PROVISIONING SUCCEEDED
@@ -109,7 +110,7 @@ fn a_container_that_is_lost_is_a_fault() {
     check(
         Script::Run { journal: Vec::new(), end: Some(Exit::Lost) },
         &[],
-        expect![[r#"
+        &expect![[r#"
             SUBMITTED SUCCEEDED
             QUEUED SUCCEEDED
             PROVISIONING FAULT INTERNAL_SERVER_ERROR: Build container found dead before completing the build. Build container died because it was out of memory, or the Docker image is not supported. ErrorCode: 500
@@ -126,7 +127,7 @@ fn memory_that_is_used_up_is_the_builds_failure() {
     check(
         Script::Run { journal, end: Some(Exit::OutOfMemory) },
         &["big"],
-        expect![[r#"
+        &expect![[r#"
             SUBMITTED SUCCEEDED
             QUEUED SUCCEEDED
             PROVISIONING SUCCEEDED
@@ -140,11 +141,30 @@ fn memory_that_is_used_up_is_the_builds_failure() {
 }
 
 #[test]
+fn a_container_that_ends_under_a_build_that_is_watched_ends_it() {
+    let mut world = World::new(4);
+    let script = running(&["hello", "+DOWNLOAD_SOURCE", "'so far'", "-DOWNLOAD_SOURCE", "+BUILD"]);
+    world.script("demo", script);
+    for (exit, status) in [
+        (Exit::OutOfMemory, BuildStatus::Failed),
+        (Exit::Exited { code: Some(1) }, BuildStatus::Fault),
+    ] {
+        let id = world.start_build("demo");
+        world.wait_for(&id, "BUILD");
+        world.end(&id, exit);
+        assert_eq!(world.wait_until_ended(&id).status(), Some(status));
+        assert_eq!(world.lines(&id), ["so far"]);
+        assert_eq!(world.containers(), []);
+        world.events(&id);
+    }
+}
+
+#[test]
 fn an_image_that_cannot_be_used_fails_provisioning() {
     check(
         Script::BadImage("There is no folder /images/demo.".into()),
         &[],
-        expect![[r#"
+        &expect![[r#"
         SUBMITTED SUCCEEDED
         QUEUED SUCCEEDED
         PROVISIONING FAILED BUILD_CONTAINER_UNABLE_TO_PULL_IMAGE: Unable to pull customer's container image. There is no folder /images/demo.
@@ -160,7 +180,7 @@ fn a_machine_that_makes_no_container_is_a_fault_without_its_secrets() {
     check(
         Script::Broken("mount: /srv/secret".into()),
         &[],
-        expect![[r#"
+        &expect![[r#"
         SUBMITTED SUCCEEDED
         QUEUED SUCCEEDED
         PROVISIONING FAULT INTERNAL_SERVER_ERROR: The environment could not be made; the service's log says why.
@@ -176,7 +196,7 @@ fn a_journal_that_no_agent_wrote_is_a_fault() {
     check(
         Script::Run { journal: b"this is no journal".to_vec(), end: None },
         &[],
-        expect![[r#"
+        &expect![[r#"
             SUBMITTED SUCCEEDED
             QUEUED SUCCEEDED
             PROVISIONING FAULT INTERNAL_SERVER_ERROR: Build container found dead before completing the build. Build container died because it was out of memory, or the Docker image is not supported. ErrorCode: 500

@@ -1,7 +1,7 @@
 //! What agents write, as text that stands in a test.
 
 use agent_protocol::{
-    AgentPhase, Fact, PROTOCOL_VERSION, PhaseOutcome, Timestamp,
+    AgentPhase, ArtifactUploaded, Fact, PROTOCOL_VERSION, PhaseOutcome, Timestamp,
     journal::{MAGIC, encode_fact, encode_log},
 };
 
@@ -18,7 +18,7 @@ impl Pen {
     }
 
     /// Records for each word: `hello`, `+BUILD` for a phase's start, `-BUILD` for its good end,
-    /// `finished`; whatever is in quotation marks is printed, with a line end.
+    /// `=4f2a` for the source's version, `^demo.zip` for an artifact, `finished`; whatever is in quotation marks is printed, with a line end.
     pub(crate) fn write(&mut self, words: &[&str]) -> Vec<u8> {
         let mut bytes = Vec::new();
         if !std::mem::replace(&mut self.begun, true) {
@@ -37,6 +37,14 @@ impl Pen {
                         let outcome = PhaseOutcome::succeeded();
                         fact(Fact::PhaseFinished { phase: phase(name), outcome });
                     }
+                    ("=", version) => fact(Fact::SourceResolved { version: version.into() }),
+                    ("^", key) => fact(Fact::ArtifactUploaded(ArtifactUploaded {
+                        identifier: None,
+                        bucket: "artifacts".into(),
+                        key: key.into(),
+                        md5: None,
+                        sha256: None,
+                    })),
                     ("'", text) => {
                         let text = text.strip_suffix('\'').expect("quotation marks are pairs");
                         encode_log(&mut bytes, at, format!("{text}\n").as_bytes());

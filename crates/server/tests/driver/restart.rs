@@ -14,6 +14,7 @@ const BEGINNING: &[&str] = &["hello", "+DOWNLOAD_SOURCE"];
 
 const REST: &[&str] = &[
     "'fetching'",
+    "=4f2a",
     "-DOWNLOAD_SOURCE",
     "+INSTALL",
     "'one'",
@@ -22,6 +23,9 @@ const REST: &[&str] = &[
     "'two'",
     "'three'",
     "-BUILD",
+    "+UPLOAD_ARTIFACTS",
+    "^demo.zip",
+    "-UPLOAD_ARTIFACTS",
     "finished",
 ];
 
@@ -36,8 +40,13 @@ fn a_restart_after_each_record_doubles_no_line_and_no_event() {
     let mut pen = Pen::new();
     pen.write(BEGINNING);
     for record in REST {
-        // Nothing is waited for: each service is ended wherever it has come to.
         world.append(&id, &pen.write(&[record]));
+        // A phase that has begun has been read, and all before it. Else nothing is waited for:
+        // the service is ended wherever it has come to.
+        if let Some(phase) = record.strip_prefix('+') {
+            world.wait_for(&id, phase);
+            world.events(&id);
+        }
         world.kill();
         world.begin();
     }
@@ -48,6 +57,7 @@ fn a_restart_after_each_record_doubles_no_line_and_no_event() {
         DOWNLOAD_SOURCE SUCCEEDED
         INSTALL SUCCEEDED
         BUILD SUCCEEDED
+        UPLOAD_ARTIFACTS SUCCEEDED
         FINALIZING SUCCEEDED
         COMPLETED
         = SUCCEEDED
@@ -63,7 +73,7 @@ fn a_restart_after_each_record_doubles_no_line_and_no_event() {
 fn what_is_known_already_is_read_again_and_not_told_again() {
     let mut world = World::new(4);
     let mut pen = Pen::new();
-    let script = Script::Run { journal: pen.write(&[BEGINNING, &REST[..6]].concat()), end: None };
+    let script = Script::Run { journal: pen.write(&[BEGINNING, &REST[..7]].concat()), end: None };
     world.script("demo", script);
     let id = world.start_build("demo");
     let before = world.wait_for(&id, "BUILD");
@@ -72,9 +82,9 @@ fn what_is_known_already_is_read_again_and_not_told_again() {
 
     world.kill();
     // The agent works on while nobody reads.
-    world.append(&id, &pen.write(&REST[6..8]));
+    world.append(&id, &pen.write(&REST[7..9]));
     world.begin();
-    world.append(&id, &pen.write(&REST[8..]));
+    world.append(&id, &pen.write(&REST[9..]));
     let after = world.wait_until_ended(&id);
     assert_eq!(world.lines(&id), LINES);
     assert_eq!(world.events(&id)[..events.len()], events);

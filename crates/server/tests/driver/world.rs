@@ -166,13 +166,17 @@ impl World {
         service.runtime.block_on(service.build(id))
     }
 
-    /// The events of a build, after making sure that they tell what is stored as its state.
+    /// The events of a build, after making sure that each is there once and that they tell
+    /// what is stored as its state.
     pub(crate) fn events(&self, id: &BuildId) -> Vec<Event> {
         let service = self.service();
         let stored = service.runtime.block_on(service.store.events(REGION, &id.to_string()));
         let parse = |stored: &store::Event| serde_json::from_str(&stored.event).unwrap();
         let events: Vec<Event> = stored.unwrap().iter().map(parse).collect();
         assert_eq!(Build::replay(&events), Some(self.build(id)));
+        for (count, event) in events.iter().enumerate() {
+            assert!(!events[..count].contains(event), "twice: {event:?}");
+        }
         events
     }
 

@@ -7,10 +7,14 @@ use super::{
 };
 use crate::{Fault, fault::Doing};
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     fs,
     io::{self, Write},
     net::Ipv4Addr,
+    os::{
+        linux::net::SocketAddrExt,
+        unix::net::{SocketAddr, UnixListener},
+    },
     path::Path,
     process::{Command, Stdio},
     sync::{Mutex, OnceLock},
@@ -30,8 +34,23 @@ pub(super) struct Outside {
     config: OutboundNetwork,
     /// What was found out when the first way out was wanted; none when there can be none.
     ready: OnceLock<Option<Ready>>,
-    /// The numbers of cables that containers have.
-    taken: Mutex<BTreeSet<u32>>,
+    /// The numbers of cables that containers have, each with its claim; without one for those that
+    /// were laid before this service began.
+    taken: Mutex<BTreeMap<u32, Option<Claim>>>,
+}
+
+/// Keeps every other service on this network from choosing the same number, between the choice and
+/// the laying of the cable: a name that one process has, and that is free again when it ends.
+#[derive(Debug)]
+struct Claim {
+    _name: UnixListener,
+}
+
+impl Claim {
+    fn on(interface: &str) -> Option<Self> {
+        let name = SocketAddr::from_abstract_name(format!("cable-{interface}")).ok()?;
+        UnixListener::bind_addr(&name).ok().map(|name| Self { _name: name })
+    }
 }
 
 #[derive(Debug)]
@@ -43,7 +62,7 @@ struct Ready {
 impl Outside {
     /// A host whose containers already have the cables of these names.
     pub(super) fn new(config: OutboundNetwork, interfaces: impl Iterator<Item = String>) -> Self {
-        let taken = interfaces.filter_map(|name| number_of(&name)).collect();
+        let taken = interfaces.filter_map(|name| Some((number_of(&name)?, None))).collect();
         Self { config, ready: OnceLock::new(), taken: Mutex::new(taken) }
     }
 
@@ -59,14 +78,20 @@ impl Outside {
         });
         let ready = ready.as_ref()?;
         let mut taken = self.taken.lock().expect("no holder of this lock panics");
-        let number = (0..self.cables()).find(|number| {
-            !taken.contains(number) && !interface_exists(&format!("{PREFIX}{number}"))
+        let claimed = (0..self.cables()).find_map(|number| {
+            let interface = format!("{PREFIX}{number}");
+            if taken.contains_key(&number) {
+                return None;
+            }
+            let claim = Claim::on(&interface)?;
+            // In this order: whoever had the claim before has laid the cable by now.
+            (!interface_exists(&interface)).then_some((number, claim))
         });
-        let Some(number) = number else {
+        let Some((number, claim)) = claimed else {
             tracing::warn!("all addresses for containers are taken: one starts without a network");
             return None;
         };
-        taken.insert(number);
+        taken.insert(number, Some(claim));
         let first = self.config.range.first.to_bits() + (number << (32 - CABLE_BITS));
         Some(WayOut {
             interface: format!("{PREFIX}{number}"),

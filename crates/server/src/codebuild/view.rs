@@ -162,7 +162,7 @@ fn logs(request: &BuildRequest, build: &Build) -> LogsLocation {
     let region = &request.region;
     let shown = target
         .as_ref()
-        .filter(|_| build.phases.iter().any(|record| record.phase == Phase::Provisioning));
+        .filter(|_| build.phases.iter().any(|record| record.phase == Phase::DownloadSource));
     let (group, stream) = match shown {
         Some(target) => (target.group.as_str(), target.stream.as_str()),
         // AWS: before the stream exists the names are the text "null"; clients test for it.

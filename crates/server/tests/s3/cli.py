@@ -49,6 +49,8 @@ os.makedirs(path("tree/a/b"))
 for name in ["one", "a/two", "a/b/three", "a/b/four + five %.txt", "a/ünïcödé"]:
     with open(path(f"tree/{name}"), "w") as file:
         file.write(name)
+    # A listing's times are whole seconds: a file of this very second would look newer than its copy.
+    os.utime(path(f"tree/{name}"), (1_700_000_000, 1_700_000_000))
 aws("s3", "sync", "tree", "s3://first/tree")
 assert aws("s3", "sync", "tree", "s3://first/tree") == "", "a second sync has nothing to do"
 aws("s3", "sync", "s3://first/tree", "back")

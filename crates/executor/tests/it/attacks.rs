@@ -354,10 +354,10 @@ fn nothing_is_left_behind() {
         let entries = fs::read_dir(state.join(folder)).expect("a folder");
         entries.flatten().map(|e| e.path()).collect()
     };
-    assert_eq!(left("containers"), [PathBuf::new(); 0]);
+    assert!(left("containers").is_empty());
     // What was written is deleted while nobody waits for it, and at the latest with the sandbox.
     drop(world.sandbox);
-    assert_eq!(left("trash"), [PathBuf::new(); 0]);
+    assert!(left("trash").is_empty());
     let groups =
         Command::new("find").args(["/sys/fs/cgroup", "-name", &format!("{}.*", spec.id)]).output();
     assert_eq!(String::from_utf8_lossy(&groups.expect("find runs").stdout), "");

@@ -65,6 +65,10 @@ impl Running {
 pub struct Waiting {
     by_project: BTreeMap<ProjectName, BTreeMap<u64, (BuildId, Share)>>,
     count: usize,
+    /// How many builds have been let in.
+    turns: u64,
+    /// The turn at which each project was let in last; one number for each project that ever was.
+    last_turn: BTreeMap<ProjectName, u64>,
 }
 
 impl Waiting {
@@ -100,10 +104,12 @@ impl Waiting {
     }
 
     /// Takes out the build that may start next, if there is room for it: the oldest of the project
-    /// that has the fewest running, so that one project's thousand builds do not starve another's
-    /// one. A build that does not fit keeps its place and holds up nobody of another project.
+    /// that has the fewest running and, of several such projects, was let in the longest ago, so
+    /// that one project's thousand builds do not starve another's one, however few run at once. A
+    /// build that does not fit keeps its place and holds up nobody of another project.
     pub fn admit(&mut self, running: &Running, capacity: Capacity) -> Option<(BuildId, Share)> {
         let running_of = |project| running.by_project.get(project).copied().unwrap_or_default();
+        let last_turn_of = |project| self.last_turn.get(project).copied().unwrap_or_default();
         let (project, number) = self
             .by_project
             .iter()
@@ -111,8 +117,10 @@ impl Waiting {
                 let (number, (_, share)) = builds.first_key_value()?;
                 running.fits(*share, capacity).then_some((project, *number))
             })
-            .min_by_key(|(project, _)| running_of(*project))
+            .min_by_key(|(project, number)| (running_of(*project), last_turn_of(*project), *number))
             .map(|(project, number)| (project.clone(), number))?;
+        self.turns += 1;
+        self.last_turn.insert(project.clone(), self.turns);
         let builds = self.by_project.get_mut(&project)?;
         let admitted = builds.remove(&number);
         self.count -= 1;

@@ -4,7 +4,7 @@
 //! no storage and hold over a restart. They end with the build.
 
 use crate::{
-    driver, permission,
+    clock, permission,
     s3::{Access, BadKey},
 };
 use agent_protocol::{Credentials, Timestamp};
@@ -180,7 +180,7 @@ impl Access for Identity {
     fn check_token(&self, access_key_id: &str, token: Option<&str>) -> Result<(), BadKey> {
         match (is_session_key(access_key_id), token) {
             (false, None) => Ok(()),
-            (true, Some(token)) => match self.check(access_key_id, token, driver::now()) {
+            (true, Some(token)) => match self.check(access_key_id, token, clock::now()) {
                 Ok(_) => Ok(()),
                 Err(TokenError::Invalid) => Err(BadKey::Token),
                 Err(TokenError::Expired) => Err(BadKey::Expired),

@@ -41,6 +41,24 @@ fn projects_take_turns_and_builds_of_one_keep_their_order() {
 }
 
 #[test]
+fn projects_take_turns_when_one_build_runs_at_once() {
+    let mut waiting = Waiting::default();
+    for number in 1..=3 {
+        waiting.push(build("alpha", number), number, SMALL);
+    }
+    for number in 1..=2 {
+        waiting.push(build("beta", number), 3 + number, SMALL);
+    }
+    let capacity = Capacity { builds_max: 1, memory_bytes: 100 };
+    let mut out = Vec::new();
+    while !waiting.is_empty() {
+        // What ran has ended by each next turn.
+        out.extend(admitted(&mut waiting, &mut Running::default(), capacity));
+    }
+    assert_eq!(out, ["alpha 1", "beta 1", "alpha 2", "beta 2", "alpha 3"]);
+}
+
+#[test]
 fn memory_limits_how_many_run() {
     let mut waiting = Waiting::default();
     for number in 1..=3 {

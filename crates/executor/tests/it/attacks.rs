@@ -354,10 +354,10 @@ fn nothing_is_left_behind() {
         let entries = fs::read_dir(state.join(folder)).expect("a folder");
         entries.flatten().map(|e| e.path()).collect()
     };
-    assert!(left("containers").is_empty());
+    assert_eq!(left("containers"), Vec::<PathBuf>::new());
     // What was written is deleted while nobody waits for it, and at the latest with the sandbox.
     drop(world.sandbox);
-    assert!(left("trash").is_empty());
+    assert_eq!(left("trash"), Vec::<PathBuf>::new());
     let groups =
         Command::new("find").args(["/sys/fs/cgroup", "-name", &format!("{}.*", spec.id)]).output();
     assert_eq!(String::from_utf8_lossy(&groups.expect("find runs").stdout), "");

@@ -8,8 +8,9 @@ use super::{log_to_stderr, terminal::Terminal};
 use crate::{
     app::{self, App},
     build_request::BuildRequest,
+    clock,
     config::Config,
-    driver::{self, Observed, Submission},
+    driver::{Observed, Submission},
 };
 use anyhow::Context;
 use build_core::{Build, BuildId, BuildStatus, ProjectName, limits};
@@ -100,12 +101,8 @@ impl BuildHere {
         let submission =
             Submission { request: Arc::clone(&request), concurrent_max: None, with: Vec::new() };
         app.front.codebuild.driver.submit(submission).await?;
-        let mut shown = Shown {
-            app: &app,
-            request: &request,
-            observed,
-            terminal: Terminal::new(driver::now()),
-        };
+        let mut shown =
+            Shown { app: &app, request: &request, observed, terminal: Terminal::new(clock::now()) };
         let build = loop {
             tokio::select! {
                 build = shown.show_to_its_end() => break build?,

@@ -11,7 +11,7 @@ mod view;
 
 pub use view::render;
 
-use crate::driver::{self, Driver};
+use crate::{clock, driver::Driver, fault};
 use store::Store;
 use uuid::Uuid;
 use wire::{
@@ -36,7 +36,7 @@ pub struct CodeBuildService {
 
 impl CodeBuildService {
     fn now_millis(&self) -> i64 {
-        i64::try_from(driver::now().millis()).unwrap_or(i64::MAX)
+        i64::try_from(clock::now().millis()).unwrap_or(i64::MAX)
     }
 
     fn new_uuid(&self) -> String {
@@ -45,7 +45,7 @@ impl CodeBuildService {
 
     /// Our own fault: the log gets all of it, the caller an id to ask with.
     fn fault(&self, caller: &Caller, error: &dyn std::error::Error) -> ServiceError {
-        tracing::error!(request = caller.request_id, error = %driver::chain(error), "a request failed");
+        tracing::error!(request = caller.request_id, error = %fault::chain(error), "a request failed");
         ServiceError::internal(&caller.request_id)
     }
 }

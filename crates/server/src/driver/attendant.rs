@@ -5,13 +5,15 @@
 //! the same id, which finds the container, and reads the same journal.
 
 use super::{
-    Driver, JournalWatch, chain,
+    Driver, JournalWatch,
     follower::{FollowError, Follower, Item},
     lines::Line,
     not_launched,
 };
 use crate::{
     build_request::BuildRequest,
+    clock,
+    fault::chain,
     provision::{Occasion, Provision, image_named},
 };
 use agent_protocol::{Fact, Timestamp};
@@ -324,7 +326,7 @@ impl Attendant {
             .map(|line| NewEvent { timestamp: millis(line.at), message: line.text })
             .collect();
         loop {
-            let batch = Batch { events: &events, source, ingested_at: millis(super::now()) };
+            let batch = Batch { events: &events, source, ingested_at: millis(clock::now()) };
             match self.grounds.logs.append(stream, batch) {
                 // Somebody has deleted the stream: they do not want what it would hold.
                 Ok(()) | Err(LogError::StreamMissing) => return,
@@ -342,7 +344,7 @@ impl Attendant {
         loop {
             let (logs, target) = (self.grounds.logs.clone(), target.clone());
             let made = spawn_blocking(move || {
-                let now = millis(super::now());
+                let now = millis(clock::now());
                 let group = NewGroup {
                     region: target.region,
                     name: target.group,

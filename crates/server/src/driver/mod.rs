@@ -16,10 +16,10 @@ mod watch;
 pub use attendant::{Grounds, Observed, ServedBuild};
 pub use watch::JournalWatch;
 
-use crate::build_request::BuildRequest;
-use agent_protocol::{PhaseContext, PhaseStatus, Timestamp};
+use crate::{build_request::BuildRequest, fault::chain};
+use agent_protocol::{PhaseContext, PhaseStatus};
 use build_core::{Build, BuildId, Input, queue::Capacity};
-use std::{sync::Arc, time::SystemTime};
+use std::sync::Arc;
 use store::{Change, Store};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
@@ -131,11 +131,6 @@ impl Driver {
     }
 }
 
-/// The time by this machine's clock.
-pub fn now() -> Timestamp {
-    Timestamp::from_system(SystemTime::now())
-}
-
 /// The input for a container that could not be made.
 fn not_launched(error: &executor::LaunchError) -> Input {
     let (status, status_code, message) = match error {
@@ -155,16 +150,4 @@ fn not_launched(error: &executor::LaunchError) -> Input {
         status,
         context: PhaseContext { status_code: status_code.into(), message },
     }
-}
-
-/// An error and all that caused it, on one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -6,9 +6,8 @@
 use super::{
     BUILD_NUMBERS, Counts, Driver, MESSAGES_PER_TURN_MAX, Message, Submission, SubmitError,
     attendant::{self, Grounds},
-    chain, now,
 };
-use crate::build_request::BuildRequest;
+use crate::{build_request::BuildRequest, clock::now, fault::chain};
 use agent_protocol::Timestamp;
 use build_core::{
     Build, BuildId, Event, Input, Presence, Stage, Submitted,
@@ -259,7 +258,12 @@ impl Turns {
         let last = match self.numbers.get(&key) {
             Some(last) => *last,
             None => match self.store.record(BUILD_NUMBERS, region, project).await? {
-                Some(record) => record.document.parse().unwrap_or_default(),
+                Some(record) => record.document.parse().map_err(|_| store::Fault::Corrupt {
+                    what: format!(
+                        "the number of {project}'s last build in {region}: {:?}",
+                        record.document
+                    ),
+                })?,
                 None => 0,
             },
         };

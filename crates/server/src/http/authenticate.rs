@@ -1,7 +1,7 @@
 //! Who asks: the signature is verified, and the key's owner becomes the caller.
 
 use crate::{
-    driver,
+    clock,
     identity::{Identity, TokenError, is_session_key},
 };
 use http::request::Parts;
@@ -57,7 +57,7 @@ fn signature(
 ) -> Result<(Signature, Whose), AuthError> {
     let signature = Signature::parse(parts)?.ok_or(AuthError::Missing)?;
     let secret = identity.secret_of(&signature.access_key_id).ok_or(AuthError::UnknownAccessKey)?;
-    let now = driver::now();
+    let now = clock::now();
     let seconds = i64::try_from(now.millis() / 1_000).unwrap_or(i64::MAX);
     signature.verify(&secret, parts, Payload::of(body), seconds)?;
     if signature.service != service.name {

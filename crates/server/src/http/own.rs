@@ -1,7 +1,7 @@
 //! The paths that are ours and no AWS service's: `/health`, and a build's credentials.
 
 use super::Front;
-use crate::{build_request::BuildRequest, driver};
+use crate::{build_request::BuildRequest, clock};
 use agent_protocol::Timestamp;
 use axum::{
     Json,
@@ -54,7 +54,7 @@ pub(super) async fn credentials(
     if provision.credentials_path(&request) != format!("/v2/credentials/{id}") {
         return StatusCode::NOT_FOUND.into_response();
     }
-    let expires_at = expires_at.min(driver::now().after(CREDENTIALS_LAST));
+    let expires_at = expires_at.min(clock::now().after(CREDENTIALS_LAST));
     let credentials = provision.credentials(&request, expires_at);
     let expiration = i64::try_from(expires_at.millis() / 1_000)
         .ok()

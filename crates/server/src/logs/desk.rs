@@ -45,7 +45,7 @@ impl Desk {
             LogError::StreamMissing => refusal::no_stream(),
             LogError::TokenInvalid => refusal::token(),
             LogError::Fault(fault) => {
-                let error = crate::driver::chain(&fault);
+                let error = crate::fault::chain(&fault);
                 tracing::error!(request = self.request_id, error, "a request failed");
                 ServiceError::internal(&self.request_id)
             }

@@ -13,6 +13,7 @@ mod on_failure;
 mod problem;
 mod problems;
 mod render;
+mod rule;
 mod secret;
 mod suggest;
 mod summary;
@@ -28,7 +29,9 @@ pub use model::{
     Version,
 };
 pub use on_failure::OnFailureError;
-pub use problem::{Problem, ProblemCode, Severity};
+pub use problem::{Problem, Severity};
+pub use render::Look;
+pub use rule::Rule;
 pub use secret::{SecretReference, SecretReferenceError};
 pub use summary::phases_found;
 pub use variables::merge_variables;

@@ -4,7 +4,7 @@ use crate::limits::PROBLEMS_MAX;
 use crate::problem::{Problem, Severity};
 
 /// Collects problems, and no more than anyone would read.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Problems {
     errors: Vec<Problem>,
     warnings: Vec<Problem>,

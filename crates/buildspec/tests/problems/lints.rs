@@ -27,30 +27,40 @@ phases:
       - docker push $REPO
 "#,
         expect![[r#"
-            buildspec.yml:4:10: warning: `$HOME` stays as it is: values are not expanded
+            warning[not-expanded]: `$HOME` stays as it is: values are not expanded
+             --> buildspec.yml:4:10
               |
             4 |     BIN: $HOME/bin
               |          ^^^^^^^^^
+              |
               = help: set the variable with `export` in a command, which a shell does expand
-            buildspec.yml:9:15: warning: `3.10` without quotes is the number 3.1 to other programs
+            warning[version-loses-zero]: `3.10` without quotes is the number 3.1 to other programs
+             --> buildspec.yml:9:15
               |
             9 |       python: 3.10
               |               ^^^^
+              |
               = help: put quotes around it: "3.10"
-            buildspec.yml:13:9: warning: `[[` is no part of `sh`, which runs this command
+            warning[bash-in-sh]: `[[` is no part of `sh`, which runs this command
+              --> buildspec.yml:13:9
                |
             13 |       - if [[ -f pom.xml ]]; then mvn package; fi
                |         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+               |
                = help: set `env.shell` to bash, or use `[`
-            buildspec.yml:14:9: warning: a failure of `make` will not be noticed
+            warning[hidden-status]: a failure of `make` will not be noticed
+              --> buildspec.yml:14:9
                |
             14 |       - make; make test
                |         ^^^^^^^^^^^^^^^
+               |
                = help: only the last command after `;` counts: use `&&`, or an entry for each
-            buildspec.yml:19:9: warning: `docker push` in post_build also runs after a failed build phase
+            warning[deploys-after-failure]: `docker push` in post_build also runs after a failed build phase
+              --> buildspec.yml:19:9
                |
             19 |       - docker push $REPO
                |         ^^^^^^^^^^^^^^^^^
+               |
                = help: set `on-failure: ABORT` in `build`, or ask for CODEBUILD_BUILD_SUCCEEDING first
             usable
         "#]],

@@ -4,6 +4,7 @@
 //! [`parse`]; whoever walks the disk asks [`FilePatterns`]; whoever starts a shell asks
 //! [`merge_variables`] for its variables.
 
+mod allow;
 mod decode;
 mod glob;
 mod limits;
@@ -20,7 +21,7 @@ mod summary;
 mod variables;
 mod yaml;
 
-pub use decode::{Parsed, parse};
+pub use decode::{Parsed, UnknownKey, parse};
 pub use glob::{BaseDirectory, FilePatterns};
 pub use limits::{DEPTH_MAX, EXPANDED_BYTES_MAX, NODES_MAX, PROBLEMS_MAX, TEXT_BYTES_MAX};
 pub use model::{

@@ -233,6 +233,10 @@ impl Rule {
         }
     }
 
+    pub(crate) fn is_warning(self) -> bool {
+        self.severity() == Severity::Warning
+    }
+
     /// What it means and what to do, with an example, in Markdown.
     pub fn explanation(self) -> &'static str {
         let head = format!("\n### {}\n\n", self.name());

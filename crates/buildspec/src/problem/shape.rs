@@ -41,22 +41,30 @@ impl Problem {
         Self::new(Rule::OneForAList, place, message).help("put `- ` before it")
     }
 
-    /// `line` is the item's own line; CodeBuild names it and the one before.
-    pub(crate) fn command_is_mapping(place: Place, item: CommandItem<'_>) -> Self {
+    /// CodeBuild names the item's line and the one before. `written` is the command as it stands.
+    pub(crate) fn command_is_mapping(place: Place, item: CommandItem<'_>, written: &str) -> Self {
         let CommandItem { path, index, line } = item;
         let message = format!("`{path}[{index}]` is a mapping, not a command");
         Self::new(Rule::CommandNotText, place, message)
-            .help("a colon and a space make a mapping: put quotes around the whole command")
+            .help(match quoted(written) {
+                Some(quoted) => format!("a colon and a blank make a mapping; write: - {quoted}"),
+                None => "a colon and a blank make a mapping: put quotes around the whole command, \
+                         or write it behind `|`"
+                    .to_owned(),
+            })
             .aws(found_subkeys(index, line))
     }
 
     /// A command that begins with a brace.
-    pub(crate) fn command_in_braces(place: Place, item: CommandItem<'_>) -> Self {
+    pub(crate) fn command_in_braces(place: Place, item: CommandItem<'_>, written: &str) -> Self {
         let CommandItem { path, index, line } = item;
         let message = format!("`{path}[{index}]` is a mapping, not a command");
-        Self::new(Rule::CommandNotText, place, message)
-            .help("a command that begins with `{` needs quotes, or `|` before it")
-            .aws(found_subkeys(index, line))
+        let problem =
+            Self::new(Rule::CommandNotText, place, message).aws(found_subkeys(index, line));
+        match quoted(written) {
+            Some(quoted) => problem.help(format!("braces make a mapping; write: - {quoted}")),
+            None => problem.help("a command that begins with `{` needs quotes, or `|` before it"),
+        }
     }
 
     /// A command written as a list.
@@ -76,16 +84,15 @@ impl Problem {
     pub(crate) fn unknown_key(place: Place, key: &str, path: &str, known: &[&str]) -> Self {
         let inside = if path.is_empty() { "a buildspec" } else { path };
         let message = format!("`{}` means nothing in {} and is ignored", shown(key), shown(inside));
-        let problem = Self::new(Rule::UnknownKey, place, message);
+        let problem = |rule| Self::new(rule, place, message);
+        if let Some(belongs) = belongs(key, path) {
+            return problem(Rule::MisplacedKey).help(belongs);
+        }
+        let problem = problem(Rule::UnknownKey);
         match likeliest(key, known.iter().copied()) {
             Some(name) => problem.help(format!("did you mean `{name}`?")),
             None => problem.help(format!("known here: {}", known.join(", "))),
         }
-    }
-
-    pub(crate) fn misplaced_key(place: Place, key: &str, belongs: &str) -> Self {
-        let message = format!("`{key}` means nothing here and is ignored");
-        Self::new(Rule::MisplacedKey, place, message).help(format!("it belongs under `{belongs}`"))
     }
 
     pub(crate) fn unknown_phase(place: Place, name: &str) -> Self {
@@ -120,6 +127,11 @@ impl Problem {
         Self::new(Rule::Missing, place, "`version` is missing")
             .help("begin with `version: 0.2`")
             .aws("Invalid buildspec version: . Expecting: 0.1,0.2")
+    }
+
+    pub(crate) fn version_missing_in_batch(place: Place) -> Self {
+        Self::new(Rule::NoVersion, place, "`version` is missing")
+            .help("begin with `version: 0.2`, which AWS's guide asks for")
     }
 
     pub(crate) fn version_unknown(place: Place, text: &str) -> Self {
@@ -166,4 +178,44 @@ impl Problem {
         let message = format!("`{}` is empty and has no effect", shown(path));
         Self::new(Rule::Empty, place, message)
     }
+}
+
+/// A command in single quotes, if that is short enough to be shown.
+fn quoted(written: &str) -> Option<String> {
+    const SHOWN_MAX: usize = 100;
+    let fits = written.chars().count() <= SHOWN_MAX && !written.is_empty();
+    let is_plain = !written.chars().any(char::is_control);
+    (fits && is_plain).then(|| format!("'{}'", written.replace('\'', "''")))
+}
+
+/// Where a key that a buildspec knows belongs, if it stands elsewhere.
+fn belongs(key: &str, path: &str) -> Option<String> {
+    let section = match key {
+        "install" | "pre_build" | "build" | "post_build" => "phases",
+        "shell"
+        | "variables"
+        | "parameter-store"
+        | "secrets-manager"
+        | "exported-variables"
+        | "git-credential-helper" => "env",
+        "secondary-artifacts"
+        | "discard-paths"
+        | "enable-symlinks"
+        | "s3-prefix"
+        | "exclude-paths" => "artifacts",
+        "files" if path.is_empty() => "artifacts",
+        "paths" | "fallback-keys" if path != "cache" => "cache",
+        "runtime-versions" => "phases.install",
+        "commands" | "finally" | "on-failure" if !path.starts_with("phases.") => "a phase",
+        "build-list" | "build-graph" | "build-matrix" | "build-fanout" | "fast-fail" => "batch",
+        key if TOP_LEVEL_KEYS.contains(&key) && !path.is_empty() => {
+            return Some(format!("`{key}` is a section of its own: do not indent it"));
+        }
+        _ => return None,
+    };
+    let root = path.split('.').next().unwrap_or_default();
+    (root != section).then(|| match section {
+        "a phase" => "it belongs to a phase, such as `phases.build`".to_owned(),
+        section => format!("it belongs under `{section}`"),
+    })
 }

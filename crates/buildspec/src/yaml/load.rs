@@ -47,7 +47,7 @@ pub(crate) fn load(text: &str, problems: &mut Problems) -> Result<Option<Rc<Node
 /// Why a text has no tree.
 enum Failure {
     /// It is not YAML from here on.
-    Syntax(Cut),
+    Syntax(Box<Cut>),
     /// It is, and cannot be used.
     Problem(Problem),
 }
@@ -108,7 +108,7 @@ fn load_once(text: &str, problems: &mut Problems) -> Result<Option<Rc<Node>>, Fa
                 Step::More => {}
                 Step::Enough => break,
             },
-            Err(error) => return Err(Failure::Syntax(loader.cut(error))),
+            Err(error) => return Err(Failure::Syntax(Box::new(loader.cut(error)))),
         }
     }
     let Loader { problems, tabs, done, .. } = loader;

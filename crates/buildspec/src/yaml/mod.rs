@@ -8,5 +8,5 @@ mod said;
 mod tabs;
 
 pub(crate) use load::{is_anchor_name, load};
-pub(crate) use node::{Entry, Node, NodeValue, Place, Style};
+pub(crate) use node::{Entry, Node, NodeValue, Place};
 pub(crate) use tabs::TabSaid;

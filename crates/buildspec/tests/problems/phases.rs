@@ -37,7 +37,7 @@ phases:
             6 |      - echo "Hello: world"
               |                   ^
               |
-              = help: a colon and a space make a mapping: put quotes around the whole command
+              = help: a colon and a blank make a mapping; write: - 'echo "Hello: world"'
               aws: Expected Commands[0] to be of string type: found subkeys instead at line 6, value of the key tag on line 5 might be empty
             error[command-not-text]: `phases.build.commands[1]` is a mapping, not a command
              --> buildspec.yml:7:8
@@ -45,7 +45,7 @@ phases:
             7 |      - { make; }
               |        ^
               |
-              = help: a command that begins with `{` needs quotes, or `|` before it
+              = help: braces make a mapping; write: - '{ make; }'
               aws: Expected Commands[1] to be of string type: found subkeys instead at line 7, value of the key tag on line 6 might be empty
             error[command-not-text]: `phases.build.commands[2]` is a list, not a command
              --> buildspec.yml:8:8

@@ -19,9 +19,9 @@ fn mistyped_keys_are_warnings_with_their_likeliest_names() {
     check(
         r#"version: 0.2
 runas: me
-env:
-  variable:
-    A: b
+artefacts:
+  files: x
+frobnicate: 1
 phases:
   build:
     comands:
@@ -29,12 +29,6 @@ phases:
     commands:
       - y
     onFailure: ABORT
-artefacts:
-  files: x
-build:
-  commands: [a]
-variables: {}
-frobnicate: 1
 "#,
         expect![[r#"
             warning[unknown-key]: `runas` means nothing in a buildspec and is ignored
@@ -44,13 +38,20 @@ frobnicate: 1
               | ^^^^^
               |
               = help: did you mean `run-as`?
-            warning[unknown-key]: `variable` means nothing in env and is ignored
-             --> buildspec.yml:4:3
+            warning[unknown-key]: `artefacts` means nothing in a buildspec and is ignored
+             --> buildspec.yml:3:1
               |
-            4 |   variable:
-              |   ^^^^^^^^
+            3 | artefacts:
+              | ^^^^^^^^^
               |
-              = help: did you mean `variables`?
+              = help: did you mean `artifacts`?
+            warning[unknown-key]: `frobnicate` means nothing in a buildspec and is ignored
+             --> buildspec.yml:5:1
+              |
+            5 | frobnicate: 1
+              | ^^^^^^^^^^
+              |
+              = help: known here: version, run-as, env, proxy, batch, phases, reports, artifacts, cache
             warning[unknown-key]: `comands` means nothing in phases.build and is ignored
              --> buildspec.yml:8:5
               |
@@ -65,34 +66,6 @@ frobnicate: 1
                |     ^^^^^^^^^
                |
                = help: did you mean `on-failure`?
-            warning[unknown-key]: `artefacts` means nothing in a buildspec and is ignored
-              --> buildspec.yml:13:1
-               |
-            13 | artefacts:
-               | ^^^^^^^^^
-               |
-               = help: did you mean `artifacts`?
-            warning[misplaced-key]: `build` means nothing here and is ignored
-              --> buildspec.yml:15:1
-               |
-            15 | build:
-               | ^^^^^
-               |
-               = help: it belongs under `phases`
-            warning[misplaced-key]: `variables` means nothing here and is ignored
-              --> buildspec.yml:17:1
-               |
-            17 | variables: {}
-               | ^^^^^^^^^
-               |
-               = help: it belongs under `env`
-            warning[unknown-key]: `frobnicate` means nothing in a buildspec and is ignored
-              --> buildspec.yml:18:1
-               |
-            18 | frobnicate: 1
-               | ^^^^^^^^^^
-               |
-               = help: known here: version, run-as, env, proxy, batch, phases, reports, artifacts, cache
             usable
         "#]],
     );
@@ -255,18 +228,12 @@ env:
 fn the_rest_of_env_is_checked() {
     check(
         r#"version: 0.2
-phases: {build: {commands: [a]}}
+phases: {build: {commands: [Y=1]}}
 run-as: two words
 env:
   shell: fish
   git-credential-helper: maybe
-  secrets-manager:
-    S: a:b:c:d
-    T: arn:aws:ssm:x
   exported-variables: [AWS_X, Y]
-proxy:
-  logs: perhaps
-  log: no
 "#,
         expect![[r#"
             error[bad-value]: `run-as` cannot be `two words`
@@ -290,42 +257,69 @@ proxy:
             6 |   git-credential-helper: maybe
               |                          ^^^^^
               aws: `env.git-credential-helper` is `yes` or `no`, not `maybe` at line 6
-            error[bad-value]: `env.secrets-manager.S` cannot be `a:b:c:d`: a version is chosen by its stage or by its id, not by both
-             --> buildspec.yml:8:8
+            warning[not-exportable]: `AWS_X` is not exported: its name begins with AWS_
+             --> buildspec.yml:7:24
               |
-            8 |     S: a:b:c:d
+            7 |   exported-variables: [AWS_X, Y]
+              |                        ^^^^^
+              |
+              = help: export it under another name
+            not usable
+        "#]],
+    );
+    check(
+        r#"version: 0.2
+phases: {build: {commands: [a]}}
+proxy:
+  logs: perhaps
+  log: no
+"#,
+        expect![[r#"
+            error[bad-value]: `proxy.logs` is `yes` or `no`, not `perhaps`
+             --> buildspec.yml:4:9
+              |
+            4 |   logs: perhaps
+              |         ^^^^^^^
+              aws: `proxy.logs` is `yes` or `no`, not `perhaps` at line 4
+            warning[unknown-key]: `log` means nothing in proxy and is ignored
+             --> buildspec.yml:5:3
+              |
+            5 |   log: no
+              |   ^^^
+              |
+              = help: did you mean `logs`?
+            not usable
+        "#]],
+    );
+}
+
+#[test]
+fn references_to_secrets_are_checked() {
+    check(
+        r#"version: 0.2
+phases: {build: {commands: [a]}}
+env:
+  secrets-manager:
+    S: a:b:c:d
+    T: arn:aws:ssm:x
+"#,
+        expect![[r#"
+            error[bad-value]: `env.secrets-manager.S` cannot be `a:b:c:d`: a version is chosen by its stage or by its id, not by both
+             --> buildspec.yml:5:8
+              |
+            5 |     S: a:b:c:d
               |        ^^^^^^^
               |
               = help: it is <secret-id>:<json-key>:<version-stage>:<version-id>, the last three free
-              aws: `env.secrets-manager.S` cannot be `a:b:c:d`: a version is chosen by its stage or by its id, not by both at line 8
+              aws: `env.secrets-manager.S` cannot be `a:b:c:d`: a version is chosen by its stage or by its id, not by both at line 5
             error[bad-value]: `env.secrets-manager.T` cannot be `arn:aws:ssm:x`: it is not the whole ARN of a secret
-             --> buildspec.yml:9:8
+             --> buildspec.yml:6:8
               |
-            9 |     T: arn:aws:ssm:x
+            6 |     T: arn:aws:ssm:x
               |        ^^^^^^^^^^^^^
               |
               = help: it is <secret-id>:<json-key>:<version-stage>:<version-id>, the last three free
-              aws: `env.secrets-manager.T` cannot be `arn:aws:ssm:x`: it is not the whole ARN of a secret at line 9
-            warning[not-exportable]: `AWS_X` is not exported: its name begins with AWS_
-              --> buildspec.yml:10:24
-               |
-            10 |   exported-variables: [AWS_X, Y]
-               |                        ^^^^^
-               |
-               = help: export it under another name
-            error[bad-value]: `proxy.logs` is `yes` or `no`, not `perhaps`
-              --> buildspec.yml:12:9
-               |
-            12 |   logs: perhaps
-               |         ^^^^^^^
-              aws: `proxy.logs` is `yes` or `no`, not `perhaps` at line 12
-            warning[unknown-key]: `log` means nothing in proxy and is ignored
-              --> buildspec.yml:13:3
-               |
-            13 |   log: no
-               |   ^^^
-               |
-               = help: did you mean `logs`?
+              aws: `env.secrets-manager.T` cannot be `arn:aws:ssm:x`: it is not the whole ARN of a secret at line 6
             not usable
         "#]],
     );

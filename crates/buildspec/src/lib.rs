@@ -5,6 +5,7 @@
 //! [`merge_variables`] for its variables.
 
 mod allow;
+mod bytes;
 mod decode;
 mod glob;
 mod limits;
@@ -21,6 +22,7 @@ mod summary;
 mod variables;
 mod yaml;
 
+pub use bytes::decode;
 pub use decode::{Parsed, UnknownKey, parse};
 pub use glob::{BaseDirectory, FilePatterns};
 pub use limits::{DEPTH_MAX, EXPANDED_BYTES_MAX, NODES_MAX, PROBLEMS_MAX, TEXT_BYTES_MAX};
@@ -34,5 +36,5 @@ pub use problem::{Problem, Severity};
 pub use render::Look;
 pub use rule::Rule;
 pub use secret::{SecretReference, SecretReferenceError};
-pub use summary::phases_found;
+pub use summary::{phases_found, unknown_keys_found};
 pub use variables::merge_variables;

@@ -2,6 +2,7 @@
 //! switch it off, and `buildyard buildspec check --explain` tells what it means.
 
 use crate::problem::Severity;
+use crate::suggest::likeliest;
 
 /// What every rule means, a section for each.
 const MEANINGS: &str = include_str!("../../../docs/buildspec-problems.md");
@@ -139,6 +140,11 @@ impl Rule {
     /// The rule of this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|rule| rule.name() == name)
+    }
+
+    /// The name that was probably meant by one that no rule has.
+    pub fn likeliest(name: &str) -> Option<&'static str> {
+        likeliest(name, Self::ALL.map(Self::name))
     }
 
     /// The name, in lower case with dashes.

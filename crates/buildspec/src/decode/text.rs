@@ -44,7 +44,7 @@ pub fn parse(text: &str) -> Parsed {
 
 fn read(text: &str, problems: &mut Problems) -> Option<(Buildspec, Vec<UnknownKey>)> {
     if text.len() > TEXT_BYTES_MAX {
-        problems.push(Problem::text_too_large(text.len()));
+        problems.push(Problem::text_too_large());
         return None;
     }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);

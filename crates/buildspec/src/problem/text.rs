@@ -6,9 +6,22 @@ use crate::yaml::{Place, TabSaid, is_anchor_name};
 
 /// The text and its YAML.
 impl Problem {
-    pub(crate) fn text_too_large(bytes: usize) -> Self {
-        let message = format!("the buildspec has {bytes} bytes, more than {TEXT_BYTES_MAX}");
+    pub(crate) fn text_too_large() -> Self {
+        let message = format!("the buildspec has more than {TEXT_BYTES_MAX} bytes");
         Self::new(Rule::TooLarge, Place::START, message)
+    }
+
+    pub(crate) fn not_utf8(place: Place, byte: u8) -> Self {
+        let message = format!("the byte 0x{byte:02X} is not UTF-8");
+        Self::new(Rule::Yaml, place, message)
+            .help("save the file as UTF-8")
+            .aws("invalid leading UTF-8 octet")
+    }
+
+    pub(crate) fn not_utf16() -> Self {
+        Self::new(Rule::Yaml, Place::START, "the text begins as UTF-16 and is not")
+            .help("save the file as UTF-8")
+            .aws("incomplete UTF-16 character")
     }
 
     pub(crate) fn too_many_values(place: Place) -> Self {

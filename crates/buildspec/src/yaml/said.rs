@@ -30,7 +30,14 @@ pub(super) fn syntax(text: &str, cut: &Cut) -> Problem {
         }
         _ => {}
     }
-    let (sentence, help) = said(kind);
+    let (mut sentence, help) = said(kind);
+    let goes_on = matches!(
+        kind,
+        ErrorKind::InvalidTrailingSingleQuotedScalar | ErrorKind::InvalidTrailingDoubleQuotedScalar
+    );
+    if let (true, Some(open)) = (goes_on, cut.bracket) {
+        sentence = unclosed(text[open..].starts_with('[')).0.to_owned();
+    }
     let problem = Problem::syntax(place, &sentence, aws_line(text, cut, place));
     match help {
         Some(help) => problem.help(help),
@@ -192,7 +199,8 @@ fn block(kind: &ErrorKind) -> Said {
         ErrorKind::InvalidTrailingSingleQuotedScalar
         | ErrorKind::InvalidTrailingDoubleQuotedScalar => (
             "did not find expected key",
-            "the text goes on behind its closing quote; put quotes around all of it",
+            "the text goes on behind its closing quote: put quotes around all of it, or escape a \
+             quote inside",
         ),
         ErrorKind::ExpectedBlockSequenceEntry
         | ErrorKind::UnexpectedEofBlockSequence

@@ -75,12 +75,12 @@ fn nesting_and_size_have_limits() {
     check(
         &" ".repeat(10 * 1024 * 1024),
         expect![[r#"
-            error[too-large]: the buildspec has 10485760 bytes, more than 1048576
+            error[too-large]: the buildspec has more than 1048576 bytes
              --> buildspec.yml:1:1
               |
             1 |                                                                                                                  ...
               | ^
-              aws: the buildspec has 10485760 bytes, more than 1048576 at line 1
+              aws: the buildspec has more than 1048576 bytes at line 1
             not usable
         "#]],
     );

@@ -503,6 +503,10 @@ phases: {}
             usable
         "#]],
     );
+}
+
+#[test]
+fn keys_that_stand_inside_a_phase() {
     check(
         r#"version: 0.2
 phases:

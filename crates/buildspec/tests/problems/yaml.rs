@@ -213,7 +213,7 @@ phases:
             5 |       - "a" b
               |             ^
               |
-              = help: the text goes on behind its closing quote; put quotes around all of it
+              = help: the text goes on behind its closing quote: put quotes around all of it, or escape a quote inside
               aws: did not find expected key at line 4
             not usable
         "#]],

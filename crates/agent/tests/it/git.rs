@@ -239,7 +239,7 @@ fn a_secondary_source_is_a_clone_too() {
     );
     let prepared = self::trial(&server, source(&server, GitReference::Default));
     trial.orders.git = prepared.orders.git.clone();
-    trial.orders.base_variables = prepared.orders.base_variables.clone();
+    trial.orders.base_variables = prepared.orders.base_variables;
     trial.orders.secondary_sources = vec![SecondarySource {
         identifier: "lib".to_owned(),
         source: Source::Git(GitSource {

@@ -259,7 +259,11 @@ impl Shell {
             .into_iter()
             .map(|(name, value)| (OsString::from_vec(name), OsString::from_vec(value)))
             .collect();
-        self.folder = OsString::from_vec(folder.strip_suffix(b"\n").unwrap_or(&folder).to_vec());
+        // A shell whose folder is gone may not know where it is: the next one begins where it did.
+        let folder = folder.strip_suffix(b"\n").unwrap_or(&folder);
+        if !folder.is_empty() {
+            self.folder = OsString::from_vec(folder.to_vec());
+        }
         Ok(())
     }
 

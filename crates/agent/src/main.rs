@@ -2,6 +2,7 @@
 
 mod artifacts;
 mod calendar;
+mod commands;
 mod environment;
 mod fault;
 mod inherited;
@@ -18,6 +19,7 @@ mod run;
 mod session;
 mod shell;
 mod source;
+mod usage;
 
 use crate::layout::Layout;
 use std::io::Write;

@@ -76,6 +76,8 @@ pub struct Builds {
     pub open_files_max: u64,
     /// Whether builds reach the network outside.
     pub network: bool,
+    /// Whether the end of a build's log says which compute type would have done.
+    pub compute_advice: bool,
 }
 
 impl Default for Builds {
@@ -86,6 +88,7 @@ impl Default for Builds {
             processes_max: 4_096,
             open_files_max: 1_024,
             network: true,
+            compute_advice: true,
         }
     }
 }

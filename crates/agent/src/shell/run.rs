@@ -6,7 +6,6 @@ use crate::output::Output;
 use crate::processes::{Exit, wait_for};
 use crate::shell::script::{Carried, Script, env_file, is_shell_name};
 use crate::shell::{User, exports};
-use rustix::process::Pid;
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, ErrorKind, Write};
@@ -22,6 +21,9 @@ const ENVIRONMENT_VARIABLE_BYTES_MAX: usize = 100 * 1024;
 /// As many bytes of variables go by the environment; the rest go by the file alone.
 const ENVIRONMENT_BYTES_MAX: usize = 1024 * 1024;
 
+/// The status of a command whose shell is not there.
+const NOT_STARTED: i32 = 127;
+
 /// How a command ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
@@ -29,6 +31,28 @@ pub(crate) enum Ended {
     Exited(Exit),
     /// Its shell did not start, for the reason given.
     NotStarted(String),
+}
+
+/// What came of a command.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    /// How it ended.
+    pub(crate) ended: Ended,
+    /// The bytes of memory that the largest of its processes had.
+    pub(crate) largest_bytes: u64,
+}
+
+impl Ended {
+    /// The status as a shell shows it, and the signal that ended the command's own shell.
+    pub(crate) fn status(&self) -> (i32, Option<i32>) {
+        match self {
+            Self::Exited(exit @ Exit::Code(_)) => (exit.shell_status(), None),
+            Self::Exited(exit @ Exit::Signal { number, .. }) => {
+                (exit.shell_status(), Some(*number))
+            }
+            Self::NotStarted(_) => (NOT_STARTED, None),
+        }
+    }
 }
 
 /// What a shell begins with.
@@ -106,21 +130,22 @@ impl Shell {
         command: &str,
         user: Option<&User>,
         succeeding: Succeeding,
-    ) -> Result<Ended, Fault> {
+    ) -> Result<Ran, Fault> {
         self.write_script(command, user, succeeding)?;
         let child = match self.start(user) {
             Ok(child) => child,
             Err(error) => {
-                self.last_exit = 127;
-                return Ok(Ended::NotStarted(self.start_error(&error)));
+                self.last_exit = NOT_STARTED;
+                let ended = Ended::NotStarted(self.start_error(&error));
+                return Ok(Ran { ended, largest_bytes: 0 });
             }
         };
-        let exit = wait_for(pid(&child))?;
+        let (exit, largest_bytes) = wait_for(child)?;
         self.output.drain();
         self.last_exit = exit.shell_status();
         self.last_user = user.cloned();
         self.load_state()?;
-        Ok(Ended::Exited(exit))
+        Ok(Ran { ended: Ended::Exited(exit), largest_bytes })
     }
 
     /// What the shell makes of `text`: its variables and substitutions, as in a here-document.
@@ -274,10 +299,6 @@ impl Shell {
     fn new_dir_file(&self) -> PathBuf {
         self.layout.dir_file().with_extension("new")
     }
-}
-
-fn pid(child: &Child) -> Pid {
-    i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a child's id is a process id")
 }
 
 /// Renames a file that may take another's place.

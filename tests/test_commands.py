@@ -221,17 +221,7 @@ def test_the_table_that_people_read(yard, commands):
     variables = yard.environment(**yard.variables)
     done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=30)
     head, first, second = done.stdout.splitlines()
-    assert head.split() == [
-        "PHASE",
-        "LIST",
-        "EXIT",
-        "TIME",
-        "CPU",
-        "MEMORY",
-        "DISK",
-        "NETWORK",
-        "COMMAND",
-    ]
+    assert head.startswith("PHASE  LIST      EXIT  TIME") and head.endswith("NETWORK  COMMAND")
     assert first.startswith("BUILD  commands  0 ") and first.endswith("  echo one")
     assert second.startswith("BUILD  commands  4 ")
     command[-1] = "nobody:knows"

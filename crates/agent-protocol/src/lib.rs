@@ -8,6 +8,7 @@
 //! spelled, and nothing of how they are decided, moved or stored.
 
 mod command;
+mod git;
 pub mod journal;
 mod orders;
 mod phase;
@@ -18,6 +19,7 @@ pub use command::{
     BuildUsed, COMMAND_TEXT_BYTES_MAX, COMMANDS_MAX, CommandEnded, CommandList, CommandStarted,
     Used,
 };
+pub use git::{GitReference, GitSettings, GitSource, GitVersion};
 pub use orders::{
     ArtifactsOrder, BuildspecLocation, ComputeOrder, ComputeType, Credentials, NamespaceType,
     ObjectStore, Orders, Packaging, RuntimesOrder, S3Location, SecondarySource, Source, Variable,

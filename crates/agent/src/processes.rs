@@ -94,11 +94,16 @@ pub(crate) fn adopt_orphans() -> Result<(), Fault> {
     Ok(())
 }
 
+/// A child's process id.
+pub(crate) fn pid(child: &Child) -> Pid {
+    i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a child's id is a process id")
+}
+
 /// Waits until a child ends, clearing away whatever else ends before it. Gives as well how many
 /// bytes the largest of the processes had that ended with it: itself, or one that it waited for.
 pub(crate) fn wait_for(mut child: Child) -> Result<(Exit, u64), Fault> {
     let doing = || "wait for a command".to_owned();
-    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let pid = pid(&child);
     loop {
         // Who ended is looked at before it is cleared away: only then its size is told.
         let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
@@ -110,7 +115,7 @@ pub(crate) fn wait_for(mut child: Child) -> Result<(Exit, u64), Fault> {
             return Ok((Exit::of(ended.status), ended.rusage.maxrss));
         }
         match wait(WaitOptions::NOHANG) {
-            Ok(Some((other, status))) if Some(other) == pid => {
+            Ok(Some((other, status))) if other == pid => {
                 let status = ExitStatus::from_raw(status.as_raw());
                 return Ok((Exit::of(status), 0));
             }
@@ -125,7 +130,15 @@ pub(crate) fn end_all() {
     if getpid() == Pid::INIT {
         // What is left after this ends with the namespace, that is: with us.
         let _ = kill_process_group(Pid::INIT, Signal::KILL);
-        return;
+    } else {
+        end_all_and_wait();
+    }
+}
+
+/// Ends every process of the environment but the agent; when this is back, they are gone.
+pub(crate) fn end_all_and_wait() {
+    if getpid() == Pid::INIT {
+        let _ = kill_process_group(Pid::INIT, Signal::KILL);
     }
     // The children of an ended process become ours, so each round reaches one generation further.
     loop {

@@ -313,7 +313,7 @@ fn replace(new: &Path, old: &Path) -> io::Result<()> {
 }
 
 /// The program's path: itself if it is one, else the first of that name in `path`.
-fn find_program(program: &str, path: &str) -> Option<PathBuf> {
+pub(crate) fn find_program(program: &str, path: &str) -> Option<PathBuf> {
     if program.contains('/') {
         return Some(program.into());
     }

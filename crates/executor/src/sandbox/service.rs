@@ -29,6 +29,7 @@ use std::{
     hash::{Hash, Hasher},
     io::{self, Seek, Write},
     net::TcpListener,
+    num::NonZeroUsize,
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd, RawFd},
         unix::fs::OpenOptionsExt,
@@ -37,6 +38,7 @@ use std::{
     sync::{Arc, Mutex, Once},
     time::Duration,
 };
+use tokio::sync::Semaphore;
 
 /// How long a killed container may take to be gone.
 const DEATH_SECONDS_MAX: u64 = 5;
@@ -82,6 +84,9 @@ struct Inner {
     /// Said once: that this machine cannot keep containers' users apart from its own.
     said_users: Once,
     known: Mutex<HashMap<ContainerId, Arc<Known>>>,
+    /// Lets in as many launches at a time as the machine makes fastest: more of them would wait for
+    /// each other inside the kernel, which makes networks one after the other.
+    launching: Semaphore,
 }
 
 /// A container whose first process this service has a handle to.
@@ -131,6 +136,7 @@ impl Sandbox {
         fs::create_dir_all(&config.images_dir).doing_to(make, &config.images_dir)?;
         let images_dir = config.images_dir.canonicalize();
         let images_dir = images_dir.doing_to("find the folder", &config.images_dir)?;
+        let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let inner = Inner {
             agent: agent_in_memory(&config.agent)?,
             instance: instance(&config.state_dir)?,
@@ -143,6 +149,7 @@ impl Sandbox {
             users,
             said_users: Once::new(),
             known: Mutex::default(),
+            launching: Semaphore::new(2 * processors),
         };
         inner.sweep()?;
         Ok(Self { inner: Arc::new(inner) })
@@ -187,6 +194,7 @@ impl Executor for Sandbox {
     }
 
     async fn launch(&self, spec: &ContainerSpec) -> Result<Container, LaunchError> {
+        let _turn = self.inner.launching.acquire().await.expect("nobody closes it");
         let spec = spec.clone();
         self.blocking(move |inner| inner.launch(&spec)).await
     }

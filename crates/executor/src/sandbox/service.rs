@@ -631,21 +631,19 @@ fn in_memory(name: &str, bytes: &[u8]) -> io::Result<File> {
 
 fn agent_in_memory(agent: &Agent) -> Result<File, Fault> {
     let doing = "load the agent";
-    let read;
-    let bytes = match agent {
-        Agent::Bytes(bytes) => bytes,
-        Agent::File(path) => {
-            read = fs::read(path).doing_to(doing, path)?;
-            read.as_slice()
-        }
-    };
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     // Kernels before 6.3 do not know the flag, and let every such file be executed.
     let file = memfd_create("agent", flags | MemfdFlags::EXEC)
         .or_else(|_| memfd_create("agent", flags))
         .doing(doing)?;
     let mut file = File::from(file);
-    file.write_all(bytes).doing(doing)?;
+    match agent {
+        Agent::Zstd(bytes) => zstd::stream::copy_decode(*bytes, &mut file).doing(doing)?,
+        Agent::File(path) => {
+            let mut program = File::open(path).doing_to(doing, path)?;
+            io::copy(&mut program, &mut file).map(drop).doing_to(doing, path)?;
+        }
+    }
     fchmod(&file, Mode::from_raw_mode(0o555)).doing(doing)?;
     seal(&file).doing("seal the agent")?;
     Ok(file)

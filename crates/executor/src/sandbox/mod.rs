@@ -14,6 +14,7 @@ mod helper;
 mod message;
 mod netlink;
 mod network;
+mod opening;
 mod origin;
 mod outside;
 mod privileges;
@@ -26,6 +27,7 @@ mod syscall;
 
 pub use config::{Agent, HostImage, OutboundNetwork, SandboxConfig, Users};
 pub use netlink::Ipv4Range;
+pub use opening::Opening;
 pub use origin::{HELPER_VERB, helper_main};
 pub use service::Sandbox;
 

@@ -157,7 +157,7 @@ fn sandbox(config: &Config, data_dir: &Path) -> anyhow::Result<Sandbox> {
         state_dir: data_dir.join("containers"),
         images_dir: data_dir.join("images"),
         helper: "/proc/self/exe".into(),
-        agent: Agent::Bytes(AGENT),
+        agent: Agent::Zstd(AGENT),
         host_image,
         outbound: OutboundNetwork {
             openings: config.builds.network_allow.clone(),

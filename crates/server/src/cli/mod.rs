@@ -2,6 +2,7 @@
 
 mod build;
 mod buildspec;
+mod commands;
 mod credentials;
 mod serve;
 mod terminal;
@@ -39,6 +40,10 @@ enum Command {
     ///
     /// Use it like this: eval "$(buildyard credentials)"
     Credentials(credentials::ShowCredentials),
+    /// Shows a build's commands: when, how they ended, and what they used.
+    ///
+    /// Asks the service that runs on the data folder.
+    Commands(commands::ShowCommands),
     /// Prints a completion script for a shell.
     #[command(visible_alias = "completions")]
     Completion {
@@ -84,6 +89,7 @@ pub fn main() -> ExitCode {
         Command::Build(build) => build.run(),
         Command::Buildspec(buildspec) => buildspec.run(),
         Command::Credentials(credentials) => credentials.run(),
+        Command::Commands(commands) => commands.run(),
         Command::Completion { shell } => print_completion(shell),
     };
     result.unwrap_or_else(|error| {

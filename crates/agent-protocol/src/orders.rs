@@ -34,6 +34,9 @@ pub struct Orders {
     pub runtimes: RuntimesOrder,
     /// What the build may use, and what else there is; none where that is not known.
     pub compute: Option<ComputeOrder>,
+    /// Which automatic retry the build is; 0 for the first try.
+    #[serde(default)]
+    pub auto_retry_number: u32,
     /// Where the primary artifact goes; none for `NO_ARTIFACTS`.
     pub artifacts: Option<ArtifactsOrder>,
     /// Where the secondary artifacts go.

@@ -66,6 +66,7 @@ mod tests {
             variables: variables(&[("C", "$HOME"), ("CODEBUILD_SRC_DIR", "elsewhere")]),
             runtimes: RuntimesOrder::Image,
             compute: None,
+            auto_retry_number: 0,
             artifacts: None,
             secondary_artifacts: Vec::new(),
             object_store: ObjectStore {

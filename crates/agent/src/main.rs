@@ -15,6 +15,7 @@ mod outcome;
 mod output;
 mod parallel;
 mod processes;
+mod retry;
 mod rules;
 mod run;
 mod session;

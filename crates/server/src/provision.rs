@@ -145,6 +145,7 @@ impl Provision {
                 .collect(),
             runtimes: self.runtimes(&occasion.image),
             compute: Some(self.compute_order(&environment.compute_type)),
+            auto_retry_number: request.retry.as_ref().map_or(0, |retry| retry.number),
             artifacts: artifacts_order(&request.artifacts(), request),
             secondary_artifacts: secondary
                 .filter_map(|artifacts| artifacts_order(artifacts, request))

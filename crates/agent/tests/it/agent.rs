@@ -43,6 +43,7 @@ pub(crate) fn inline(buildspec: &str) -> Trial {
         variables: Vec::new(),
         runtimes: RuntimesOrder::Image,
         compute: None,
+        auto_retry_number: 0,
         artifacts: None,
         secondary_artifacts: Vec::new(),
         object_store: ObjectStore {
@@ -183,6 +184,7 @@ fn fact_line(fact: &Fact) -> String {
         Fact::SourceResolved { version } => ("source", version.clone()),
         Fact::Exported { variables } => ("exported", format!("{variables:?}")),
         Fact::ArtifactUploaded(uploaded) => ("uploaded", format!("{uploaded:?}")),
+        Fact::RetryAsked { count } => ("retry asked", count.to_string()),
         Fact::Finished => ("finished", String::new()),
     };
     format!("{}\n", format!("{name} {rest}").trim_end())

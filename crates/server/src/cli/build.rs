@@ -101,16 +101,27 @@ impl BuildHere {
         let submission =
             Submission { request: Arc::clone(&request), concurrent_max: None, with: Vec::new() };
         app.front.codebuild.driver.submit(submission).await?;
-        let mut shown =
-            Shown { app: &app, request: &request, observed, terminal: Terminal::new(clock::now()) };
+        let mut shown = Shown {
+            app: &app,
+            region: request.region.clone(),
+            id: request.id().clone(),
+            observed,
+            terminal: Terminal::new(clock::now()),
+        };
         let build = loop {
             tokio::select! {
-                build = shown.show_to_its_end() => break build?,
+                build = shown.show_to_its_end() => {
+                    let build = build?;
+                    let Some(next) = build.retried_as.clone() else { break build };
+                    shown.terminal = shown.terminal.retry(&build, clock::now())?;
+                    shown.id = next;
+                    continue;
+                }
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
             // Once is enough: the loop goes on until the build has stopped.
-            app.front.codebuild.driver.stop(request.id().clone()).await;
+            app.front.codebuild.driver.stop(shown.id.clone()).await;
         };
         let mut terminal = shown.terminal;
         let status = build.status().context("the build has no end")?;
@@ -165,6 +176,7 @@ impl BuildHere {
             timeout_minutes: limits::TIMEOUT_MINUTES_DEFAULT,
             queued_timeout_minutes: limits::QUEUED_TIMEOUT_MINUTES_DEFAULT,
             debug_session: false,
+            retry: None,
             local_source: Some(folder.to_path_buf()),
         }
     }
@@ -182,7 +194,9 @@ fn project_name(folder: &Path) -> ProjectName {
 /// A build as it is being shown.
 struct Shown<'a> {
     app: &'a App,
-    request: &'a BuildRequest,
+    region: String,
+    /// The build that is shown: a failed one may be followed by another.
+    id: BuildId,
     observed: mpsc::UnboundedReceiver<Observed>,
     terminal: Terminal,
 }
@@ -209,8 +223,7 @@ impl Shown<'_> {
     }
 
     async fn state(&self) -> anyhow::Result<Build> {
-        let id = self.request.id().to_string();
-        let stored = self.app.store.build(&self.request.region, &id).await?;
+        let stored = self.app.store.build(&self.region, &self.id.to_string()).await?;
         let stored = stored.context("the build is gone")?;
         Ok(serde_json::from_str(&stored.state)?)
     }

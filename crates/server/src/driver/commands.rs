@@ -59,6 +59,7 @@ impl Commands {
             | Fact::Exported { .. }
             | Fact::ArtifactUploaded(_)
             | Fact::Used(_)
+            | Fact::RetryAsked { .. }
             | Fact::Finished => return,
         };
         if command.ended.is_none() {

@@ -14,8 +14,8 @@ mod record;
 mod timestamp;
 
 pub use orders::{
-    ArtifactsOrder, BuildspecLocation, Credentials, NamespaceType, ObjectStore, Orders, Packaging,
-    S3Location, SecondarySource, Source, Variable,
+    ArtifactsOrder, BuildspecLocation, Credentials, Keeper, NamespaceType, ObjectStore, Orders,
+    Packaging, Reference, S3Location, SecondarySource, Source, Variable,
 };
 pub use phase::{AgentPhase, PhaseContext, PhaseOutcome, PhaseStatus};
 pub use record::{ArtifactUploaded, Fact, Record, RecordBody};

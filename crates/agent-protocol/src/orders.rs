@@ -27,11 +27,15 @@ pub struct Orders {
     pub base_variables: Vec<Variable>,
     /// The project's and the caller's variables. Stronger than the buildspec's `env`.
     pub variables: Vec<Variable>,
+    /// The project's and the caller's variables whose values a service keeps, as strong as
+    /// `variables`; no name is in both.
+    #[serde(default)]
+    pub references: Vec<Reference>,
     /// Where the primary artifact goes; none for `NO_ARTIFACTS`.
     pub artifacts: Option<ArtifactsOrder>,
     /// Where the secondary artifacts go.
     pub secondary_artifacts: Vec<ArtifactsOrder>,
-    /// The object store that sources come from and artifacts go to.
+    /// The service that keeps sources, artifacts, secrets and parameters.
     pub object_store: ObjectStore,
 }
 
@@ -42,6 +46,27 @@ pub struct Variable {
     pub name: String,
     /// The value; never expanded.
     pub value: String,
+}
+
+/// An environment variable whose value a service keeps, for the agent to ask for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reference {
+    /// The name.
+    pub name: String,
+    /// Who keeps the value.
+    pub keeper: Keeper,
+    /// Which value: the parameter's name, or a reference to a secret.
+    pub value: String,
+}
+
+/// A service that keeps values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Keeper {
+    /// Systems Manager Parameter Store.
+    ParameterStore,
+    /// Secrets Manager.
+    SecretsManager,
 }
 
 /// Where a source comes from.
@@ -137,7 +162,7 @@ pub enum Packaging {
     Zip,
 }
 
-/// How to reach the object store from inside the environment.
+/// How to reach the service that keeps objects and secrets from inside the environment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObjectStore {
     /// The endpoint, such as `http://127.0.0.1:4566`; buckets are addressed by path.

@@ -34,6 +34,9 @@ pub(crate) const S3_TIMEOUT: &str = "Setting HTTP client timeout to higher timeo
 /// The variables are settled.
 pub(crate) const PROCESSING_VARIABLES: &str = "Processing environment variables";
 
+/// Values are asked for from Parameter Store.
+pub(crate) const DECRYPTING_PARAMETERS: &str = "Decrypting parameter store environment variables";
+
 /// The buildspec asks for no runtime.
 pub(crate) const NO_RUNTIME_VERSION: &str = "No runtime version selected in buildspec.";
 

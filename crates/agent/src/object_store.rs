@@ -2,7 +2,9 @@
 //! requests. It knows objects and nothing of what they are for.
 
 use crate::fault::plain;
+use crate::http;
 use crate::outcome::Stop;
+use crate::patience::{Hopeful, persist};
 use agent_protocol::{ObjectStore, S3Location};
 use rusty_s3::actions::{CreateMultipartUpload, ListObjectsV2};
 use rusty_s3::{Bucket, Credentials, Method, S3Action, UrlStyle};
@@ -20,9 +22,6 @@ const SIGNATURE_LIFE: Duration = Duration::from_secs(12 * 60 * 60);
 const SINGLE_PUT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 const PART_BYTES_MIN: u64 = 16 * 1024 * 1024;
 const PARTS_MAX: u64 = 10_000;
-/// How often a request is made that nobody answered properly: a service may restart meanwhile.
-const ATTEMPTS_MAX: u32 = 6;
-const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(50);
 /// Answers that are not objects are small.
 const ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
@@ -53,7 +52,7 @@ pub(crate) enum StoreError {
     Local(#[from] io::Error),
 }
 
-impl StoreError {
+impl Hopeful for StoreError {
     fn is_worth_another_attempt(&self) -> bool {
         match self {
             Self::Refused { status, .. } => *status >= 500,
@@ -110,12 +109,6 @@ pub(crate) struct Client {
 impl Client {
     /// A client that has not said anything yet.
     pub(crate) fn new(store: &ObjectStore) -> Self {
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .proxy(None)
-            .user_agent("buildyard-agent")
-            .build();
         let credentials = Credentials::new_with_token(
             &store.credentials.access_key_id,
             &store.credentials.secret_access_key,
@@ -125,7 +118,7 @@ impl Client {
             endpoint: store.endpoint.clone(),
             region: store.region.clone(),
             credentials,
-            http: Agent::new_with_config(config),
+            http: http::client(),
         }
     }
 
@@ -298,20 +291,6 @@ fn describe<'a>(action: &mut impl S3Action<'a>, metadata: &'a [(&'static str, St
     for (name, value) in metadata {
         action.headers_mut().insert(format!("x-amz-meta-{name}"), value.as_str());
     }
-}
-
-/// Tries again while there is hope: the store may be restarting.
-fn persist<T>(attempt: impl Fn() -> Result<T, StoreError>) -> Result<T, StoreError> {
-    let mut pause = PAUSE_AFTER_FAILURE;
-    for _ in 1..ATTEMPTS_MAX {
-        match attempt() {
-            Err(error) if error.is_worth_another_attempt() => {}
-            settled => return settled,
-        }
-        std::thread::sleep(pause);
-        pause *= 2;
-    }
-    attempt()
 }
 
 fn transfer(from: &mut impl Read, into: &mut impl Write) -> Result<(), StoreError> {

@@ -9,8 +9,9 @@ use crate::{
     identity::{Claims, Identity},
 };
 use agent_protocol::{
-    ArtifactsOrder, BuildspecLocation, Credentials, NamespaceType, ObjectStore, Orders,
-    PROTOCOL_VERSION, Packaging, S3Location, SecondarySource, Source, Timestamp, Variable,
+    ArtifactsOrder, BuildspecLocation, Credentials, Keeper, NamespaceType, ObjectStore, Orders,
+    PROTOCOL_VERSION, Packaging, Reference, S3Location, SecondarySource, Source, Timestamp,
+    Variable,
 };
 use executor::{ContainerId, ContainerSpec, Image, Limits, Mount, MountKind, Network};
 use std::{
@@ -19,8 +20,8 @@ use std::{
     sync::Arc,
 };
 use wire::codebuild::{
-    ArtifactNamespace, ArtifactPackaging, ArtifactsType, ProjectArtifacts, ProjectSource,
-    SourceType,
+    ArtifactNamespace, ArtifactPackaging, ArtifactsType, EnvironmentVariable,
+    EnvironmentVariableType, ProjectArtifacts, ProjectSource, SourceType,
 };
 
 /// Where the service answers inside every environment.
@@ -115,7 +116,8 @@ impl Provision {
         let source_dir = format!("{}/src", output_dir(request));
         let project = &request.project;
         let environment = request.environment();
-        let own_variables = environment.environment_variables.unwrap_or_default();
+        let (variables, references) =
+            variables(environment.environment_variables.unwrap_or_default());
         let secondary = project.secondary_artifacts.iter().flatten();
         Orders {
             protocol: PROTOCOL_VERSION,
@@ -129,10 +131,8 @@ impl Provision {
             secondary_sources: secondary_sources(request),
             buildspec: buildspec_location(source.buildspec.as_deref()),
             base_variables: self.base_variables(request, occasion),
-            variables: own_variables
-                .into_iter()
-                .map(|variable| Variable { name: variable.name, value: variable.value })
-                .collect(),
+            variables,
+            references,
             artifacts: artifacts_order(&request.artifacts(), request),
             secondary_artifacts: secondary
                 .filter_map(|artifacts| artifacts_order(artifacts, request))
@@ -225,6 +225,23 @@ impl Provision {
         }
         variables
     }
+}
+
+/// The project's and the caller's variables: those with a value, and those that refer to one.
+fn variables(own: Vec<EnvironmentVariable>) -> (Vec<Variable>, Vec<Reference>) {
+    let (mut variables, mut references) = (Vec::new(), Vec::new());
+    for EnvironmentVariable { name, value, r#type } in own {
+        let keeper = match r#type.unwrap_or(EnvironmentVariableType::Plaintext) {
+            EnvironmentVariableType::ParameterStore => Keeper::ParameterStore,
+            EnvironmentVariableType::SecretsManager => Keeper::SecretsManager,
+            EnvironmentVariableType::Plaintext | EnvironmentVariableType::Unknown(_) => {
+                variables.push(Variable { name, value });
+                continue;
+            }
+        };
+        references.push(Reference { name, keeper, value });
+    }
+    (variables, references)
 }
 
 /// The address of a build's page. AWS: the same shape, in its own console.

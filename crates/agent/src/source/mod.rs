@@ -13,6 +13,7 @@ use crate::fault::Doing;
 use crate::log;
 use crate::outcome::Stop;
 use crate::run::Build;
+use crate::secrets::{self, Held};
 use crate::shell::{Beginning, Carried, Shell};
 use agent_protocol::Source;
 use buildspec::{Buildspec, Version, phases_found};
@@ -43,8 +44,14 @@ pub(crate) fn prepare(build: &Build) -> Result<Prepared, Stop> {
         }
     });
     let buildspec = buildspec_file::read(build)?;
-    refuse_what_is_not_there(&buildspec)?;
-    let shell = begin_shell(build, &buildspec)?;
+    build.journal.append(|batch| {
+        if uses_s3(&orders.source) {
+            batch.line(log::S3_TIMEOUT);
+        }
+        batch.line(log::PROCESSING_VARIABLES);
+    });
+    let held = secrets::fetch(build, &buildspec)?;
+    let shell = begin_shell(build, &buildspec, &held)?;
     announce(build, &buildspec);
     Ok(Prepared { buildspec, shell })
 }
@@ -59,20 +66,14 @@ fn fetch(build: &Build, source: &Source, folder: &str) -> Result<(), Stop> {
     }
 }
 
-fn refuse_what_is_not_there(buildspec: &Buildspec) -> Result<(), Stop> {
-    let refused = [
-        ("parameter-store", buildspec.env.parameter_store.len()),
-        ("secrets-manager", buildspec.env.secrets_manager.len()),
-    ];
-    match refused.into_iter().find(|(_, count)| *count > 0) {
-        Some((key, _)) => Err(Stop::client(format!(
-            "env.{key} of the buildspec is not supported: no service here keeps such values yet"
-        ))),
-        None => Ok(()),
+fn uses_s3(source: &Source) -> bool {
+    match source {
+        Source::S3Zip(_) | Source::S3Folder(_) => true,
+        Source::NoSource | Source::Mounted => false,
     }
 }
 
-fn begin_shell(build: &Build, buildspec: &Buildspec) -> Result<Shell, Stop> {
+fn begin_shell(build: &Build, buildspec: &Buildspec, held: &Held) -> Result<Shell, Stop> {
     let program = buildspec.env.shell.as_ref().map_or("/bin/sh", |shell| shell.program());
     let beginning = Beginning {
         program: program.to_owned(),
@@ -81,20 +82,15 @@ fn begin_shell(build: &Build, buildspec: &Buildspec) -> Result<Shell, Stop> {
             Version::V0_1 => Carried::Nothing,
             Version::V0_2 => Carried::State,
         },
-        variables: merge(&build.orders, &buildspec.env.variables),
+        variables: merge(&build.orders, &buildspec.env.variables, held),
     };
     Ok(Shell::begin(build.layout.clone(), build.output.clone(), beginning)?)
 }
 
 fn announce(build: &Build, buildspec: &Buildspec) {
-    let uses_s3 = |source: &Source| matches!(source, Source::S3Zip(_) | Source::S3Folder(_));
     let selects_runtime =
         buildspec.phases.iter().any(|(_, phase)| !phase.runtime_versions.is_empty());
     build.journal.append(|batch| {
-        if uses_s3(&build.orders.source) {
-            batch.line(log::S3_TIMEOUT);
-        }
-        batch.line(log::PROCESSING_VARIABLES);
         batch.line(if selects_runtime { log::RUNTIMES_SKIPPED } else { log::NO_RUNTIME_VERSION });
         batch.line(&log::moving_to(&build.orders.source_dir));
         if buildspec.cache.is_none() {

@@ -5,7 +5,9 @@
 
 mod agent;
 mod artifacts;
+mod keeper;
 mod process;
+mod secrets;
 mod session;
 mod shell;
 mod source;

@@ -582,10 +582,6 @@ def test_an_override_out_of_its_bounds_is_refused(yard, project, overrides):
 
 
 LACKING = {
-    "a repository": {
-        "sourceTypeOverride": "GITHUB",
-        "sourceLocationOverride": "https://github.com/a/b",
-    },
     "another kind of machine": {"environmentTypeOverride": "ARM_CONTAINER"},
     "privileged mode": {"privilegedModeOverride": True},
     "a fleet": {"fleetOverride": {"fleetArn": PREFIX + "fleet/f"}},

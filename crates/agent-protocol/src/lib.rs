@@ -7,12 +7,14 @@
 //! Both programs link this crate and may be of different versions. It knows how things are
 //! spelled, and nothing of how they are decided, moved or stored.
 
+mod git;
 pub mod journal;
 mod orders;
 mod phase;
 mod record;
 mod timestamp;
 
+pub use git::{GitReference, GitSettings, GitSource, GitVersion};
 pub use orders::{
     ArtifactsOrder, BuildspecLocation, Credentials, Keeper, NamespaceType, ObjectStore, Orders,
     Packaging, Reference, S3Location, SecondarySource, Source, Variable,

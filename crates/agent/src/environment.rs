@@ -47,7 +47,9 @@ pub(crate) fn is_exportable(orders: &Orders, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use agent_protocol::{BuildspecLocation, Credentials, Keeper, ObjectStore, Reference, Source};
+    use agent_protocol::{
+        BuildspecLocation, Credentials, GitSettings, Keeper, ObjectStore, Reference, Source,
+    };
 
     fn variables(pairs: &[(&str, &str)]) -> Vec<Variable> {
         let variable = |(name, value): &(&str, &str)| Variable {
@@ -66,6 +68,7 @@ mod tests {
             source: Source::NoSource,
             source_dir: "/src".to_owned(),
             secondary_sources: Vec::new(),
+            git: GitSettings::default(),
             buildspec: BuildspecLocation::Path { path: String::new() },
             base_variables: variables(&[("A", "image"), ("B", "image"), ("C", "image")]),
             variables: variables(&[("C", "$HOME"), ("CODEBUILD_SRC_DIR", "elsewhere")]),

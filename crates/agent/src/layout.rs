@@ -45,6 +45,11 @@ impl Layout {
         self.tmp().join("dir.txt")
     }
 
+    /// The home folder of git while it fetches sources.
+    pub(crate) fn git_home(&self) -> PathBuf {
+        self.tmp().join("git")
+    }
+
     /// The environment's users.
     pub(crate) fn passwd(&self) -> PathBuf {
         self.root.join("etc/passwd")

@@ -2,6 +2,7 @@
 
 mod artifacts;
 mod calendar;
+mod credential_helper;
 mod environment;
 mod fault;
 mod http;
@@ -28,7 +29,10 @@ use std::io::Write;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args_os().skip(1);
+    let mut arguments = std::env::args_os().skip(1).peekable();
+    if arguments.next_if(|first| first == credential_helper::VERB).is_some() {
+        return credential_helper::run(arguments);
+    }
     // For trying the agent out without a sandbox: its own folders are below the one given.
     let root = match (arguments.next(), arguments.next(), arguments.next()) {
         (None, _, _) => "/".into(),

@@ -90,7 +90,7 @@ impl App {
         let driver = Driver::start(store.clone(), Arc::clone(&grounds), capacity(&config)).await?;
         let account_id = config.account_id.as_str().to_owned();
         let made = Arc::new(Front {
-            codebuild: CodeBuildService { store: store.clone(), driver },
+            codebuild: CodeBuildService { store: store.clone(), driver, config },
             logs: LogsService::new(logs.clone(), &account_id),
             s3: s3::service(
                 objects.clone(),
@@ -180,7 +180,10 @@ fn sandbox(config: &Config, data_dir: &Path) -> anyhow::Result<Sandbox> {
         helper: "/proc/self/exe".into(),
         agent: Agent::Bytes(AGENT),
         host_image,
-        outbound: OutboundNetwork::default(),
+        outbound: OutboundNetwork {
+            openings: config.builds.network_allow.clone(),
+            ..OutboundNetwork::default()
+        },
     };
     Sandbox::new(sandbox_config).context("failed to prepare the sandbox")
 }

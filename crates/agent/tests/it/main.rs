@@ -5,6 +5,8 @@
 
 mod agent;
 mod artifacts;
+mod git;
+mod git_server;
 mod keeper;
 mod process;
 mod secrets;

@@ -13,6 +13,7 @@ mod helper;
 mod message;
 mod netlink;
 mod network;
+mod opening;
 mod outside;
 mod privileges;
 mod process;
@@ -25,6 +26,7 @@ mod syscall;
 pub use config::{Agent, HostImage, OutboundNetwork, SandboxConfig, Users};
 pub use helper::{HELPER_VERB, helper_main};
 pub use netlink::Ipv4Range;
+pub use opening::Opening;
 pub use service::Sandbox;
 
 pub(crate) use message::RootFileSystem;

@@ -129,12 +129,13 @@ impl Sandbox {
         fs::create_dir_all(&config.images_dir).doing_to(make, &config.images_dir)?;
         let images_dir = config.images_dir.canonicalize();
         let images_dir = images_dir.doing_to("find the folder", &config.images_dir)?;
+        let instance = instance(&config.state_dir)?;
         let inner = Inner {
             agent: agent_in_memory(&config.agent)?,
-            instance: instance(&config.state_dir)?,
             host: HostTemplate::new(config.host_image.clone(), config.state_dir.join("host-image")),
             images: ImageStore::new(images_dir),
-            outside: Outside::new(config.outbound.clone(), state.interfaces()?),
+            outside: Outside::new(config.outbound.clone(), &instance, state.interfaces()?),
+            instance,
             config,
             state,
             hierarchies,

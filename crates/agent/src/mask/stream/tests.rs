@@ -1,3 +1,5 @@
+//! Masking against a slow and simple masking, however the text is cut.
+
 use super::Mask;
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -74,6 +74,7 @@ impl App {
         let objects = ObjectStore::open(data_dir.join("objects"))?;
         let sandbox = Arc::new(sandbox(&config, data_dir)?);
         let vault = vault(&config, data_dir, &store).await?;
+        let secrets = SecretsService::new(store.clone(), vault, config.secrets.readable.clone());
 
         // Builds that are under way need the front before it can be made of the driver.
         let front: Arc<OnceLock<Arc<Front>>> = Arc::default();
@@ -97,7 +98,7 @@ impl App {
                 Arc::clone(&identity) as Arc<dyn s3::Access>,
                 s3::Config { account_id: account_id.clone(), ..s3::Config::default() },
             ),
-            secrets: SecretsService::new(store.clone(), vault, config.secrets.readable.clone()),
+            secrets,
             identity,
             account_id,
             grounds,

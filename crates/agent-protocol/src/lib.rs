@@ -7,20 +7,27 @@
 //! Both programs link this crate and may be of different versions. It knows how things are
 //! spelled, and nothing of how they are decided, moved or stored.
 
+mod command;
 mod git;
 pub mod journal;
 mod orders;
 mod phase;
 mod record;
+mod reference;
 mod timestamp;
 
+pub use command::{
+    BuildUsed, COMMAND_TEXT_BYTES_MAX, COMMANDS_MAX, CommandEnded, CommandList, CommandStarted,
+    Used,
+};
 pub use git::{GitReference, GitSettings, GitSource, GitVersion};
 pub use orders::{
-    ArtifactsOrder, BuildspecLocation, Credentials, Keeper, NamespaceType, ObjectStore, Orders,
-    Packaging, Reference, S3Location, SecondarySource, Source, Variable,
+    ArtifactsOrder, BuildspecLocation, ComputeOrder, ComputeType, Credentials, NamespaceType,
+    ObjectStore, Orders, Packaging, RuntimesOrder, S3Location, SecondarySource, Source, Variable,
 };
 pub use phase::{AgentPhase, PhaseContext, PhaseOutcome, PhaseStatus};
 pub use record::{ArtifactUploaded, Fact, Record, RecordBody};
+pub use reference::{Keeper, Reference};
 pub use timestamp::Timestamp;
 
 /// The version of orders and facts that this crate speaks.

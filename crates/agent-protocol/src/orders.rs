@@ -3,7 +3,7 @@
 //! Everything here is settled: overrides are applied, precedence among the API's own levels is
 //! decided, images are chosen. What only the buildspec can say is left to the agent.
 
-use crate::{GitSettings, GitSource};
+use crate::{GitSettings, GitSource, Reference};
 use serde::{Deserialize, Serialize};
 
 /// The whole build, as the agent needs to know it.
@@ -34,6 +34,10 @@ pub struct Orders {
     /// `variables`; no name is in both.
     #[serde(default)]
     pub references: Vec<Reference>,
+    /// Where runtimes come from when the image has no file of its own that says so.
+    pub runtimes: RuntimesOrder,
+    /// What the build may use, and what else there is; none where that is not known.
+    pub compute: Option<ComputeOrder>,
     /// Where the primary artifact goes; none for `NO_ARTIFACTS`.
     pub artifacts: Option<ArtifactsOrder>,
     /// Where the secondary artifacts go.
@@ -51,25 +55,39 @@ pub struct Variable {
     pub value: String,
 }
 
-/// An environment variable whose value a service keeps, for the agent to ask for.
+/// Where runtimes come from, for an image that has no `runtimes.yml`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reference {
-    /// The name.
-    pub name: String,
-    /// Who keeps the value.
-    pub keeper: Keeper,
-    /// Which value: the parameter's name, or a reference to a secret.
-    pub value: String,
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum RuntimesOrder {
+    /// From nowhere: the image offers no choice.
+    Image,
+    /// From the toolchains that are found: the image is the machine itself.
+    Machine {
+        /// Folders to look in beside the usual ones.
+        folders: Vec<String>,
+    },
 }
 
-/// A service that keeps values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Keeper {
-    /// Systems Manager Parameter Store.
-    ParameterStore,
-    /// Secrets Manager.
-    SecretsManager,
+/// The build's compute type, and those that it could have had.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ComputeOrder {
+    /// The name of the build's own.
+    pub name: String,
+    /// All of its kind, the smallest first.
+    pub types: Vec<ComputeType>,
+    /// Whether the end of the log says which of them would have done.
+    pub is_advised: bool,
+}
+
+/// A compute type.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ComputeType {
+    /// Its name, such as `BUILD_GENERAL1_SMALL`.
+    pub name: String,
+    /// Its processors.
+    pub processors: u32,
+    /// Its memory, in bytes.
+    pub memory_bytes: u64,
 }
 
 /// Where a source comes from.

@@ -48,7 +48,8 @@ pub(crate) fn is_exportable(orders: &Orders, name: &str) -> bool {
 mod tests {
     use super::*;
     use agent_protocol::{
-        BuildspecLocation, Credentials, GitSettings, Keeper, ObjectStore, Reference, Source,
+        BuildspecLocation, Credentials, GitSettings, Keeper, ObjectStore, Reference, RuntimesOrder,
+        Source,
     };
 
     fn variables(pairs: &[(&str, &str)]) -> Vec<Variable> {
@@ -77,6 +78,8 @@ mod tests {
                 keeper: Keeper::ParameterStore,
                 value: "e".to_owned(),
             }],
+            runtimes: RuntimesOrder::Image,
+            compute: None,
             artifacts: None,
             secondary_artifacts: Vec::new(),
             object_store: ObjectStore {

@@ -127,6 +127,14 @@ impl Batch<'_> {
         self.show();
     }
 
+    /// Ends the line that the last output began, if it did.
+    pub(crate) fn end_line(&mut self) {
+        self.settle();
+        if !self.state.at_line_start {
+            self.output(b"\n");
+        }
+    }
+
     /// Adds a line of the agent's own, which begins where a line begins.
     pub(crate) fn line(&mut self, text: &str) {
         self.own_line(&log::Prefix(self.at).to_string(), text);

@@ -2,6 +2,7 @@
 
 mod artifacts;
 mod calendar;
+mod commands;
 mod credential_helper;
 mod environment;
 mod fault;
@@ -23,6 +24,7 @@ mod secrets;
 mod session;
 mod shell;
 mod source;
+mod usage;
 
 use crate::layout::Layout;
 use std::io::Write;

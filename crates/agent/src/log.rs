@@ -37,6 +37,11 @@ pub(crate) const PROCESSING_VARIABLES: &str = "Processing environment variables"
 /// Values are asked for from Parameter Store.
 pub(crate) const DECRYPTING_PARAMETERS: &str = "Decrypting parameter store environment variables";
 
+/// The buildspec chooses a shell.
+pub(crate) fn selecting_shell(shell: &str) -> String {
+    format!("Selecting shell {shell} as specified in buildspec.")
+}
+
 /// The buildspec asks for no runtime.
 pub(crate) const NO_RUNTIME_VERSION: &str = "No runtime version selected in buildspec.";
 

@@ -48,6 +48,9 @@ pub(crate) fn prepare(build: &Build) -> Result<Prepared, Stop> {
     });
     let buildspec = buildspec_file::read(build)?;
     build.journal.append(|batch| {
+        if let Some(shell) = &buildspec.env.shell {
+            batch.line(&log::selecting_shell(shell.program()));
+        }
         if uses_s3(&orders.source) {
             batch.line(log::S3_TIMEOUT);
         }

@@ -51,6 +51,9 @@ pub(crate) fn prepare(build: &Build) -> Result<Prepared, Stop> {
     let mut shell = begin_shell(build, &buildspec, resolved)?;
     let uses_s3 = matches!(orders.source, Source::S3Zip(_) | Source::S3Folder(_));
     build.journal.append(|batch| {
+        if let Some(shell) = &buildspec.env.shell {
+            batch.line(&log::selecting_shell(shell.program()));
+        }
         if uses_s3 {
             batch.line(log::S3_TIMEOUT);
         }

@@ -20,6 +20,7 @@ mod patience;
 mod processes;
 mod rules;
 mod run;
+mod runtimes;
 mod secrets;
 mod session;
 mod shell;

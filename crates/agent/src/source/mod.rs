@@ -14,6 +14,7 @@ use crate::fault::Doing;
 use crate::log;
 use crate::outcome::Stop;
 use crate::run::Build;
+use crate::runtimes;
 use crate::secrets::{self, Held};
 use crate::shell::{Beginning, Carried, Shell};
 use agent_protocol::{Fact, Source};
@@ -57,7 +58,8 @@ pub(crate) fn prepare(build: &Build) -> Result<Prepared, Stop> {
         batch.line(log::PROCESSING_VARIABLES);
     });
     let held = secrets::fetch(build, &buildspec)?;
-    let shell = begin_shell(build, &buildspec, &held, resolved)?;
+    let mut shell = begin_shell(build, &buildspec, &held, resolved)?;
+    runtimes::prepare(build, &buildspec, &mut shell)?;
     announce(build, &buildspec);
     Ok(Prepared { buildspec, shell })
 }
@@ -125,10 +127,7 @@ fn begin_shell(
 }
 
 fn announce(build: &Build, buildspec: &Buildspec) {
-    let selects_runtime =
-        buildspec.phases.iter().any(|(_, phase)| !phase.runtime_versions.is_empty());
     build.journal.append(|batch| {
-        batch.line(if selects_runtime { log::RUNTIMES_SKIPPED } else { log::NO_RUNTIME_VERSION });
         batch.line(&log::moving_to(&build.orders.source_dir));
         if buildspec.cache.is_none() {
             batch.line(log::NO_CACHE);

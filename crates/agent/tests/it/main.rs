@@ -10,6 +10,7 @@ mod git;
 mod git_server;
 mod keeper;
 mod process;
+mod runtimes;
 mod secrets;
 mod session;
 mod shell;

@@ -2,6 +2,7 @@
 
 mod artifacts;
 mod calendar;
+mod digest;
 mod environment;
 mod fault;
 mod inherited;

@@ -3,12 +3,14 @@
 
 use crate::fault::plain;
 use crate::outcome::Stop;
+use crate::parallel;
 use agent_protocol::{ObjectStore, S3Location};
 use rusty_s3::actions::{CreateMultipartUpload, ListObjectsV2};
 use rusty_s3::{Bucket, Credentials, Method, S3Action, UrlStyle};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use thiserror::Error;
 use ureq::http::{Request, Response};
@@ -238,7 +240,15 @@ impl Client {
                     .ok_or_else(|| StoreError::Unreachable("a part without an ETag".to_owned()))
             })
         };
-        (1..=count).map(part).collect()
+        let tags = Mutex::new(vec![String::new(); usize::from(count)]);
+        let numbers: Vec<u16> = (1..=count).collect();
+        parallel::for_each(&numbers, |number| {
+            let tag = part(*number)?;
+            let mut tags = tags.lock().unwrap_or_else(PoisonError::into_inner);
+            tags[usize::from(*number) - 1] = tag;
+            Ok::<(), StoreError>(())
+        })?;
+        Ok(tags.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn bucket(&self, name: &str) -> Result<Bucket, StoreError> {

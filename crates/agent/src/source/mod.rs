@@ -7,6 +7,7 @@ mod tree;
 mod unzip;
 
 pub(crate) use ownership::give;
+pub(crate) use tree::target_inside;
 
 use crate::environment::{merge, secondary_folder_variable};
 use crate::fault::Doing;

@@ -25,12 +25,7 @@ pub(super) struct Compressors(Mutex<Vec<Compress>>);
 impl Compressors {
     /// Appends a raw deflate stream's piece to `into`. A piece knows nothing of those before it, and
     /// one that is not the last ends on a whole byte, with an empty block.
-    pub(super) fn deflate(
-        &self,
-        piece: &[u8],
-        place: Place,
-        into: &mut Vec<u8>,
-    ) -> io::Result<()> {
+    pub(super) fn deflate(&self, piece: &[u8], place: Place, into: &mut Vec<u8>) -> io::Result<()> {
         let idle = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut compress = idle.unwrap_or_else(|| Compress::new(Compression::new(LEVEL), false));
         let flush = match place {

@@ -160,7 +160,7 @@ fn answer(call: &Call, state: &mut State) -> Answer {
     match (call.method.as_str(), query("list-type"), query("uploadId"), query("uploads")) {
         ("GET", Some(_), _, _) => list(call, state),
         ("GET", None, _, _) => match state.objects.get(&call.path) {
-            Some(object) => (200, String::new(), object.body.clone()),
+            Some(object) => read(call, object),
             None => error(404, "NoSuchKey", "The specified key does not exist."),
         },
         ("PUT", _, None, _) => {
@@ -188,6 +188,29 @@ fn answer(call: &Call, state: &mut State) -> Answer {
         }
         _ => error(405, "MethodNotAllowed", "Not here."),
     }
+}
+
+/// The object, or what is asked for of it.
+fn read(call: &Call, object: &Object) -> Answer {
+    use md5::{Digest, Md5};
+    let tag = format!("\"{}\"", hex::encode(Md5::digest(&object.body)));
+    if call.headers.get("if-match").is_some_and(|wanted| *wanted != tag) {
+        return error(412, "PreconditionFailed", "Another object is there.");
+    }
+    let Some(range) = call.headers.get("range").map(|range| &range["bytes=".len()..]) else {
+        return (200, format!("etag: {tag}\r\n"), object.body.clone());
+    };
+    let length = object.body.len();
+    let (first, last) = range.split_once('-').unwrap();
+    let (first, end) = match first.parse::<usize>() {
+        Ok(first) => (first, last.parse::<usize>().map_or(length, |last| length.min(last + 1))),
+        Err(_) => (length.saturating_sub(last.parse().unwrap()), length),
+    };
+    if first >= end {
+        return error(416, "InvalidRange", "The requested range is not satisfiable");
+    }
+    let headers = format!("etag: {tag}\r\ncontent-range: bytes {first}-{}/{length}\r\n", end - 1);
+    (206, headers, object.body[first..end].to_vec())
 }
 
 fn object(headers: &BTreeMap<String, String>, body: Vec<u8>) -> Object {

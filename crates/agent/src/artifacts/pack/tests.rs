@@ -53,7 +53,8 @@ fn content(archive: &mut ZipArchive<Cursor<&[u8]>>, name: &str) -> Vec<u8> {
 
 /// Bytes of a text that a compressor makes half as long.
 fn text(length: usize) -> Vec<u8> {
-    (0..).flat_map(|line: u32| format!("{:08x}\n", line.wrapping_mul(2_654_435_761)).into_bytes())
+    (0..)
+        .flat_map(|line: u32| format!("{:08x}\n", line.wrapping_mul(2_654_435_761)).into_bytes())
         .take(length)
         .collect()
 }
@@ -83,7 +84,8 @@ fn large_and_small_files_come_back_and_other_readers_agree() {
     tree.judged("python3", &["-c", PYTHON_READS_ALL]);
 }
 
-const PYTHON_READS_ALL: &str = "import sys, zipfile; assert zipfile.ZipFile(sys.argv[1]).testzip() is None";
+const PYTHON_READS_ALL: &str =
+    "import sys, zipfile; assert zipfile.ZipFile(sys.argv[1]).testzip() is None";
 
 #[test]
 fn names_of_any_bytes_links_and_moments_are_kept() {
@@ -115,10 +117,12 @@ fn names_of_any_bytes_links_and_moments_are_kept() {
 fn seventy_thousand_files_need_zip64() {
     let tree = Tree::new().file("one", b"1");
     let mut many = tree.files.clone();
-    many.extend((0..70_000).map(|number| Selected {
-        name: format!("n{number:05}").into(),
-        ..tree.files[0].clone()
-    }));
+    many.extend(
+        (0..70_000).map(|number| Selected {
+            name: format!("n{number:05}").into(),
+            ..tree.files[0].clone()
+        }),
+    );
     let path = tree.folder.path().join("out.zip");
     pack(&many, &File::create(&path).unwrap()).unwrap();
     let mut archive = ZipArchive::new(BufReader::new(File::open(&path).unwrap())).unwrap();

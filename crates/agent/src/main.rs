@@ -13,6 +13,7 @@ mod object_store;
 mod outcome;
 mod output;
 mod parallel;
+mod pieces;
 mod processes;
 mod rules;
 mod run;

@@ -1,5 +1,6 @@
 //! Compresses a piece of a stream so that pieces made on different threads join to one stream.
 
+use crate::pieces::Place;
 use flate2::{Compress, Compression, FlushCompress, Status};
 use std::io;
 use std::sync::{Mutex, PoisonError};
@@ -8,15 +9,6 @@ use std::sync::{Mutex, PoisonError};
 const LEVEL: u32 = 1;
 /// What a flush and the ends of stored blocks may add to bytes that cannot be compressed.
 const GROWTH_MAX: usize = 1_024;
-
-/// Where a piece stands in its stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    /// More follows.
-    Before,
-    /// Nothing follows.
-    Last,
-}
 
 /// Compressors that are not at work; each has some hundred KiB of memory.
 #[derive(Default)]

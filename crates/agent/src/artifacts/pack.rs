@@ -3,51 +3,46 @@
 //! Small files are compressed many at a time, a large one in pieces, on as many threads as there are
 //! processors; what they make is written in the files' order and summed up on its way.
 
-use crate::artifacts::deflate::{Compressors, Place};
+use crate::artifacts::deflate::Compressors;
 use crate::artifacts::select::{Kind, Selected};
 use crate::artifacts::zip_format::{self, About, Method, Sums};
 use crate::digest::{Checksums, Summing, summed};
 use crate::fault::plain;
 use crate::parallel;
+use crate::pieces::{self, Place, Steady, Task};
 use crc32fast::Hasher;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
-use std::ops::Range;
+use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileExt, PermissionsExt};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// What one thread compresses at a time.
 const PIECE_BYTES: u64 = 1024 * 1024;
-/// Files that one thread compresses at a time, however small they are.
-const BATCH_FILES_MAX: usize = 128;
 const MODE_LINK: u32 = 0o120_777;
 const MODE_FILE: u32 = 0o100_000;
 
 /// Writes the ZIP, and gives its checksums.
 pub(super) fn pack(files: &[Selected], into: &File) -> io::Result<Checksums> {
     let found = files.iter().map(Found::look).collect::<io::Result<Vec<_>>>()?;
-    let plan = plan(&found);
+    let plan = pieces::plan(found.iter().map(|file| file.content.length()), PIECE_BYTES);
     let compressors = Compressors::default();
     let ((), checksums) = summed(|summing| {
         let mut archive = Archive::new(into, summing);
-        let work = |number: usize| plan[number].pack(&found, &compressors);
+        let work = |number: usize| compress(&plan[number], &found, &compressors);
         parallel::in_order(plan.len(), work, |packed| archive.add(&found, packed))?;
         archive.finish()
     })?;
     Ok(checksums)
 }
 
-/// A selected file as it was found when packing began. It may grow afterwards: what is kept of it
-/// is no longer than that.
+/// A selected file as it was found when packing began.
 struct Found<'a> {
     selected: &'a Selected,
     mode: u32,
     modified: Option<SystemTime>,
-    length: u64,
-    /// The file while its pieces are compressed, so that all are of one file.
-    open: Mutex<Option<Arc<File>>>,
+    content: Steady,
 }
 
 impl<'a> Found<'a> {
@@ -61,8 +56,8 @@ impl<'a> Found<'a> {
             Kind::Link => (MODE_LINK, 0),
             Kind::Content => (MODE_FILE | about.permissions().mode() & 0o777, about.len()),
         };
-        let modified = about.modified().ok();
-        Ok(Self { selected, mode, modified, length, open: Mutex::default() })
+        let content = Steady::new(selected.path.clone(), length);
+        Ok(Self { selected, mode, modified: about.modified().ok(), content })
     }
 
     fn about(&self) -> About<'_> {
@@ -70,91 +65,19 @@ impl<'a> Found<'a> {
             name: self.selected.name.as_bytes(),
             mode: self.mode,
             modified: self.modified,
-            length_max: self.length,
+            length_max: self.content.length(),
         }
     }
 
     fn read_whole(&self, into: &mut Vec<u8>) -> io::Result<()> {
-        into.clear();
         match self.selected.kind {
             Kind::Link => {
                 into.extend_from_slice(fs::read_link(&self.selected.path)?.as_os_str().as_bytes());
+                Ok(())
             }
-            Kind::Content => {
-                File::open(&self.selected.path)?.take(self.length).read_to_end(into)?;
-            }
+            Kind::Content => self.content.read_whole(into),
         }
-        Ok(())
     }
-
-    fn read_piece(&self, from: u64, into: &mut Vec<u8>) -> io::Result<()> {
-        let length = PIECE_BYTES.min(self.length - from);
-        let file = self.open()?;
-        into.clear();
-        into.resize(usize::try_from(length).expect("a piece is small"), 0);
-        let mut filled = 0;
-        while filled < into.len() {
-            // A file that has become shorter ends where it ends.
-            match file.read_at(&mut into[filled..], from + filled as u64) {
-                Ok(0) => break,
-                Ok(read) => filled += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        into.truncate(filled);
-        Ok(())
-    }
-
-    fn open(&self) -> io::Result<Arc<File>> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(file) = open.as_ref() {
-            return Ok(Arc::clone(file));
-        }
-        Ok(Arc::clone(open.insert(Arc::new(File::open(&self.selected.path)?))))
-    }
-
-    fn close(&self) {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).take();
-    }
-}
-
-/// What one thread does at a time.
-enum Task {
-    /// Compresses whole files.
-    Files(Range<usize>),
-    /// Compresses a piece of one file.
-    Piece { file: usize, from: u64, place: Place },
-}
-
-fn plan(found: &[Found<'_>]) -> Vec<Task> {
-    let mut plan = Vec::new();
-    let mut batch = 0..0;
-    let mut bytes = 0;
-    for (number, file) in found.iter().enumerate() {
-        let full = bytes + file.length > PIECE_BYTES || batch.len() >= BATCH_FILES_MAX;
-        if full && !batch.is_empty() {
-            plan.push(Task::Files(batch));
-            (batch, bytes) = (number..number, 0);
-        }
-        if file.length <= PIECE_BYTES {
-            batch.end = number + 1;
-            bytes += file.length;
-            continue;
-        }
-        let mut from = 0;
-        while from < file.length {
-            let last = from + PIECE_BYTES >= file.length;
-            let place = if last { Place::Last } else { Place::Before };
-            plan.push(Task::Piece { file: number, from, place });
-            from += PIECE_BYTES;
-        }
-        batch = number + 1..number + 1;
-    }
-    if !batch.is_empty() {
-        plan.push(Task::Files(batch));
-    }
-    plan
 }
 
 /// What a thread made.
@@ -165,34 +88,34 @@ enum Packed {
     Piece { file: usize, bytes: Vec<u8>, crc: Hasher, length: u64, place: Place },
 }
 
-impl Task {
-    fn pack(&self, found: &[Found<'_>], compressors: &Compressors) -> io::Result<Packed> {
-        let mut content = Vec::new();
-        match self {
-            Self::Files(numbers) => {
-                let (mut bytes, mut entries) = (Vec::new(), Vec::with_capacity(numbers.len()));
-                for number in numbers.clone() {
-                    let file = &found[number];
-                    let start = bytes.len() as u64;
-                    let packed = file.read_whole(&mut content).and_then(|()| {
-                        pack_whole(&file.about(), &content, compressors, &mut bytes)
-                    });
-                    let sums = packed.map_err(|error| at(file.selected, &error))?;
-                    entries.push((number, start, sums));
-                }
-                Ok(Packed::Entries { bytes, entries })
+fn compress(task: &Task, found: &[Found<'_>], compressors: &Compressors) -> io::Result<Packed> {
+    let mut content = Vec::new();
+    match task {
+        Task::Whole(numbers) => {
+            let (mut bytes, mut entries) = (Vec::new(), Vec::with_capacity(numbers.len()));
+            for number in numbers.clone() {
+                let file = &found[number];
+                let start = bytes.len() as u64;
+                content.clear();
+                let packed = file
+                    .read_whole(&mut content)
+                    .and_then(|()| pack_whole(&file.about(), &content, compressors, &mut bytes));
+                let sums = packed.map_err(|error| at(file.selected, &error))?;
+                entries.push((number, start, sums));
             }
-            Self::Piece { file: number, from, place } => {
-                let file = &found[*number];
-                let mut bytes = Vec::new();
-                file.read_piece(*from, &mut content)
-                    .and_then(|()| compressors.deflate(&content, *place, &mut bytes))
-                    .map_err(|error| at(file.selected, &error))?;
-                let mut crc = Hasher::new();
-                crc.update(&content);
-                let length = content.len() as u64;
-                Ok(Packed::Piece { file: *number, bytes, crc, length, place: *place })
-            }
+            Ok(Packed::Entries { bytes, entries })
+        }
+        Task::Piece { file: number, from, place } => {
+            let file = &found[*number];
+            let mut bytes = Vec::new();
+            file.content
+                .read_piece(*from, PIECE_BYTES, &mut content)
+                .and_then(|()| compressors.deflate(&content, *place, &mut bytes))
+                .map_err(|error| at(file.selected, &error))?;
+            let mut crc = Hasher::new();
+            crc.update(&content);
+            let length = content.len() as u64;
+            Ok(Packed::Piece { file: *number, bytes, crc, length, place: *place })
         }
     }
 }
@@ -261,7 +184,7 @@ impl<'a> Archive<'a> {
                 match place {
                     Place::Before => self.open = Some((start, whole, sums)),
                     Place::Last => {
-                        file.close();
+                        file.content.close();
                         sums.crc = whole.finalize();
                         let mut behind = Vec::new();
                         about.descriptor(sums, &mut behind);

@@ -1,6 +1,7 @@
 use super::*;
 use std::ffi::OsStr;
-use std::io::{BufReader, Cursor};
+use std::io::{BufReader, Cursor, Read};
+use std::os::unix::fs::FileExt;
 use std::os::unix::fs::symlink;
 use std::process::Command;
 use tempfile::TempDir;
@@ -175,11 +176,12 @@ fn a_file_that_grows_or_shrinks_meanwhile_does_not_break_the_zip() {
     fs::write(&tree.files[1].path, text(1_500_000)).unwrap();
     let path = tree.folder.path().join("out.zip");
     let file = File::create(&path).unwrap();
-    let (plan, compressors) = (plan(&found), Compressors::default());
+    let plan = pieces::plan(found.iter().map(|file| file.content.length()), PIECE_BYTES);
+    let compressors = Compressors::default();
     summed(|summing| {
         let mut archive = Archive::new(&file, summing);
         for task in plan {
-            archive.add(&found, task.pack(&found, &compressors)?)?;
+            archive.add(&found, compress(&task, &found, &compressors)?)?;
         }
         archive.finish()
     })

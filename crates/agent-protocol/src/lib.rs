@@ -7,12 +7,14 @@
 //! Both programs link this crate and may be of different versions. It knows how things are
 //! spelled, and nothing of how they are decided, moved or stored.
 
+mod cache;
 pub mod journal;
 mod orders;
 mod phase;
 mod record;
 mod timestamp;
 
+pub use cache::{CacheOrder, LocalCache, LocalMode, LocalState, S3Cache};
 pub use orders::{
     ArtifactsOrder, BuildspecLocation, Credentials, NamespaceType, ObjectStore, Orders, Packaging,
     S3Location, SecondarySource, Source, Variable,

@@ -63,6 +63,7 @@ mod tests {
             variables: variables(&[("C", "$HOME"), ("CODEBUILD_SRC_DIR", "elsewhere")]),
             artifacts: None,
             secondary_artifacts: Vec::new(),
+            cache: agent_protocol::CacheOrder::NoCache,
             object_store: ObjectStore {
                 endpoint: String::new(),
                 region: String::new(),

@@ -1,6 +1,7 @@
 //! The environment's first process: source, phases, artifacts, journal.
 
 mod artifacts;
+mod cache;
 mod calendar;
 mod digest;
 mod environment;
@@ -9,12 +10,14 @@ mod inherited;
 mod journal;
 mod layout;
 mod log;
+mod new_files;
 mod object_store;
 mod outcome;
 mod output;
 mod parallel;
 mod pieces;
 mod processes;
+mod programs;
 mod rules;
 mod run;
 mod session;
@@ -23,10 +26,16 @@ mod source;
 
 use crate::layout::Layout;
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args_os().skip(1);
+    let mut arguments = std::env::args_os();
+    let name = arguments.next().unwrap_or_default();
+    let name = Path::new(&name).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    if let Some(code) = programs::run(&name, std::env::args_os().skip(1)) {
+        return code;
+    }
     // For trying the agent out without a sandbox: its own folders are below the one given.
     let root = match (arguments.next(), arguments.next(), arguments.next()) {
         (None, _, _) => "/".into(),

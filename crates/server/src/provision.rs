@@ -137,6 +137,7 @@ impl Provision {
             secondary_artifacts: secondary
                 .filter_map(|artifacts| artifacts_order(artifacts, request))
                 .collect(),
+            cache: cache_order(request),
             object_store: ObjectStore {
                 endpoint: format!("http://{SERVICE_ADDRESS}"),
                 region: request.region.clone(),

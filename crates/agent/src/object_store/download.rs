@@ -4,6 +4,7 @@ use super::client::{Client, persist};
 use super::error::{StoreError, not_understood};
 use crate::parallel;
 use agent_protocol::S3Location;
+use rusty_s3::S3Action;
 use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
@@ -28,9 +29,58 @@ enum Asked {
     First(Range<u64>),
     /// Some of them, of the object with this ETag.
     Of(Range<u64>, String),
+    /// So many at the end.
+    Last(u64),
+}
+
+/// A part of an object.
+pub(crate) struct ObjectPart {
+    /// The bytes.
+    pub(crate) bytes: Vec<u8>,
+    /// How many bytes the whole object has.
+    pub(crate) length: u64,
+    /// The object's ETag.
+    pub(crate) tag: String,
 }
 
 impl Client {
+    /// Reads the last bytes of an object, or all of it when it is not longer.
+    pub(crate) fn read_end(
+        &self,
+        from: &S3Location,
+        bytes_max: u64,
+    ) -> Result<ObjectPart, StoreError> {
+        persist(|| {
+            let answer = match self.ask(from, &Asked::Last(bytes_max)) {
+                // An empty object has no last byte.
+                Err(error) if is_status(&error, RANGE_NOT_SATISFIABLE) => {
+                    self.ask(from, &Asked::All)?
+                }
+                answer => answer?,
+            };
+            let whole = Whole::read(answer.headers())?;
+            let tag = header(answer.headers(), "etag").unwrap_or_default().to_owned();
+            let mut bytes = Vec::new();
+            answer.into_body().into_reader().read_to_end(&mut bytes).map_err(not_understood)?;
+            let length = whole.map_or(bytes.len() as u64, |whole| whole.length);
+            Ok(ObjectPart { bytes, length, tag })
+        })
+    }
+
+    /// Begins to read some bytes of the object with this ETag.
+    pub(crate) fn read_range(
+        &self,
+        from: &S3Location,
+        range: Range<u64>,
+        tag: &str,
+    ) -> Result<impl Read + use<>, StoreError> {
+        let answer = self.ask(from, &Asked::Of(range, tag.to_owned()))?;
+        match Whole::read(answer.headers())? {
+            Some(_) => Ok(answer.into_body().into_reader()),
+            None => Err(not_understood("a range was asked for and not given")),
+        }
+    }
+
     /// Writes an object's content to `into`, which holds nothing else afterwards.
     pub(crate) fn download(&self, from: &S3Location, into: &File) -> Result<(), StoreError> {
         for _ in 1..REPLACED_MAX {
@@ -73,7 +123,7 @@ impl Client {
         let start = match asked {
             // A store that does not know ranges gives everything.
             Asked::First(_) if whole.is_none() => 0,
-            Asked::All => 0,
+            Asked::All | Asked::Last(_) => 0,
             Asked::First(range) | Asked::Of(range, _) => range.start,
         };
         if let (Asked::Of(..), None) = (asked, &whole) {
@@ -94,13 +144,18 @@ impl Client {
     fn ask(&self, from: &S3Location, asked: &Asked) -> Result<Response<Body>, StoreError> {
         let bucket = self.bucket(&from.bucket)?;
         let mut action = bucket.get_object(Some(&self.credentials), &from.key);
-        use rusty_s3::S3Action;
         if let Some(version) = &from.version {
             action.query_mut().insert("versionId", version.as_str());
         }
-        if let Asked::First(range) | Asked::Of(range, _) = asked {
-            let last = range.end - 1;
-            action.headers_mut().insert("range", format!("bytes={}-{last}", range.start));
+        let range = match asked {
+            Asked::All => None,
+            Asked::First(range) | Asked::Of(range, _) => {
+                Some(format!("bytes={}-{}", range.start, range.end - 1))
+            }
+            Asked::Last(count) => Some(format!("bytes=-{count}")),
+        };
+        if let Some(range) = range {
+            action.headers_mut().insert("range", range);
         }
         if let Asked::Of(_, tag) = asked {
             action.headers_mut().insert("if-match", tag.clone());
@@ -117,14 +172,17 @@ struct Whole {
 
 impl Whole {
     fn read(headers: &HeaderMap) -> Result<Option<Self>, StoreError> {
-        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let Some(range) = text("content-range") else { return Ok(None) };
+        let Some(range) = header(headers, "content-range") else { return Ok(None) };
         let length = range.rsplit_once('/').and_then(|(_, length)| length.parse().ok());
-        match (length, text("etag")) {
+        match (length, header(headers, "etag")) {
             (Some(length), Some(tag)) => Ok(Some(Self { length, tag: tag.to_owned() })),
             _ => Err(not_understood(format!("a part of an object without its length: {range}"))),
         }
     }
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 fn is_status(error: &StoreError, wanted: u16) -> bool {

@@ -4,7 +4,10 @@
 mod client;
 mod download;
 mod error;
+mod stream;
 mod upload;
 
-pub(crate) use client::Client;
-pub(crate) use upload::Upload;
+pub(crate) use client::{Client, Listed};
+pub(crate) use error::StoreError;
+pub(crate) use stream::Destination;
+pub(crate) use upload::{Condition, Upload};

@@ -36,7 +36,8 @@ impl Client {
         let length = upload.file.metadata()?.len();
         let bucket = self.bucket(upload.bucket)?;
         if length > SINGLE_PUT_BYTES_MAX {
-            let parts = Parts::begin(self, &bucket, upload.key, upload.metadata)?;
+            let (key, metadata) = (upload.key, upload.metadata);
+            let parts = Parts::begin(self, &bucket, key, metadata, Condition::None)?;
             return parts.finish(|parts| parts.send_file(upload.file, length));
         }
         persist(|| {
@@ -46,7 +47,8 @@ impl Client {
         })
     }
 
-    fn send_body<'a>(
+    /// Sends a request with a body of this length.
+    pub(super) fn send_body<'a>(
         &self,
         action: &mut impl S3Action<'a>,
         body: &mut impl Read,
@@ -57,28 +59,51 @@ impl Client {
     }
 }
 
-fn describe<'a>(action: &mut impl S3Action<'a>, metadata: &'a [(&'static str, String)]) {
+/// What must be true of the object that a new one takes the place of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Condition {
+    /// Nothing.
+    None,
+    /// There is none.
+    Absent,
+}
+
+/// Has a new object carry metadata.
+pub(super) fn describe<'a>(action: &mut impl S3Action<'a>, metadata: &'a [(&'static str, String)]) {
     for (name, value) in metadata {
         action.headers_mut().insert(format!("x-amz-meta-{name}"), value.as_str());
     }
 }
 
+/// Has the store refuse a new object when the condition is not met.
+pub(super) fn require<'a>(action: &mut impl S3Action<'a>, condition: Condition) {
+    match condition {
+        Condition::None => {}
+        Condition::Absent => {
+            action.headers_mut().insert("if-none-match", "*");
+        }
+    }
+}
+
 /// An upload in parts that has begun.
-struct Parts<'a> {
+pub(super) struct Parts<'a> {
     client: &'a Client,
     bucket: &'a Bucket,
     key: &'a str,
     id: String,
+    condition: Condition,
     /// The ETags of the parts that are there, by number.
     tags: Mutex<Vec<String>>,
 }
 
 impl<'a> Parts<'a> {
-    fn begin(
+    /// Begins an upload, which holds nothing yet.
+    pub(super) fn begin(
         client: &'a Client,
         bucket: &'a Bucket,
         key: &'a str,
         metadata: &[(&'static str, String)],
+        condition: Condition,
     ) -> Result<Self, StoreError> {
         let begun = persist(|| {
             let mut action = bucket.create_multipart_upload(Some(&client.credentials), key);
@@ -87,11 +112,11 @@ impl<'a> Parts<'a> {
             CreateMultipartUpload::parse_response(&text).map_err(not_understood)
         })?;
         let id = begun.upload_id().to_owned();
-        Ok(Self { client, bucket, key, id, tags: Mutex::default() })
+        Ok(Self { client, bucket, key, id, condition, tags: Mutex::default() })
     }
 
     /// Sends the parts and makes the object of them, or leaves nothing behind.
-    fn finish<E: From<StoreError>>(
+    pub(super) fn finish<E: From<StoreError>>(
         &self,
         send: impl FnOnce(&Self) -> Result<(), E>,
     ) -> Result<(), E> {
@@ -117,7 +142,7 @@ impl<'a> Parts<'a> {
     }
 
     /// Sends one part, whose bytes may have to be read again.
-    fn send<R: Read>(
+    pub(super) fn send<R: Read>(
         &self,
         number: u16,
         length: u64,
@@ -151,7 +176,9 @@ impl<'a> Parts<'a> {
             };
             let body = action().body();
             let length = body.len() as u64;
-            let answer = self.client.send_body(&mut action(), &mut body.as_bytes(), length)?;
+            let mut action = action();
+            require(&mut action, self.condition);
+            let answer = self.client.send_body(&mut action, &mut body.as_bytes(), length)?;
             // The store may find out that it cannot after it has begun to answer 200.
             let (parts, mut body) = answer.into_parts();
             let text = read_text(&mut body)?;

@@ -9,6 +9,7 @@ mod unzip;
 pub(crate) use ownership::give;
 pub(crate) use tree::target_inside;
 
+use crate::cache::{self, Caching};
 use crate::environment::{merge, secondary_folder_variable};
 use crate::fault::Doing;
 use crate::log;
@@ -25,6 +26,8 @@ pub(crate) struct Prepared {
     pub(crate) buildspec: Buildspec,
     /// What runs it.
     pub(crate) shell: Shell,
+    /// What becomes of its cache.
+    pub(crate) caching: Caching,
 }
 
 /// Prepares everything, or says why the phase fails.
@@ -47,7 +50,14 @@ pub(crate) fn prepare(build: &Build) -> Result<Prepared, Stop> {
     refuse_what_is_not_there(&buildspec)?;
     let shell = begin_shell(build, &buildspec)?;
     announce(build, &buildspec);
-    Ok(Prepared { buildspec, shell })
+    let caching = cache::restore(build, &buildspec, &shell);
+    build.journal.append(|batch| {
+        batch.line(log::REGISTERING);
+        for line in phases_found(&buildspec) {
+            batch.line(&line);
+        }
+    });
+    Ok(Prepared { buildspec, shell, caching })
 }
 
 fn fetch(build: &Build, source: &Source, folder: &str) -> Result<(), Stop> {
@@ -98,13 +108,5 @@ fn announce(build: &Build, buildspec: &Buildspec) {
         batch.line(log::PROCESSING_VARIABLES);
         batch.line(if selects_runtime { log::RUNTIMES_SKIPPED } else { log::NO_RUNTIME_VERSION });
         batch.line(&log::moving_to(&build.orders.source_dir));
-        if buildspec.cache.is_none() {
-            batch.line(log::NO_CACHE);
-            batch.line(log::CACHE_SKIPPED);
-        }
-        batch.line(log::REGISTERING);
-        for line in phases_found(buildspec) {
-            batch.line(&line);
-        }
     });
 }

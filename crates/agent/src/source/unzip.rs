@@ -7,14 +7,13 @@
 use super::tree::{inside, target_inside};
 use crate::calendar;
 use crate::fault::plain;
+use crate::new_files::NewFiles;
 use crate::outcome::Stop;
 use crate::parallel;
-use rustix::fs::{CWD, Mode, OFlags, openat};
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -114,14 +113,15 @@ impl Plan {
 struct Unpack<'a> {
     about: &'a ZipArchiveMetadata,
     window: Window<'a>,
-    folders: Folders<'a>,
+    folder: &'a Path,
+    files: NewFiles,
     buffer: Vec<u8>,
 }
 
 impl<'a> Unpack<'a> {
     fn new(file: &'a File, about: &'a ZipArchiveMetadata, folder: &'a Path) -> Self {
-        let folders = Folders { folder, open: None };
-        Self { about, window: Window::new(file), folders, buffer: vec![0; BUFFER_BYTES] }
+        let (files, buffer) = (NewFiles::default(), vec![0; BUFFER_BYTES]);
+        Self { about, window: Window::new(file), folder, files, buffer }
     }
 
     /// Unpacks a file. A link is given back, where it will be and where it will lead.
@@ -135,7 +135,7 @@ impl<'a> Unpack<'a> {
             return Ok(Some((path.to_owned(), target)));
         }
         let mode = content.unix_mode().map_or(0o644, |mode| mode & 0o777 | 0o600);
-        let mut file = self.folders.create(path, mode)?;
+        let mut file = self.files.create(&self.folder.join(path), mode)?;
         loop {
             let filled = fill(&mut content, &mut self.buffer)?;
             file.write_all(&self.buffer[..filled])?;
@@ -150,30 +150,6 @@ impl<'a> Unpack<'a> {
             file.set_modified(modified)?;
         }
         Ok(None)
-    }
-}
-
-/// Where one thread makes its files.
-struct Folders<'a> {
-    folder: &'a Path,
-    /// The folder of the file before, which most files share.
-    open: Option<(PathBuf, OwnedFd)>,
-}
-
-impl Folders<'_> {
-    /// Makes a file, beginning at its folder: a path of many folders need not be walked for each.
-    fn create(&mut self, path: &Path, mode: u32) -> io::Result<File> {
-        let above = path.parent().unwrap_or_else(|| Path::new(""));
-        if self.open.as_ref().is_none_or(|(open, _)| open != above) {
-            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            let folder = openat(CWD, self.folder.join(above), flags, Mode::empty())?;
-            self.open = Some((above.to_owned(), folder));
-        }
-        let (_, folder) = self.open.as_ref().expect("it was opened above");
-        let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
-        let made = openat(folder, name, flags | OFlags::NOFOLLOW, Mode::from_raw_mode(mode))?;
-        Ok(File::from(made))
     }
 }
 

@@ -2,8 +2,8 @@
 
 use agent_protocol::journal::Reader;
 use agent_protocol::{
-    BuildspecLocation, Credentials, Fact, ObjectStore, Orders, PROTOCOL_VERSION, Record,
-    RecordBody, Source, Variable,
+    BuildspecLocation, CacheOrder, Credentials, Fact, ObjectStore, Orders, PROTOCOL_VERSION,
+    Record, RecordBody, Source, Variable,
 };
 use expect_test::Expect;
 use std::fs;
@@ -42,6 +42,7 @@ pub(crate) fn inline(buildspec: &str) -> Trial {
         variables: Vec::new(),
         artifacts: None,
         secondary_artifacts: Vec::new(),
+        cache: CacheOrder::NoCache,
         object_store: ObjectStore {
             endpoint: "http://127.0.0.1:9".to_owned(),
             region: "eu-west-1".to_owned(),

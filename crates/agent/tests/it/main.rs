@@ -5,6 +5,7 @@
 
 mod agent;
 mod artifacts;
+mod caches;
 mod process;
 mod session;
 mod shell;

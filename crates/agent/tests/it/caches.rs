@@ -113,7 +113,9 @@ fn a_rolling_cache_comes_back_as_it_was() {
         equal
     "#]]
     .assert_eq(&printed);
-    expect_told(&second, expect![[r#"
+    expect_told(
+        &second,
+        expect![[r#"
         Expanded cache path deps/**/*
         Expanded cache path ELSEWHERE/.m2/**/*
         Downloading S3 cache...
@@ -122,7 +124,8 @@ fn a_rolling_cache_comes_back_as_it_was() {
         Uploading S3 cache...
         Cache saved: 9 files, 5.9 MiB as SIZE in N s
         The commands ran N s with the cache, and N s in demo:b-uuid, which saved it
-    "#]]);
+    "#]],
+    );
 }
 
 /// A build whose key is made of two files, which its source is said to hold.
@@ -144,13 +147,16 @@ const FILL: &str = "mkdir -p node_modules && echo $RANDOM > node_modules/x";
 #[test]
 fn a_key_is_saved_once_and_a_miss_names_the_file_that_changed() {
     let store = Store::start();
-    expect_told(&keyed(&store, "1", "", FILL).run(), expect![[r#"
+    expect_told(
+        &keyed(&store, "1", "", FILL).run(),
+        expect![[r#"
         Expanded cache path node_modules
         Downloading S3 cache...
         Cache miss: there is none of key npm-5dc77cf4: none was saved here yet
         Uploading S3 cache...
         Cache saved: key npm-5dc77cf4: 2 files, 1 bytes as SIZE in N s
-    "#]]);
+    "#]],
+    );
     let saved = store.paths();
     expect_told(
         &keyed(&store, "1", "", "cat node_modules/x && rm -r node_modules").run(),
@@ -164,14 +170,19 @@ fn a_key_is_saved_once_and_a_miss_names_the_file_that_changed() {
         "#]],
     );
     assert_eq!(store.paths(), saved);
-    expect_told(&keyed(&store, "2", "", FILL).run(), expect![[r#"
+    expect_told(
+        &keyed(&store, "2", "", FILL).run(),
+        expect![[r#"
         Expanded cache path node_modules
         Downloading S3 cache...
         Cache miss: there is none of key npm-e140d2a6: package.lock changed since npm-5dc77cf4, the newest key, was saved by demo:build-1 at MOMENT
         Uploading S3 cache...
         Cache saved: key npm-e140d2a6: 2 files, 1 bytes as SIZE in N s
-    "#]]);
-    expect_told(&keyed(&store, "3", ", fallback-keys: [yarn-, npm-]", FILL).run(), expect![[r#"
+    "#]],
+    );
+    expect_told(
+        &keyed(&store, "3", ", fallback-keys: [yarn-, npm-]", FILL).run(),
+        expect![[r#"
         Expanded cache path node_modules
         Downloading S3 cache...
         Cache miss: there is none of key npm-8cc4b683: package.lock changed since npm-e140d2a6, the newest key, was saved by demo:build-2 at MOMENT
@@ -181,7 +192,8 @@ fn a_key_is_saved_once_and_a_miss_names_the_file_that_changed() {
         Uploading S3 cache...
         Cache saved: key npm-8cc4b683: 2 files, 1 bytes as SIZE in N s
         The commands ran N s with the cache, and N s in demo:build-2, which saved it
-    "#]]);
+    "#]],
+    );
     expect![[r#"
         /caches/of/project/eu-west-1/demo/caches/efb6b1f72b698d1a/npm-5dc77cf4
         /caches/of/project/eu-west-1/demo/caches/efb6b1f72b698d1a/npm-8cc4b683
@@ -189,7 +201,8 @@ fn a_key_is_saved_once_and_a_miss_names_the_file_that_changed() {
         /caches/of/project/eu-west-1/demo/notes/efb6b1f72b698d1a/npm-5dc77cf4
         /caches/of/project/eu-west-1/demo/notes/efb6b1f72b698d1a/npm-8cc4b683
         /caches/of/project/eu-west-1/demo/notes/efb6b1f72b698d1a/npm-e140d2a6
-    "#]].assert_eq(&store.paths());
+    "#]]
+    .assert_eq(&store.paths());
 }
 
 #[test]
@@ -251,7 +264,8 @@ fn a_damaged_cache_is_a_line_and_the_build_goes_on_without_it() {
             deps/small
         "#]]);
         assert!(ended.facts().contains("ended DOWNLOAD_SOURCE SUCCEEDED"));
-        let unable = told(&ended).lines().find(|line| line.starts_with("Unable")).map(str::to_owned);
+        let unable =
+            told(&ended).lines().find(|line| line.starts_with("Unable")).map(str::to_owned);
         lines += &format!("{}\n", unable.unwrap());
     }
     expect![[r#"
@@ -259,34 +273,45 @@ fn a_damaged_cache_is_a_line_and_the_build_goes_on_without_it() {
         Unable to download cache: the cache is damaged: it has no index
         Unable to download cache: the cache is damaged: Restored data doesn't match checksum
         Unable to download cache: the cache is damaged: it has no index
-    "#]].assert_eq(&lines);
+    "#]]
+    .assert_eq(&lines);
 }
 
 #[test]
 fn a_store_that_does_not_take_or_give_is_a_line() {
     let store = Store::start();
     let order = S3Cache { bucket: "gone".to_owned(), ..s3("demo") };
-    let ended = build(&store, order, "{paths: ['deps/**/*']}", &["mkdir deps; echo > deps/x"]).run();
-    expect_told(&ended, expect![[r#"
+    let ended =
+        build(&store, order, "{paths: ['deps/**/*']}", &["mkdir deps; echo > deps/x"]).run();
+    expect_told(
+        &ended,
+        expect![[r#"
         Expanded cache path deps/**/*
         Downloading S3 cache...
         Unable to download cache: NoSuchBucket: The specified bucket does not exist status code: 404, request id: R1, host id: H1
         Uploading S3 cache...
         Unable to upload cache: NoSuchBucket: The specified bucket does not exist status code: 404, request id: R1, host id: H1
-    "#]]);
+    "#]],
+    );
     assert!(ended.facts().contains("ended UPLOAD_ARTIFACTS SUCCEEDED"));
     let nothing = build(&store, s3("demo"), "{paths: ['deps/**/*']}", &["true"]).run();
-    expect_told(&nothing, expect![[r#"
+    expect_told(
+        &nothing,
+        expect![[r#"
         Expanded cache path deps/**/*
         Downloading S3 cache...
         Cache miss: there is none of this project
         Uploading S3 cache...
         Unable to upload cache: the cache paths hold no files
-    "#]]);
+    "#]],
+    );
     let key = build(&store, s3("demo"), "{key: '$(false)', paths: [deps]}", &["true"]).run();
-    expect_told(&key, expect![[r#"
+    expect_told(
+        &key,
+        expect![[r#"
         Unable to initialize cache download: the cache key is empty
-    "#]]);
+    "#]],
+    );
     let unmatched = "{key: 'k-$(codebuild-hash-files none.lock)', paths: [deps]}";
     let unmatched = build(&store, s3("demo"), unmatched, &["true"]).run();
     assert!(unmatched.log().contains("codebuild-hash-files: no file matches none.lock\n"));
@@ -297,26 +322,36 @@ fn a_failed_build_saves_nothing_and_an_action_does_one_half() {
     let store = Store::start();
     let make = "mkdir -p deps; echo > deps/x";
     let failed = build(&store, s3("demo"), "{paths: [deps]}", &[make, "false"]).run();
-    expect_told(&failed, expect![[r#"
+    expect_told(
+        &failed,
+        expect![[r#"
         Expanded cache path deps
         Downloading S3 cache...
         Cache miss: there is none of this project
         Skip cache upload: the build did not succeed
-    "#]]);
+    "#]],
+    );
     assert_eq!(store.paths(), "");
     let restore = build(&store, s3("demo"), "{paths: [deps], action: restore}", &[make]).run();
-    expect_told(&restore, expect![[r#"
+    expect_told(
+        &restore,
+        expect![[r#"
         Expanded cache path deps
         Downloading S3 cache...
         Cache miss: there is none of this project
-    "#]]);
+    "#]],
+    );
     assert_eq!(store.paths(), "");
     let save = build(&store, s3("demo"), "{paths: [deps], action: save}", &[make]).run();
-    expect_told(&save, expect![[r#"
+    expect_told(
+        &save,
+        expect![[r#"
         Uploading S3 cache...
         Cache saved: 2 files, 1 bytes as SIZE in N s
-    "#]]);
-    let save = build(&store, s3("demo"), "{paths: [deps], action: save}", &["ls deps || echo none"]);
+    "#]],
+    );
+    let save =
+        build(&store, s3("demo"), "{paths: [deps], action: save}", &["ls deps || echo none"]);
     save.run().expect_printed(expect![[r#"
         ls: cannot access 'deps': No such file or directory
         none
@@ -329,7 +364,9 @@ fn what_the_paths_do_not_mean_is_left_out_and_an_invalidated_cache_is_none() {
     let make = "mkdir -p one two; echo 1 > one/x; echo 2 > two/y";
     build(&store, s3("demo"), "{paths: [one, two]}", &[make]).run();
     let fewer = build(&store, s3("demo"), "{paths: [two], action: restore}", &["ls"]).run();
-    expect_told(&fewer, expect![[r#"
+    expect_told(
+        &fewer,
+        expect![[r#"
         Expanded cache path two
         Downloading S3 cache...
         Unarchiving cache...
@@ -337,18 +374,22 @@ fn what_the_paths_do_not_mean_is_left_out_and_an_invalidated_cache_is_none() {
         Skipping cache entry: path "one/x" is not within allowed cache paths
         Cache hit: 2 files, 2 bytes from SIZE in N s; saved by demo:b-uuid at MOMENT, whose commands ran N s
         The commands ran N s with the cache, and N s in demo:b-uuid, which saved it
-    "#]]);
+    "#]],
+    );
     fewer.expect_printed(expect![[r#"
         two
     "#]]);
     let far = Timestamp::from_millis(4_102_444_800_000);
     let order = S3Cache { invalidated_at: Some(far), ..s3("demo") };
     let invalid = build(&store, order, "{paths: [two], action: restore}", &["ls"]).run();
-    expect_told(&invalid, expect![[r#"
+    expect_told(
+        &invalid,
+        expect![[r#"
         Expanded cache path two
         Downloading S3 cache...
         Unable to download cache: the cache was invalidated at MOMENT
-    "#]]);
+    "#]],
+    );
     invalid.expect_printed(expect![[""]]);
 }
 
@@ -394,7 +435,9 @@ fn folders_of_a_local_cache_are_links() {
     };
     let paths = "'deps/**/*', lib/, 'file', '**/x'";
     let first = local(LocalState::First, paths, &["cat lib/in/own; echo kept > deps/x; ls -d lib"]);
-    expect_told(&first, expect![[r#"
+    expect_told(
+        &first,
+        expect![[r#"
         Expanded cache path deps/**/*
         Expanded cache path lib/
         Expanded cache path file
@@ -406,7 +449,8 @@ fn folders_of_a_local_cache_are_links() {
         Symlinking: /codebuild/output/src42/src/lib => ELSEWHERE/custom/1d/lib
         Unable to initialize cache download: only directories can be cached locally: file
         Unable to initialize cache download: only directories can be cached locally: **/x
-    "#]]);
+    "#]],
+    );
     first.expect_printed(expect![[r#"
         of the source
         lib

@@ -50,7 +50,8 @@ fn upload_one(
     wanted: &Artifacts,
 ) -> Result<(), Stop> {
     let evaluated = |text: &Option<String>| {
-        text.as_deref().map(|text| shell.evaluate(text)).transpose().map_err(upload_failed)
+        let evaluated = text.as_deref().map(|text| shell.evaluate(text)).transpose();
+        evaluated.map_err(|error| upload_failed(plain(&error)))
     };
     let base = evaluated(&wanted.base_directory)?.unwrap_or_else(|| ".".to_owned());
     let name = if order.override_artifact_name { evaluated(&wanted.name)? } else { None };
@@ -113,7 +114,8 @@ impl ArtifactUpload<'_> {
         }
         let build = self.build;
         let file = build.layout.nameless_file().doing(|| "make a file for the ZIP".to_owned())?;
-        let checksums = pack(self.files, &file).map_err(upload_failed)?;
+        let packed = pack(self.files, &file);
+        let checksums = packed.map_err(|error| upload_failed(plain(&error)))?;
         let metadata = [
             self.whose(),
             ("codebuild-content-md5", checksums.md5.clone()),

@@ -21,6 +21,8 @@ use std::time::{Duration, Instant, SystemTime};
 const NOTE_BYTES_MAX: u64 = 1024 * 1024;
 /// Caches of one fallback key that are tried, the newest first, when they turn out to be damaged.
 const TRIED_MAX: usize = 3;
+/// Caches of the same second whose notes are read to tell which is newer.
+const TIED_MAX: usize = 16;
 const NOT_FOUND: u16 = 404;
 const PRECONDITION_FAILED: u16 = 412;
 
@@ -151,9 +153,9 @@ impl S3Caching {
                 Ok(found) => found,
                 Err(error) => return build.journal.line(&lines::not_downloaded(error)),
             };
-            found.sort_unstable_by(newest_first);
             let own = self.object();
             found.retain(|object| object.key != own);
+            self.sort_newest_first(build, &mut found);
             for object in found.iter().take(TRIED_MAX) {
                 match self.try_object(build, &object.key) {
                     Tried::Restored(restored, note, taken) => {
@@ -169,6 +171,21 @@ impl S3Caching {
             if found.is_empty() {
                 build.journal.line(&format!("Cache miss: no key begins with {beginning}"));
             }
+        }
+    }
+
+    /// Brings the newest to the front. Stores tell seconds; of the caches of one second the notes
+    /// tell more.
+    fn sort_newest_first(&self, build: &Build, found: &mut [Listed]) {
+        found.sort_unstable_by(newest_first);
+        let Some(newest) = found.first().map(|object| object.modified.clone()) else { return };
+        let same = found.iter().take_while(|object| object.modified == newest).count();
+        if same > 1 {
+            let tied = &mut found[..same.min(TIED_MAX)];
+            tied.sort_by_cached_key(|object| {
+                let note = self.read_note(build, &self.place.note_of(&object.key));
+                std::cmp::Reverse(note.map(|note| note.saved_at))
+            });
         }
     }
 

@@ -19,6 +19,7 @@ HONOURED = {
     "CreateProject",
     "UpdateProject",
     "DeleteProject",
+    "InvalidateProjectCache",
     "BatchGetProjects",
     "ListProjects",
     "StartBuild",
@@ -582,10 +583,6 @@ def test_an_override_out_of_its_bounds_is_refused(yard, project, overrides):
 
 
 LACKING = {
-    "a repository": {
-        "sourceTypeOverride": "GITHUB",
-        "sourceLocationOverride": "https://github.com/a/b",
-    },
     "another kind of machine": {"environmentTypeOverride": "ARM_CONTAINER"},
     "a parameter's value": {
         "environmentVariablesOverride": [{"name": "P", "value": "/p", "type": "PARAMETER_STORE"}]

@@ -8,6 +8,7 @@
 //! spelled, and nothing of how they are decided, moved or stored.
 
 mod cache;
+mod git;
 pub mod journal;
 mod orders;
 mod phase;
@@ -15,6 +16,7 @@ mod record;
 mod timestamp;
 
 pub use cache::{CacheOrder, LocalCache, LocalMode, LocalState, S3Cache};
+pub use git::{GitReference, GitSettings, GitSource, GitVersion};
 pub use orders::{
     ArtifactsOrder, BuildspecLocation, Credentials, NamespaceType, ObjectStore, Orders, Packaging,
     S3Location, SecondarySource, Source, Variable,

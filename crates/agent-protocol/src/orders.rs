@@ -4,6 +4,7 @@
 //! decided, images are chosen. What only the buildspec can say is left to the agent.
 
 use crate::CacheOrder;
+use crate::{GitSettings, GitSource};
 use serde::{Deserialize, Serialize};
 
 /// The whole build, as the agent needs to know it.
@@ -21,6 +22,8 @@ pub struct Orders {
     pub source_dir: String,
     /// The other sources.
     pub secondary_sources: Vec<SecondarySource>,
+    /// What is the same for all of them that are Git repositories.
+    pub git: GitSettings,
     /// Where the buildspec is.
     pub buildspec: BuildspecLocation,
     /// The variables of the environment itself: the image's, and the service's `CODEBUILD_*`.
@@ -58,6 +61,8 @@ pub enum Source {
     S3Zip(S3Location),
     /// Every object under a prefix, copied into the folder.
     S3Folder(S3Location),
+    /// A Git repository that is cloned into the folder.
+    Git(GitSource),
     /// The executor has put the source into its folder already.
     Mounted,
 }

@@ -39,7 +39,7 @@ pub(crate) fn is_exportable(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use agent_protocol::{BuildspecLocation, Credentials, ObjectStore, Source};
+    use agent_protocol::{BuildspecLocation, Credentials, GitSettings, ObjectStore, Source};
 
     fn variables(pairs: &[(&str, &str)]) -> Vec<Variable> {
         let variable = |(name, value): &(&str, &str)| Variable {
@@ -58,6 +58,7 @@ mod tests {
             source: Source::NoSource,
             source_dir: "/src".to_owned(),
             secondary_sources: Vec::new(),
+            git: GitSettings::default(),
             buildspec: BuildspecLocation::Path { path: String::new() },
             base_variables: variables(&[("A", "image"), ("B", "image"), ("C", "image")]),
             variables: variables(&[("C", "$HOME"), ("CODEBUILD_SRC_DIR", "elsewhere")]),

@@ -57,6 +57,11 @@ impl Layout {
         folder.ends_with("codebuild/user/bin").then(|| folder.ancestors().nth(3)).flatten()
     }
 
+    /// The home folder of git while it fetches sources.
+    pub(crate) fn git_home(&self) -> PathBuf {
+        self.tmp().join("git")
+    }
+
     /// The environment's users.
     pub(crate) fn passwd(&self) -> PathBuf {
         self.root.join("etc/passwd")

@@ -3,6 +3,7 @@
 mod artifacts;
 mod cache;
 mod calendar;
+mod credential_helper;
 mod digest;
 mod environment;
 mod fault;
@@ -30,11 +31,14 @@ use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args_os();
+    let mut arguments = std::env::args_os().peekable();
     let name = arguments.next().unwrap_or_default();
     let name = Path::new(&name).file_name().unwrap_or_default().to_string_lossy().into_owned();
     if let Some(code) = programs::run(&name, std::env::args_os().skip(1)) {
         return code;
+    }
+    if arguments.next_if(|first| first == credential_helper::VERB).is_some() {
+        return credential_helper::run(arguments);
     }
     // For trying the agent out without a sandbox: its own folders are below the one given.
     let root = match (arguments.next(), arguments.next(), arguments.next()) {

@@ -11,6 +11,7 @@ use rustix::process::{
     set_child_subreaper, wait,
 };
 use std::fmt;
+use std::process::Child;
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +90,11 @@ pub(crate) fn adopt_orphans() -> Result<(), Fault> {
     Ok(())
 }
 
+/// A child's process id.
+pub(crate) fn pid(child: &Child) -> Pid {
+    i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a child's id is a process id")
+}
+
 /// Waits until the child `pid` ends, clearing away whatever else ends before it.
 pub(crate) fn wait_for(pid: Pid) -> Result<Exit, Fault> {
     loop {
@@ -109,7 +115,15 @@ pub(crate) fn end_all() {
     if getpid() == Pid::INIT {
         // What is left after this ends with the namespace, that is: with us.
         let _ = kill_process_group(Pid::INIT, Signal::KILL);
-        return;
+    } else {
+        end_all_and_wait();
+    }
+}
+
+/// Ends every process of the environment but the agent; when this is back, they are gone.
+pub(crate) fn end_all_and_wait() {
+    if getpid() == Pid::INIT {
+        let _ = kill_process_group(Pid::INIT, Signal::KILL);
     }
     // The children of an ended process become ours, so each round reaches one generation further.
     loop {

@@ -96,7 +96,7 @@ impl App {
         let driver = Driver::start(store.clone(), Arc::clone(&grounds), capacity(&config)).await?;
         let account_id = config.account_id.as_str().to_owned();
         let made = Arc::new(Front {
-            codebuild: CodeBuildService { store: store.clone(), driver },
+            codebuild: CodeBuildService { store: store.clone(), driver, config },
             logs: LogsService::new(logs.clone(), &account_id),
             s3: s3::service(
                 objects.clone(),
@@ -166,9 +166,12 @@ fn sandbox(config: &Config, data_dir: &Path) -> anyhow::Result<Sandbox> {
         state_dir: data_dir.join("containers"),
         images_dir: data_dir.join("images"),
         helper: "/proc/self/exe".into(),
-        agent: Agent::Bytes(AGENT),
+        agent: Agent::Zstd(AGENT),
         host_image,
-        outbound: OutboundNetwork::default(),
+        outbound: OutboundNetwork {
+            openings: config.builds.network_allow.clone(),
+            ..OutboundNetwork::default()
+        },
     };
     Sandbox::new(sandbox_config).context("failed to prepare the sandbox")
 }
@@ -186,7 +189,7 @@ fn programs(data_dir: &Path) -> std::io::Result<PathBuf> {
         let new = all.join("new");
         let _ = fs::remove_dir_all(&new);
         fs::create_dir_all(&new)?;
-        fs::write(new.join(NAMES[0]), AGENT)?;
+        fs::write(new.join(NAMES[0]), zstd::decode_all(AGENT)?)?;
         fs::set_permissions(new.join(NAMES[0]), Permissions::from_mode(0o555))?;
         for name in &NAMES[1..] {
             fs::hard_link(new.join(NAMES[0]), new.join(name))?;

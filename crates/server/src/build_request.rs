@@ -25,6 +25,10 @@ pub struct BuildRequest {
     pub project: Project,
     /// The primary source's version that was asked for.
     pub source_version: Option<String>,
+    /// The commit of the primary source, when it is known already: a retry's is the one that the
+    /// first build had.
+    #[serde(default)]
+    pub source_commit: Option<String>,
     /// Minutes the build may run.
     pub timeout_minutes: u32,
     /// Minutes the build may wait.

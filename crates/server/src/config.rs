@@ -3,6 +3,7 @@
 //! The file holds what an operator decides once; flags and variables override it. Unknown keys are
 //! refused, so that a typing error is not silently a default.
 
+use executor::Opening;
 use serde::Deserialize;
 use std::{
     net::SocketAddr,
@@ -31,6 +32,8 @@ pub struct Config {
     pub host_image: HostImage,
     /// What is kept for later builds.
     pub caches: Caches,
+    /// Where the sources of builds come from.
+    pub sources: Sources,
 }
 
 /// An account's twelve digits.
@@ -78,6 +81,8 @@ pub struct Builds {
     pub open_files_max: u64,
     /// Whether builds reach the network outside.
     pub network: bool,
+    /// What builds reach of the networks that are kept back from them, such as a company's own.
+    pub network_allow: Vec<Opening>,
 }
 
 impl Default for Builds {
@@ -88,6 +93,7 @@ impl Default for Builds {
             processes_max: 4_096,
             open_files_max: 1_024,
             network: true,
+            network_allow: Vec::new(),
         }
     }
 }
@@ -114,6 +120,22 @@ pub struct HostImage {
     pub folders: Vec<PathBuf>,
     /// Variables of the environment, such as a longer `PATH`.
     pub variables: std::collections::BTreeMap<String, String>,
+}
+
+/// Where the sources of builds come from.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sources {
+    /// Folders of this machine whose Git repositories any build may clone, by `file://` locations.
+    pub folders: Vec<PathBuf>,
+    /// Seconds after which a Git server that sends nothing is given up.
+    pub stalled_seconds_max: u32,
+}
+
+impl Default for Sources {
+    fn default() -> Self {
+        Self { folders: Vec::new(), stalled_seconds_max: 60 }
+    }
 }
 
 /// Why a configuration cannot be used.
@@ -177,5 +199,6 @@ mod tests {
         assert!(toml::from_str::<Config>("lisen = '127.0.0.1:1'").is_err());
         assert!(toml::from_str::<Config>("account_id = '12'").is_err());
         assert!(toml::from_str::<Config>("[builds]\nat_once = 3").is_err());
+        assert!(toml::from_str::<Config>("[builds]\nnetwork_allow = ['10.0.0.1/8']").is_err());
     }
 }

@@ -18,4 +18,5 @@ pub mod logs;
 mod permission;
 pub mod provision;
 pub mod s3;
+pub mod sources;
 pub mod sts;

@@ -8,9 +8,10 @@ use crate::{
     config::Config,
     identity::{Claims, Identity},
     local_caches::Lease,
+    sources::{self, Location, Scheme},
 };
 use agent_protocol::{
-    ArtifactsOrder, BuildspecLocation, CacheOrder, Credentials, LocalCache, LocalMode,
+    ArtifactsOrder, BuildspecLocation, CacheOrder, Credentials, GitSettings, LocalCache, LocalMode,
     NamespaceType, ObjectStore, Orders, PROTOCOL_VERSION, Packaging, S3Cache, S3Location,
     SecondarySource, Source, Timestamp, Variable,
 };
@@ -78,7 +79,7 @@ impl Provision {
         let environment = request.environment();
         let orders = self.orders(request, occasion);
         let size = compute(&environment.compute_type);
-        let source = request.local_source.iter().map(|host| Mount {
+        let local = request.local_source.iter().map(|host| Mount {
             host: host.clone(),
             container: orders.source_dir.clone().into(),
             kind: MountKind::CopyOnWrite,
@@ -93,7 +94,7 @@ impl Provision {
             container: PROGRAMS.into(),
             kind: MountKind::ReadOnly,
         });
-        let mounts = source.chain(cache).chain(programs);
+        let mounts = local.chain(self.repositories(request)).chain(cache).chain(programs);
         let builds = &self.config.builds;
         ContainerSpec {
             id,
@@ -133,9 +134,15 @@ impl Provision {
         format!("/v2/credentials/{a}-{b}-{c}-{d}-{e}")
     }
 
+    /// The path of the credentials of a build's sources, beside [`Provision::credentials_path`].
+    pub fn source_credentials_path(&self, request: &BuildRequest) -> String {
+        let id = self.identity.derived("source-credentials-path", request.id().uuid(), 16);
+        format!("/v2/source-credentials/{id}")
+    }
+
     fn orders(&self, request: &BuildRequest, occasion: &Occasion) -> Orders {
         let source = request.source();
-        let source_dir = format!("{}/src", output_dir(request));
+        let asked = request.source_version.as_deref();
         let project = &request.project;
         let environment = request.environment();
         let own_variables = environment.environment_variables.unwrap_or_default();
@@ -146,10 +153,11 @@ impl Provision {
             build_uuid: request.id().uuid().to_owned(),
             source: match request.local_source {
                 Some(_) => Source::Mounted,
-                None => source_order(&source, request.source_version.as_deref()),
+                None => source_order(&source, asked, request.source_commit.as_deref()),
             },
-            source_dir,
+            source_dir: source_dir(request),
             secondary_sources: secondary_sources(request),
+            git: self.git_settings(request),
             buildspec: buildspec_location(source.buildspec.as_deref()),
             base_variables: self.base_variables(request, occasion),
             variables: own_variables
@@ -167,6 +175,38 @@ impl Provision {
                 credentials: self.credentials(request, occasion.expires_at),
             },
         }
+    }
+
+    fn git_settings(&self, request: &BuildRequest) -> GitSettings {
+        let certificate = request.environment().certificate.filter(|place| !place.is_empty());
+        GitSettings {
+            credentials_url: format!(
+                "http://{CREDENTIALS_ADDRESS}{}",
+                self.source_credentials_path(request)
+            ),
+            certificate: certificate.map(|place| s3_location(&place, None)),
+            stalled_seconds_max: self.config.sources.stalled_seconds_max,
+            allow_file: !self.config.sources.folders.is_empty(),
+            ssh_known_hosts: None,
+        }
+    }
+
+    /// The folders of this machine that sources of the build are cloned from.
+    fn repositories(&self, request: &BuildRequest) -> Vec<Mount> {
+        let secondary = request.project.secondary_sources.iter().flatten();
+        let all = request.project.source.iter().chain(secondary);
+        let mut mounts: Vec<Mount> = Vec::new();
+        for source in all.filter(|source| sources::is_git(&source.r#type)) {
+            let location = Location::parse(source.location.as_deref().unwrap_or_default());
+            let Some(location) = location.filter(|location| location.scheme == Scheme::File) else {
+                continue;
+            };
+            let submodules = source.git_submodules_config.as_ref();
+            let submodules = submodules.is_some_and(|config| config.fetch_submodules);
+            let mount = sources::mount(&self.config.sources.folders, &location, submodules);
+            mounts.extend(mount.filter(|mount| !mounts.contains(mount)));
+        }
+        mounts
     }
 
     fn base_variables(&self, request: &BuildRequest, occasion: &Occasion) -> Vec<Variable> {
@@ -237,7 +277,7 @@ impl Provision {
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))
         .collect::<Vec<_>>();
-        variables.push(("CODEBUILD_SRC_DIR".into(), format!("{}/src", output_dir(request))));
+        variables.push(("CODEBUILD_SRC_DIR".into(), source_dir(request)));
         for (secondary, order) in
             project.secondary_sources.iter().flatten().zip(secondary_sources(request))
         {
@@ -334,7 +374,33 @@ fn output_dir(request: &BuildRequest) -> String {
     format!("/codebuild/output/src{number:09}")
 }
 
-fn source_order(source: &ProjectSource, version: Option<&str>) -> Source {
+/// The primary source's folder. AWS: a repository's has the repository's place in its path.
+fn source_dir(request: &BuildRequest) -> String {
+    let folder = format!("{}/src", output_dir(request));
+    match request.local_source {
+        Some(_) => folder,
+        None => match repository(&request.source()) {
+            Some(location) => format!("{folder}/{}", location.place()),
+            None => folder,
+        },
+    }
+}
+
+/// Where a source's repository is; none for a source that is not in Git.
+fn repository(source: &ProjectSource) -> Option<Location> {
+    let location = source.location.as_deref().unwrap_or_default();
+    sources::is_git(&source.r#type).then(|| Location::parse(location)).flatten()
+}
+
+fn source_order(
+    source: &ProjectSource,
+    version: Option<&str>,
+    known_commit: Option<&str>,
+) -> Source {
+    if let Some(location) = repository(source) {
+        let asked = version.unwrap_or_default();
+        return Source::Git(sources::order(source, &location, asked, known_commit));
+    }
     let location = source.location.as_deref().unwrap_or_default();
     match source.r#type {
         SourceType::S3 => {
@@ -378,17 +444,22 @@ fn secondary_sources(request: &BuildRequest) -> Vec<SecondarySource> {
             let identifier = source.source_identifier.clone().unwrap_or_default();
             let version = secondary_version(request, &identifier);
             SecondarySource {
-                source: source_order(source, version.as_deref()),
-                source_dir: format!("{}/src/s3/{:02}", secondary_root(request), index + 1),
+                source: source_order(source, version.as_deref(), None),
+                source_dir: secondary_dir(request, source, index + 1),
                 identifier,
             }
         })
         .collect()
 }
 
-/// Secondary sources have a parent folder of their own, beside the primary source's.
-fn secondary_root(request: &BuildRequest) -> String {
-    format!("{}1", output_dir(request))
+/// Secondary sources have a parent folder of their own, beside the primary source's; a repository
+/// one for itself, as another version of it may be a source too.
+fn secondary_dir(request: &BuildRequest, source: &ProjectSource, number: usize) -> String {
+    let output = output_dir(request);
+    match repository(source) {
+        Some(location) => format!("{output}{number}/src/{}", location.place()),
+        None => format!("{output}1/src/s3/{number:02}"),
+    }
 }
 
 /// Tells an inline buildspec from a path or an object.

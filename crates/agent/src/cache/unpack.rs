@@ -524,6 +524,6 @@ fn without_slash(name: &[u8]) -> &[u8] {
     }
 }
 
-fn damaged(reason: impl ToString) -> NotRestored {
+fn damaged(reason: impl std::fmt::Display) -> NotRestored {
     NotRestored::Damaged(reason.to_string())
 }

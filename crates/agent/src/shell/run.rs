@@ -3,10 +3,9 @@
 use crate::fault::{Doing, Fault};
 use crate::layout::Layout;
 use crate::output::Output;
-use crate::processes::{Exit, wait_for};
+use crate::processes::{Exit, pid, wait_for};
 use crate::shell::script::{Carried, Script, env_file, is_shell_name};
 use crate::shell::{User, exports};
-use rustix::process::Pid;
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, ErrorKind, Write};
@@ -272,10 +271,6 @@ impl Shell {
     }
 }
 
-fn pid(child: &Child) -> Pid {
-    i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a child's id is a process id")
-}
-
 /// Renames a file that may take another's place.
 ///
 /// The other goes first: a file system that finds one file replaced by another writes to the disk
@@ -288,7 +283,7 @@ fn replace(new: &Path, old: &Path) -> io::Result<()> {
 }
 
 /// The program's path: itself if it is one, else the first of that name in `path`.
-fn find_program(program: &str, path: &str) -> Option<PathBuf> {
+pub(crate) fn find_program(program: &str, path: &str) -> Option<PathBuf> {
     if program.contains('/') {
         return Some(program.into());
     }

@@ -1,6 +1,7 @@
 //! DOWNLOAD_SOURCE: the sources, the buildspec and the variables, ready for the first command.
 
 mod buildspec_file;
+mod git;
 mod ownership;
 mod s3;
 mod tree;
@@ -16,7 +17,7 @@ use crate::log;
 use crate::outcome::Stop;
 use crate::run::Build;
 use crate::shell::{Beginning, Carried, Shell};
-use agent_protocol::Source;
+use agent_protocol::{Fact, Source};
 use buildspec::{Buildspec, Version, phases_found};
 use std::path::Path;
 
@@ -33,11 +34,13 @@ pub(crate) struct Prepared {
 /// Prepares everything, or says why the phase fails.
 pub(crate) fn prepare(build: &Build) -> Result<Prepared, Stop> {
     let orders = &build.orders;
-    fetch(build, &orders.source, &orders.source_dir)?;
+    let resolved = fetch(build, "", &orders.source, &orders.source_dir)?;
     for secondary in &orders.secondary_sources {
-        fetch(build, &secondary.source, &secondary.source_dir).map_err(|stop| {
-            stop.with(&format!(" for secondary source {}", secondary.identifier))
-        })?;
+        fetch(build, &secondary.identifier, &secondary.source, &secondary.source_dir)?;
+    }
+    if let Some(version) = &resolved {
+        let version = version.clone();
+        build.journal.append(|batch| batch.fact(&Fact::SourceResolved { version }));
     }
     build.journal.append(|batch| {
         batch.line(&log::variable("CODEBUILD_SRC_DIR", &orders.source_dir));
@@ -48,7 +51,7 @@ pub(crate) fn prepare(build: &Build) -> Result<Prepared, Stop> {
     });
     let buildspec = buildspec_file::read(build)?;
     refuse_what_is_not_there(&buildspec)?;
-    let shell = begin_shell(build, &buildspec)?;
+    let shell = begin_shell(build, &buildspec, resolved)?;
     announce(build, &buildspec);
     let caching = cache::restore(build, &buildspec, &shell);
     build.journal.append(|batch| {
@@ -60,14 +63,34 @@ pub(crate) fn prepare(build: &Build) -> Result<Prepared, Stop> {
     Ok(Prepared { buildspec, shell, caching })
 }
 
-fn fetch(build: &Build, source: &Source, folder: &str) -> Result<(), Stop> {
+/// Fetches a source, and says which version it is where that has a name. `identifier` is the
+/// secondary source's; empty for the primary one.
+fn fetch(
+    build: &Build,
+    identifier: &str,
+    source: &Source,
+    folder: &str,
+) -> Result<Option<String>, Stop> {
     std::fs::create_dir_all(folder).doing(|| format!("make the source's folder {folder}"))?;
     let folder = Path::new(folder);
+    let whose = match identifier {
+        "" => "primary source".to_owned(),
+        identifier => format!("secondary source {identifier}"),
+    };
     match source {
-        Source::NoSource | Source::Mounted => Ok(()),
-        Source::S3Zip(from) => s3::fetch_zip(build, from, folder),
-        Source::S3Folder(from) => s3::fetch_folder(build, from, folder),
+        Source::NoSource | Source::Mounted => Ok(None),
+        Source::S3Zip(from) => s3::fetch_zip(build, from, folder).map(|()| None),
+        Source::S3Folder(from) => s3::fetch_folder(build, from, folder).map(|()| None),
+        Source::Git(from) => {
+            let commit = git::fetch(build, identifier, from, folder);
+            let version = &from.asked_version;
+            let place = format!(" for {whose} and source version {version}");
+            return commit.map(Some).map_err(|stop| stop.with(&place));
+        }
     }
+    .map_err(
+        |stop: Stop| if identifier.is_empty() { stop } else { stop.with(&format!(" for {whose}")) },
+    )
 }
 
 fn refuse_what_is_not_there(buildspec: &Buildspec) -> Result<(), Stop> {
@@ -83,7 +106,17 @@ fn refuse_what_is_not_there(buildspec: &Buildspec) -> Result<(), Stop> {
     }
 }
 
-fn begin_shell(build: &Build, buildspec: &Buildspec) -> Result<Shell, Stop> {
+fn begin_shell(
+    build: &Build,
+    buildspec: &Buildspec,
+    resolved: Option<String>,
+) -> Result<Shell, Stop> {
+    let mut variables = merge(&build.orders, &buildspec.env.variables);
+    if let Some(version) = resolved {
+        let name = "CODEBUILD_RESOLVED_SOURCE_VERSION";
+        variables.retain(|(known, _)| known != name);
+        variables.push((name.to_owned(), version));
+    }
     let program = buildspec.env.shell.as_ref().map_or("/bin/sh", |shell| shell.program());
     let beginning = Beginning {
         program: program.to_owned(),
@@ -92,7 +125,7 @@ fn begin_shell(build: &Build, buildspec: &Buildspec) -> Result<Shell, Stop> {
             Version::V0_1 => Carried::Nothing,
             Version::V0_2 => Carried::State,
         },
-        variables: merge(&build.orders, &buildspec.env.variables),
+        variables,
     };
     Ok(Shell::begin(build.layout.clone(), build.output.clone(), beginning)?)
 }

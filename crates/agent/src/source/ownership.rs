@@ -15,7 +15,7 @@ pub(crate) fn give(orders: &Orders, user: &User) -> Result<(), Fault> {
     for (source, folder) in std::iter::once(primary).chain(secondary) {
         match source {
             Source::Mounted => {}
-            Source::NoSource | Source::S3Zip(_) | Source::S3Folder(_) => {
+            Source::NoSource | Source::S3Zip(_) | Source::S3Folder(_) | Source::Git(_) => {
                 give_tree(Path::new(folder), user)
                     .doing(|| format!("give {folder} to {}", user.name))?;
             }

@@ -2,8 +2,8 @@
 
 use agent_protocol::journal::Reader;
 use agent_protocol::{
-    BuildspecLocation, CacheOrder, Credentials, Fact, ObjectStore, Orders, PROTOCOL_VERSION,
-    Record, RecordBody, Source, Variable,
+    BuildspecLocation, CacheOrder, Credentials, Fact, GitSettings, ObjectStore, Orders,
+    PROTOCOL_VERSION, Record, RecordBody, Source, Variable,
 };
 use expect_test::Expect;
 use std::fs;
@@ -37,6 +37,7 @@ pub(crate) fn inline(buildspec: &str) -> Trial {
         source: Source::NoSource,
         source_dir: at(&root, "codebuild/output/src42/src"),
         secondary_sources: Vec::new(),
+        git: GitSettings::default(),
         buildspec: BuildspecLocation::Inline { text: buildspec.to_owned() },
         base_variables: vec![Variable { name: "CODEBUILD_CI".into(), value: "true".into() }],
         variables: Vec::new(),

@@ -6,6 +6,8 @@
 mod agent;
 mod artifacts;
 mod caches;
+mod git;
+mod git_server;
 mod process;
 mod session;
 mod shell;

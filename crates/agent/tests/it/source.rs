@@ -217,7 +217,8 @@ fn a_store_that_is_busy_is_asked_again() {
 #[test]
 fn a_large_zip_comes_in_stretches_and_an_empty_object_is_none() {
     let store = Store::start();
-    let noise: Vec<u8> = (0..40_000_000_u32).map(|n| (n.wrapping_mul(n) >> 7) as u8).collect();
+    let noise: Vec<u8> =
+        (0..40_000_000_u32).map(|n| (n.wrapping_mul(n) >> 7).to_le_bytes()[0]).collect();
     let spec = "version: 0.2\nphases: {build: {commands: [\"md5sum noise | cut -c1-32\"]}}\n";
     store.put(
         "sources/large.zip",

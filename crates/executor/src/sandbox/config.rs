@@ -1,6 +1,6 @@
 //! What a sandbox is told once, when the service starts.
 
-use super::netlink::Ipv4Range;
+use super::{netlink::Ipv4Range, opening::Opening};
 use std::{net::Ipv4Addr, path::PathBuf};
 
 /// What a sandbox is told once.
@@ -39,8 +39,8 @@ pub enum Users {
 /// The agent's program: a static executable, so that it runs in any image.
 #[derive(Clone, Debug)]
 pub enum Agent {
-    /// Its bytes.
-    Bytes(&'static [u8]),
+    /// Its bytes, compressed with zstd.
+    Zstd(&'static [u8]),
     /// Its file, read once when the sandbox is made.
     File(PathBuf),
 }
@@ -84,6 +84,8 @@ pub struct OutboundNetwork {
     pub range: Ipv4Range,
     /// What containers must not reach, but for asking the resolvers for names.
     pub kept_back: Vec<Ipv4Range>,
+    /// What of it they reach all the same.
+    pub openings: Vec<Opening>,
     /// Who they ask for names; the host's own resolvers when empty.
     pub resolvers: Vec<Ipv4Addr>,
 }
@@ -102,6 +104,7 @@ impl Default for OutboundNetwork {
                 Ipv4Range::new([192, 168, 0, 0], 16),
                 Ipv4Range::new([224, 0, 0, 0], 3),
             ],
+            openings: Vec::new(),
             resolvers: Vec::new(),
         }
     }

@@ -28,6 +28,18 @@ impl Ipv4Range {
     pub const fn new(a: [u8; 4], prefix_bits: u8) -> Self {
         Self { first: Ipv4Addr::new(a[0], a[1], a[2], a[3]), prefix_bits }
     }
+
+    /// Whether every address of the other range is in this one.
+    pub(super) fn contains(&self, other: &Self) -> bool {
+        self.prefix_bits <= other.prefix_bits && self.overlaps(other)
+    }
+
+    /// Whether an address is in both.
+    pub(super) fn overlaps(&self, other: &Self) -> bool {
+        let rest = 32 - u32::from(self.prefix_bits.min(other.prefix_bits));
+        let shared = u32::MAX.checked_shl(rest).unwrap_or(0);
+        (self.first.to_bits() ^ other.first.to_bits()) & shared == 0
+    }
 }
 
 impl fmt::Display for Ipv4Range {

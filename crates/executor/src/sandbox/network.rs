@@ -34,6 +34,9 @@ pub(super) struct WayOut {
     pub mtu: u32,
     /// What must not be reached.
     pub kept_back: Vec<Ipv4Range>,
+    /// What of that may be reached all the same.
+    #[serde(default)]
+    pub openings: Vec<Ipv4Range>,
     /// Who may be asked for names all the same.
     pub resolvers: Vec<Ipv4Addr>,
 }
@@ -65,11 +68,14 @@ impl WayOut {
         requests.add_address(index, self.container, CABLE_BITS);
         requests.bring_up(index);
         requests.add_route(Ipv4Range::new([0; 4], 0), Some(self.host));
-        for range in &self.kept_back {
+        let is_open = |range: &&Ipv4Range| self.openings.iter().any(|open| open.contains(range));
+        for range in self.kept_back.iter().filter(|range| !is_open(range)) {
             requests.add_route(*range, None);
         }
-        for resolver in &self.resolvers {
-            let range = Ipv4Range { first: *resolver, prefix_bits: 32 };
+        let resolvers = self.resolvers.iter();
+        let resolvers = resolvers.map(|first| Ipv4Range { first: *first, prefix_bits: 32 });
+        let resolvers = resolvers.filter(|range| !self.openings.contains(range));
+        for range in self.openings.iter().copied().chain(resolvers) {
             requests.add_route(range, Some(self.host));
         }
         requests.perform()

@@ -4,6 +4,7 @@ use super::{
     config::OutboundNetwork,
     netlink::Ipv4Range,
     network::{CABLE_BITS, WayOut, interface_exists},
+    opening::Opening,
 };
 use crate::{Fault, fault::Doing};
 use std::{
@@ -24,6 +25,8 @@ use std::{
 const PREFIX: &str = "buildyard";
 /// The packet size of networks that say nothing else.
 const USUAL_MTU: u32 = 1500;
+/// The mark of packets to what is open, for as long as they are in the filter.
+const OPEN: &str = "0x02790000";
 /// Where the tool for the kernel's packet filter may be.
 const FILTER_TOOLS: [&str; 4] =
     ["/usr/sbin/nft", "/sbin/nft", "/usr/bin/nft", "/usr/local/sbin/nft"];
@@ -32,6 +35,8 @@ const FILTER_TOOLS: [&str; 4] =
 #[derive(Debug)]
 pub(super) struct Outside {
     config: OutboundNetwork,
+    /// The name of the filter's table of what this service alone has opened.
+    openings_table: String,
     /// What was found out when the first way out was wanted; none when there can be none.
     ready: OnceLock<Option<Ready>>,
     /// The numbers of cables that containers have, each with its claim; without one for those that
@@ -61,9 +66,14 @@ struct Ready {
 
 impl Outside {
     /// A host whose containers already have the cables of these names.
-    pub(super) fn new(config: OutboundNetwork, interfaces: impl Iterator<Item = String>) -> Self {
+    pub(super) fn new(
+        config: OutboundNetwork,
+        instance: &str,
+        interfaces: impl Iterator<Item = String>,
+    ) -> Self {
         let taken = interfaces.filter_map(|name| Some((number_of(&name)?, None))).collect();
-        Self { config, ready: OnceLock::new(), taken: Mutex::new(taken) }
+        let openings_table = format!("{PREFIX}_{}", instance.replace('-', "_"));
+        Self { config, openings_table, ready: OnceLock::new(), taken: Mutex::new(taken) }
     }
 
     /// A way out for one more container; none when this machine allows none.
@@ -77,6 +87,10 @@ impl Outside {
                 .ok()
         });
         let ready = ready.as_ref()?;
+        if let Err(error) = self.forward_from_opened() {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "containers may not hear from what builds.network_allow opens");
+        }
         let mut taken = self.taken.lock().expect("no holder of this lock panics");
         let claimed = (0..self.cables()).find_map(|number| {
             let interface = format!("{PREFIX}{number}");
@@ -99,8 +113,37 @@ impl Outside {
             container: Ipv4Addr::from_bits(first + 2),
             mtu: ready.mtu,
             kept_back: self.config.kept_back.clone(),
+            openings: self.opened(),
             resolvers: ready.resolvers.clone(),
         })
+    }
+
+    /// The ranges that are open, each once.
+    fn opened(&self) -> Vec<Ipv4Range> {
+        let mut opened = Vec::new();
+        for opening in &self.config.openings {
+            if !opened.contains(&opening.range) {
+                opened.push(opening.range);
+            }
+        }
+        opened
+    }
+
+    /// Has the answers from what is open let through to containers, whichever interface leads
+    /// there: one that comes up later than the service too.
+    fn forward_from_opened(&self) -> io::Result<()> {
+        if self.config.openings.is_empty() {
+            return Ok(());
+        }
+        for (interface, route) in routes()? {
+            if self.config.openings.iter().any(|opening| opening.range.overlaps(&route)) {
+                let file = format!("/proc/sys/net/ipv4/conf/{interface}/forwarding");
+                if fs::read_to_string(&file)?.trim() != "1" {
+                    fs::write(&file, "1")?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Gives a container's cable back, which is gone.
@@ -137,6 +180,9 @@ impl Outside {
 
     /// The packet filter's rules: containers reach nothing of the host and nothing of each other,
     /// and the outside sees the host's address.
+    ///
+    /// All services of a machine share these. What each has opened is in a table of its own, which
+    /// is looked at first and marks the packets that are let through.
     fn rules(&self) -> String {
         let kept_back: Vec<String> =
             self.config.kept_back.iter().map(Ipv4Range::to_string).collect();
@@ -149,19 +195,40 @@ impl Outside {
                  iifname \"{PREFIX}*\" ip daddr {{ {ranges} }} drop\n"
             )
         };
-        format!(
+        let shared = format!(
             "table inet {PREFIX}\ndelete table inet {PREFIX}\ntable inet {PREFIX} {{\n\
              chain input {{ type filter hook input priority -5; policy accept;\n\
-             iifname \"{PREFIX}*\" drop\n}}\n\
+             iifname \"{PREFIX}*\" meta mark != {OPEN} drop\n}}\n\
              chain forward {{ type filter hook forward priority -5; policy accept;\n\
              iifname \"{PREFIX}*\" oifname \"{PREFIX}*\" drop\n\
              iifname \"{PREFIX}*\" meta nfproto ipv6 drop\n\
+             iifname \"{PREFIX}*\" meta mark {OPEN} accept\n\
              {keep_back}\
              oifname \"{PREFIX}*\" ct state established,related accept\n\
              oifname \"{PREFIX}*\" drop\n}}\n\
              chain postrouting {{ type nat hook postrouting priority 100; policy accept;\n\
              ip saddr {} oifname != \"{PREFIX}*\" masquerade\n}}\n}}\n",
             self.config.range
+        );
+        shared + &self.openings()
+    }
+
+    /// The rules of what this service has opened; without any, of their going.
+    fn openings(&self) -> String {
+        let (table, openings) = (&self.openings_table, &self.config.openings);
+        let begin = format!("table inet {table}\ndelete table inet {table}\n");
+        if openings.is_empty() {
+            return begin;
+        }
+        let mark = |opening: &Opening| {
+            format!("iifname \"{PREFIX}*\" {} meta mark set {OPEN}\n", opening.matcher())
+        };
+        let open: String = openings.iter().map(mark).collect();
+        let own: String = openings.iter().filter(|open| open.is_one_port()).map(mark).collect();
+        format!(
+            "{begin}table inet {table} {{\n\
+             chain input {{ type filter hook input priority -6; policy accept;\n{own}}}\n\
+             chain forward {{ type filter hook forward priority -6; policy accept;\n{open}}}\n}}\n"
         )
     }
 
@@ -201,17 +268,25 @@ fn nameservers(text: &str) -> Vec<Ipv4Addr> {
 
 /// The interfaces of the default routes.
 fn uplinks() -> io::Result<Vec<String>> {
-    let routes = fs::read_to_string("/proc/net/route")?;
-    let mut uplinks: Vec<String> = routes
-        .lines()
-        .filter_map(|line| {
-            let fields: Vec<_> = line.split_whitespace().collect();
-            let [name, "00000000", _, _, _, _, _, "00000000", ..] = fields[..] else { return None };
-            Some(name.to_owned())
-        })
-        .collect();
+    let defaults = routes()?.into_iter().filter(|(_, range)| range.prefix_bits == 0);
+    let mut uplinks: Vec<String> = defaults.map(|(interface, _)| interface).collect();
     uplinks.dedup();
     Ok(uplinks)
+}
+
+/// Which ranges are reached through which interfaces.
+fn routes() -> io::Result<Vec<(String, Ipv4Range)>> {
+    let routes = fs::read_to_string("/proc/net/route")?;
+    let address = |text: &str| Some(u32::from_str_radix(text, 16).ok()?.swap_bytes());
+    let route = |line: &str| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        let [interface, first, _, _, _, _, _, mask, ..] = fields[..] else { return None };
+        let prefix_bits = u8::try_from(address(mask)?.leading_ones()).ok()?;
+        let range = Ipv4Range { first: Ipv4Addr::from_bits(address(first)?), prefix_bits };
+        Some((interface.to_owned(), range))
+    };
+    // The first line has the names of the columns.
+    Ok(routes.lines().skip(1).filter_map(route).collect())
 }
 
 fn filter(rules: &str) -> Result<(), Fault> {

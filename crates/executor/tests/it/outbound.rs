@@ -7,6 +7,7 @@ use crate::world::{World, block_on, config};
 use executor::{Executor, Network, Sandbox};
 use libtest_mimic::{Failed, Trial};
 use std::{
+    io::Write,
     net::TcpListener,
     process::{Child, Command, ExitCode, Stdio},
     time::{Duration, Instant},
@@ -91,6 +92,8 @@ fn outside() -> [Child; 2] {
             ip link set up1 up
             ip address add 203.0.113.1/24 dev up1
             ip address add 10.9.9.9/32 dev lo
+            ip address add 10.9.8.1/32 dev lo
+            ip address add 10.9.8.2/32 dev lo
             ip address add 169.254.169.254/32 dev lo
          '
          ip route add default via 203.0.113.1"
@@ -108,9 +111,18 @@ fn outside() -> [Child; 2] {
 pub(crate) fn host() -> ExitCode {
     let processes = outside();
     let _service = TcpListener::bind("0.0.0.0:9090").expect("a port of the host");
+    let opened = TcpListener::bind("0.0.0.0:9091").expect("another port of the host");
+    std::thread::spawn(move || {
+        while let Ok((mut client, _)) = opened.accept() {
+            let _ = client.write_all(b"the host");
+        }
+    });
     let mut world = World::new();
     let mut config = config(&world.folder.path().join("other"));
     config.outbound.resolvers = vec!["10.9.9.9".parse().expect("an address")];
+    config.outbound.openings = ["10.9.8.1", "10.9.8.2:8081", "203.0.113.2:9091"]
+        .map(|opening| opening.parse().expect("an opening"))
+        .to_vec();
     std::fs::create_dir(world.folder.path().join("other")).expect("a folder");
     world.sandbox = Sandbox::new(config).expect("a sandbox");
     let interfaces = || std::fs::read_to_string("/proc/net/dev").expect("interfaces");
@@ -118,7 +130,11 @@ pub(crate) fn host() -> ExitCode {
     let places = [
         ("203.0.113.1:8080", "203.0.113.2"),
         ("203.0.113.2:9090", "timed out"),
+        ("203.0.113.2:9091", "the host"),
         ("100.96.0.5:9090", "timed out"),
+        ("100.96.0.5:9091", "timed out"),
+        ("10.9.8.1:8080", "203.0.113.2"),
+        ("10.9.8.2:8080", "timed out"),
         ("10.9.9.9:8080", "timed out"),
         ("127.0.0.1:9090", "refused"),
         ("100.96.0.2:9090", "No route to host"),

@@ -161,6 +161,7 @@ impl BuildHere {
             initiator: std::env::var("USER").unwrap_or_else(|_| "local".into()),
             project,
             source_version: None,
+            source_commit: None,
             timeout_minutes: limits::TIMEOUT_MINUTES_DEFAULT,
             queued_timeout_minutes: limits::QUEUED_TIMEOUT_MINUTES_DEFAULT,
             debug_session: false,

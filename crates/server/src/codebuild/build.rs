@@ -13,6 +13,7 @@ use super::{
 use crate::{
     build_request::BuildRequest,
     driver::{Submission, SubmitError},
+    sources,
 };
 use build_core::{Build, BuildId, ProjectName, limits};
 use std::sync::Arc;
@@ -42,7 +43,7 @@ pub(super) async fn start(
     };
     overrides::apply(&mut project, &input);
     validate::project(&project, &caller.account_id)?;
-    validate::buildable(&project)?;
+    validate::buildable(&project, &service.config)?;
     project::fill_in(&mut project, caller);
     let name = project.name.clone().and_then(ProjectName::new).ok_or_else(refusal::project_name)?;
     let id = BuildId::new(name, service.new_uuid()).expect("a fresh UUID is one");
@@ -52,6 +53,7 @@ pub(super) async fn start(
         region: caller.region.clone(),
         initiator: initiator(caller),
         source_version: input.source_version.clone().or_else(|| project.source_version.clone()),
+        source_commit: None,
         timeout_minutes: minutes(project.timeout_in_minutes)
             .unwrap_or(limits::TIMEOUT_MINUTES_DEFAULT),
         queued_timeout_minutes: minutes(project.queued_timeout_in_minutes)
@@ -79,6 +81,10 @@ pub(super) async fn retry(
     request.id = BuildId::new(id.project().clone(), service.new_uuid()).expect("a fresh UUID");
     request.initiator = initiator(caller);
     request.cache_invalidated_at = cache::invalidated_at(service, caller, &request.project).await?;
+    if sources::is_git(&request.source().r#type) {
+        let retried: Build = parse(service, caller, &stored.state)?;
+        request.source_commit = retried.resolved_source_version.or(request.source_commit);
+    }
     let token = ("RetryBuild", input.idempotency_token.as_deref());
     let build = submit(service, caller, request, token, &input).await?;
     Ok(RetryBuildOutput { build: Some(build) })

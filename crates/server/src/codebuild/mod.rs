@@ -12,7 +12,8 @@ mod view;
 
 pub use view::render;
 
-use crate::{clock, driver::Driver, fault};
+use crate::{clock, config::Config, driver::Driver, fault};
+use std::sync::Arc;
 use store::Store;
 use uuid::Uuid;
 use wire::{
@@ -34,6 +35,8 @@ pub struct CodeBuildService {
     pub store: Store,
     /// What moves builds on.
     pub driver: Driver,
+    /// What the operator has decided.
+    pub config: Arc<Config>,
 }
 
 impl CodeBuildService {

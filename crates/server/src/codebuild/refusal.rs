@@ -1,6 +1,6 @@
 //! Every sentence with which CodeBuild refuses, each behind a name.
 
-use wire::ServiceError;
+use wire::{ServiceError, codebuild::SourceType};
 
 /// The project does not exist in this account and region.
 // AWS: StartBuild names the project's ARN.
@@ -78,6 +78,23 @@ pub(super) fn source_location() -> ServiceError {
 /// An S3 source's place is not a bucket and a key.
 pub(super) fn source_location_format(location: &str) -> ServiceError {
     invalid(format!("Invalid project source: location must be a valid S3 source: {location}"))
+}
+
+/// A Git source's place is not a repository's URL, or holds a password.
+// The location itself is not repeated: it may hold what nobody should see.
+pub(super) fn source_location_of(kind: &SourceType) -> ServiceError {
+    invalid(format!(
+        "Invalid project source: location must be the URL of a {kind} repository, without a password"
+    ))
+}
+
+/// A Git source's place is a folder of this machine that builds may not see.
+// Ours: CodeBuild has no such locations.
+pub(super) fn source_folder() -> ServiceError {
+    invalid(
+        "Invalid project source: location must be below a folder that the configuration's \
+         sources.folders names",
+    )
 }
 
 /// A source type that CodeBuild does not have.

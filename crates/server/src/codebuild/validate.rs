@@ -1,7 +1,11 @@
 //! What a project must be, beyond what the model's constraints say: the rules between its members.
 
 use super::refusal;
-use crate::provision::is_inline_buildspec;
+use crate::{
+    config::Config,
+    provision::is_inline_buildspec,
+    sources::{self, Location, Scheme},
+};
 use std::collections::HashSet;
 use wire::{
     ServiceError,
@@ -65,6 +69,9 @@ fn source(source: &ProjectSource) -> Checked {
         | SourceType::GithubEnterprise => {
             if location.is_empty() {
                 return Err(refusal::source_location());
+            }
+            if Location::parse(location).is_none() {
+                return Err(refusal::source_location_of(&source.r#type));
             }
         }
     }
@@ -208,14 +215,11 @@ fn service_role(role: &str, account_id: &str) -> Checked {
 }
 
 /// Refuses a build with something that CodeBuild can do and this service cannot do yet.
-pub(super) fn buildable(project: &Project) -> Checked {
+pub(super) fn buildable(project: &Project, config: &Config) -> Checked {
     let environment = project.environment.clone().unwrap_or_default();
     let sources = project.source.iter().chain(project.secondary_sources.iter().flatten());
     for source in sources {
-        if !matches!(source.r#type, SourceType::S3 | SourceType::NoSource) {
-            let what = format!("A build from source type {}", source.r#type);
-            return Err(refusal::not_here_yet(&what));
-        }
+        buildable_source(source, config)?;
     }
     if environment.r#type != EnvironmentType::LinuxContainer {
         let what = format!("Environment type {}", environment.r#type);
@@ -240,5 +244,36 @@ pub(super) fn buildable(project: &Project) -> Checked {
     match lacking.into_iter().find(|(_, wanted)| *wanted) {
         Some((what, _)) => Err(refusal::not_here_yet(what)),
         None => Ok(()),
+    }
+}
+
+fn buildable_source(source: &ProjectSource, config: &Config) -> Checked {
+    match source.r#type {
+        SourceType::S3 | SourceType::NoSource => return Ok(()),
+        SourceType::Codepipeline | SourceType::Unknown(_) => {
+            let what = format!("A build from source type {}", source.r#type);
+            return Err(refusal::not_here_yet(&what));
+        }
+        SourceType::Codecommit
+        | SourceType::Github
+        | SourceType::GithubEnterprise
+        | SourceType::Gitlab
+        | SourceType::GitlabSelfManaged
+        | SourceType::Bitbucket => {}
+    }
+    let location = source.location.as_deref().unwrap_or_default();
+    let location =
+        Location::parse(location).ok_or_else(|| refusal::source_location_of(&source.r#type))?;
+    match location.scheme {
+        Scheme::Https | Scheme::Http => Ok(()),
+        Scheme::Ssh => Err(refusal::not_here_yet("A source location of ssh")),
+        Scheme::File => {
+            let submodules = source.git_submodules_config.as_ref();
+            let submodules = submodules.is_some_and(|config| config.fetch_submodules);
+            match sources::mount(&config.sources.folders, &location, submodules) {
+                Some(_) => Ok(()),
+                None => Err(refusal::source_folder()),
+            }
+        }
     }
 }

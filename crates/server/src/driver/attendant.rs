@@ -243,7 +243,7 @@ impl Attendant {
             }
             Ok(Ok(None)) | Err(_) => {}
             Ok(Err(error)) => {
-                tracing::warn!(build = %id, %error, "a local cache is not given back")
+                tracing::warn!(build = %id, %error, "a local cache is not given back");
             }
         }
     }

@@ -110,6 +110,7 @@ impl World {
             initiator: "tester".into(),
             project: Project { environment: Some(environment), ..Default::default() },
             source_version: None,
+            source_commit: None,
             timeout_minutes: 60,
             queued_timeout_minutes: 480,
             debug_session: false,

@@ -1,3 +1,5 @@
+//! ZIPs as other readers see them, and files that change meanwhile.
+
 use super::*;
 use std::ffi::OsStr;
 use std::io::{BufReader, Cursor, Read};

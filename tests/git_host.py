@@ -1,0 +1,210 @@
+"""A Git host as a company has one: nginx before `git http-backend`, with passwords and a
+certificate, at an address of its own in a network of its own.
+"""
+
+import contextlib
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import textwrap
+
+from harness import wait_for
+
+PASSWORD = "s3cret-0f-the-h0st"
+USERS = ("ann", "x-access-token", "oauth2", "x-token-auth")
+TOOLS = ("unshare", "nsenter", "ip", "nft", "nginx", "fcgiwrap", "openssl")
+IDENTITY = {
+    f"GIT_{who}_{what}": value
+    for who in ("AUTHOR", "COMMITTER")
+    for what, value in (("NAME", "Ann"), ("EMAIL", "ann@example.org"))
+}
+
+
+def missing():
+    """Why there can be no such host here; none when there can."""
+    if os.geteuid() != 0:
+        return "a network of its own needs root"
+    lacking = [
+        tool for tool in TOOLS if not shutil.which(tool, path="/usr/sbin:/sbin:/usr/bin:/bin")
+    ]
+    return f"not installed: {lacking}" if lacking else None
+
+
+def git(folder, *arguments, **variables):
+    """Runs git without any configuration but the repository's, and gives what it printed."""
+    environment = {"PATH": os.environ["PATH"], "GIT_CONFIG_NOSYSTEM": "1", "HOME": "/nonexistent"}
+    done = subprocess.run(
+        ["git", "-c", "protocol.file.allow=always", *map(str, arguments)],
+        cwd=folder,
+        env=environment | IDENTITY | variables,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, f"git {arguments}: {done.stderr}"
+    return done.stdout.strip()
+
+
+class Repository:
+    """A repository with a work tree to commit from; its first branch is `main`."""
+
+    def __init__(self, path, files):
+        self.path = pathlib.Path(path)
+        self.path.mkdir(parents=True)
+        self.git("init", "--quiet", "--initial-branch=main")
+        self.commit(files)
+
+    def git(self, *arguments, **variables):
+        return git(self.path, *arguments, **variables)
+
+    def commit(self, files):
+        """Commits files and gives the commit's id."""
+        for name, content in files.items():
+            path = self.path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "--message=a change")
+        return self.git("rev-parse", "HEAD")
+
+
+class GitHost:
+    """The host; `/open/…` is for everybody, all else for those with the password."""
+
+    def __init__(self, folder, number):
+        self.folder = pathlib.Path(folder)
+        self.repositories = self.folder / "repositories"
+        # Of a range for tests, which builds of another service's rules may reach too.
+        self.gateway, self.address = f"198.18.{number}.1", f"198.18.{number}.2"
+        self.url = f"http://{self.address}"
+        self.secure_url = f"https://{self.address}"
+        self.processes = []
+        self.cable = f"gh{os.getpid() % 100_000}n{number}"
+
+    def start(self):
+        self.repositories.mkdir(parents=True)
+        self._make_network()
+        self._make_certificate()
+        users = "".join(f"{user}:{{PLAIN}}{PASSWORD}\n" for user in USERS)
+        (self.folder / "users").write_text(users)
+        (self.folder / "nginx.conf").write_text(self._nginx())
+        variables = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory"}
+        variables |= {"GIT_CONFIG_VALUE_0": "*", "PATH": os.environ["PATH"]}
+        wrapper = shutil.which("fcgiwrap", path="/usr/sbin:/usr/bin")
+        # fcgiwrap makes its socket with the mode that is left by the mask.
+        self._run(
+            [wrapper, "-c", "4", "-s", f"unix:{self.folder}/backend"], env=variables, umask=0o000
+        )
+        nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin")
+        self._run([*self.inside, nginx, "-c", self.folder / "nginx.conf", "-p", self.folder])
+        self.wait_for_port(80)
+        return self
+
+    def wait_for_port(self, port):
+        def ask():
+            with contextlib.suppress(OSError):
+                socket.create_connection((self.address, port), 1).close()
+                return True
+
+        wait_for(ask, f"port {port} of the Git host", 15)
+
+    def stop(self):
+        for process in reversed(self.processes):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    def repository(self, name, files):
+        return Repository(self.repositories / name, files)
+
+    def requests(self):
+        """The lines of the host's access log: user, request, status."""
+        log = self.folder / "access.log"
+        return log.read_text().splitlines() if log.exists() else []
+
+    def run_inside(self, command, **settings):
+        """Starts a program in the host's network."""
+        return self._run([*self.inside, *command], **settings)
+
+    def _run(self, command, **settings):
+        settings.setdefault("stdout", subprocess.DEVNULL)
+        settings |= {"start_new_session": True}
+        with open(self.folder / "errors", "ab") as errors:
+            process = subprocess.Popen(list(map(str, command)), stderr=errors, **settings)
+        self.processes.append(process)
+        return process
+
+    def _make_network(self):
+        holder = self._run(["unshare", "--net", "sleep", "infinity"])
+        network = pathlib.Path("/proc/self/ns/net").readlink()
+
+        def ready():
+            with contextlib.suppress(OSError):
+                return pathlib.Path(f"/proc/{holder.pid}/ns/net").readlink() != network
+
+        wait_for(ready, "a network of its own", 10)
+        self.inside = ["nsenter", "-t", str(holder.pid), "-n"]
+        commands = f"""
+            ip link add {self.cable} type veth peer name eth0 netns {holder.pid}
+            ip address add {self.gateway}/30 dev {self.cable}
+            ip link set {self.cable} up
+            nsenter -t {holder.pid} -n ip link set lo up
+            nsenter -t {holder.pid} -n ip address add {self.address}/30 dev eth0
+            nsenter -t {holder.pid} -n ip link set eth0 up
+        """
+        subprocess.run(["sh", "-ec", commands], check=True)
+
+    def _make_certificate(self):
+        self.certificate = self.folder / "certificate.pem"
+        command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
+        command += f" -days 2 -subj /CN=host -addext subjectAltName=IP:{self.address}"
+        command += f" -keyout {self.folder}/key.pem -out {self.certificate}"
+        subprocess.run(command.split(), check=True, capture_output=True)
+
+    def _nginx(self):
+        backend = subprocess.run(["git", "--exec-path"], capture_output=True, text=True).stdout
+        serve = f"""
+            fastcgi_param SCRIPT_FILENAME {backend.strip()}/git-http-backend;
+            fastcgi_param GIT_PROJECT_ROOT {self.repositories};
+            fastcgi_param GIT_HTTP_EXPORT_ALL "";
+            fastcgi_param PATH_INFO $uri;
+            fastcgi_param QUERY_STRING $query_string;
+            fastcgi_param REQUEST_METHOD $request_method;
+            fastcgi_param CONTENT_TYPE $content_type;
+            fastcgi_param CONTENT_LENGTH $content_length;
+            fastcgi_param REMOTE_USER $remote_user;
+            fastcgi_param GIT_PROTOCOL $http_git_protocol;
+            fastcgi_pass unix:{self.folder}/backend;
+        """
+        return textwrap.dedent(f"""
+            daemon off;
+            user root;
+            worker_processes 1;
+            pid {self.folder}/nginx.pid;
+            error_log {self.folder}/error.log;
+            events {{ }}
+            http {{
+                log_format line '$remote_user $request $status';
+                access_log {self.folder}/access.log line;
+                client_body_temp_path {self.folder}/body;
+                fastcgi_temp_path {self.folder}/fastcgi;
+                proxy_temp_path {self.folder}/proxy;
+                uwsgi_temp_path {self.folder}/uwsgi;
+                scgi_temp_path {self.folder}/scgi;
+                server {{
+                    listen {self.address}:80;
+                    listen {self.address}:443 ssl;
+                    ssl_certificate {self.certificate};
+                    ssl_certificate_key {self.folder}/key.pem;
+                    auth_basic git;
+                    auth_basic_user_file {self.folder}/users;
+                    location /open/ {{ auth_basic off; {serve} }}
+                    location /forbidden/ {{ return 403; }}
+                    location /broken/ {{ return 503; }}
+                    location /elsewhere/ {{ return 302 http://{self.address}:8081$uri?$args; }}
+                    location / {{ {serve} }}
+                }}
+            }}
+        """)

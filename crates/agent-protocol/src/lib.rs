@@ -8,6 +8,7 @@
 //! spelled, and nothing of how they are decided, moved or stored.
 
 mod cache;
+mod command;
 mod git;
 pub mod journal;
 mod orders;
@@ -16,10 +17,14 @@ mod record;
 mod timestamp;
 
 pub use cache::{CacheOrder, LocalCache, LocalMode, LocalState, S3Cache};
+pub use command::{
+    BuildUsed, COMMAND_TEXT_BYTES_MAX, COMMANDS_MAX, CommandEnded, CommandList, CommandStarted,
+    Used,
+};
 pub use git::{GitReference, GitSettings, GitSource, GitVersion};
 pub use orders::{
-    ArtifactsOrder, BuildspecLocation, Credentials, NamespaceType, ObjectStore, Orders, Packaging,
-    S3Location, SecondarySource, Source, Variable,
+    ArtifactsOrder, BuildspecLocation, ComputeOrder, ComputeType, Credentials, NamespaceType,
+    ObjectStore, Orders, Packaging, RuntimesOrder, S3Location, SecondarySource, Source, Variable,
 };
 pub use phase::{AgentPhase, PhaseContext, PhaseOutcome, PhaseStatus};
 pub use record::{ArtifactUploaded, Fact, Record, RecordBody};

@@ -3,6 +3,7 @@
 mod artifacts;
 mod cache;
 mod calendar;
+mod commands;
 mod credential_helper;
 mod digest;
 mod environment;
@@ -24,6 +25,7 @@ mod run;
 mod session;
 mod shell;
 mod source;
+mod usage;
 
 use crate::layout::Layout;
 use std::io::Write;

@@ -6,6 +6,7 @@
 mod agent;
 mod artifacts;
 mod caches;
+mod contract;
 mod git;
 mod git_server;
 mod process;

@@ -22,6 +22,7 @@ mod processes;
 mod programs;
 mod rules;
 mod run;
+mod runtimes;
 mod session;
 mod shell;
 mod source;

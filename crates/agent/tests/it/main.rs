@@ -10,6 +10,7 @@ mod contract;
 mod git;
 mod git_server;
 mod process;
+mod runtimes;
 mod session;
 mod shell;
 mod source;

@@ -3,7 +3,7 @@
 //! Everything here is settled: overrides are applied, precedence among the API's own levels is
 //! decided, images are chosen. What only the buildspec can say is left to the agent.
 
-use crate::{GitSettings, GitSource, Reference};
+use crate::{CacheOrder, GitSettings, GitSource, Reference};
 use serde::{Deserialize, Serialize};
 
 /// The whole build, as the agent needs to know it.
@@ -42,6 +42,9 @@ pub struct Orders {
     pub artifacts: Option<ArtifactsOrder>,
     /// Where the secondary artifacts go.
     pub secondary_artifacts: Vec<ArtifactsOrder>,
+    /// Where the build's cache is.
+    #[serde(default)]
+    pub cache: CacheOrder,
     /// The service that keeps sources, artifacts, secrets and parameters.
     pub object_store: ObjectStore,
 }

@@ -3,16 +3,19 @@
 //! A function of the request, the occasion and the configuration alone, so that a service that was
 //! restarted makes the same spec again.
 
+mod variables;
+
 use crate::{
     build_request::{BuildRequest, compute, compute_types_like},
     config::Config,
     identity::{Claims, Identity},
+    local_caches::Lease,
     sources::{self, Location, Scheme},
 };
 use agent_protocol::{
-    ArtifactsOrder, BuildspecLocation, ComputeOrder, ComputeType, Credentials, GitSettings, Keeper,
-    NamespaceType, ObjectStore, Orders, PROTOCOL_VERSION, Packaging, Reference, RuntimesOrder,
-    S3Location, SecondarySource, Source, Timestamp, Variable,
+    ArtifactsOrder, BuildspecLocation, CacheOrder, ComputeOrder, ComputeType, Credentials,
+    GitSettings, LocalCache, LocalMode, NamespaceType, ObjectStore, Orders, PROTOCOL_VERSION,
+    Packaging, RuntimesOrder, S3Cache, S3Location, SecondarySource, Source, Timestamp, Variable,
 };
 use executor::{ContainerId, ContainerSpec, Image, Limits, Mount, MountKind, Network};
 use std::{
@@ -21,8 +24,8 @@ use std::{
     sync::Arc,
 };
 use wire::codebuild::{
-    ArtifactNamespace, ArtifactPackaging, ArtifactsType, EnvironmentVariable,
-    EnvironmentVariableType, ProjectArtifacts, ProjectSource, SourceType,
+    ArtifactNamespace, ArtifactPackaging, ArtifactsType, CacheMode, CacheType, ProjectArtifacts,
+    ProjectSource, SourceType,
 };
 
 /// Where the service answers inside every environment.
@@ -32,6 +35,12 @@ pub const SERVICE_ADDRESS: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST,
 pub const CREDENTIALS_ADDRESS: SocketAddrV4 =
     SocketAddrV4::new(Ipv4Addr::new(169, 254, 170, 2), 80);
 
+/// Where builds find the programs that CodeBuild's images have. AWS: the same folder.
+const PROGRAMS: &str = "/codebuild/user/bin";
+
+/// Where a build's local cache is. AWS: the same folder.
+const LOCAL_CACHE: &str = "/codebuild/local-cache";
+
 const PATH_DEFAULT: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Makes specs.
@@ -40,6 +49,8 @@ pub struct Provision {
     pub config: Arc<Config>,
     /// Issues the builds' credentials.
     pub identity: Arc<Identity>,
+    /// The folder with the programs that builds find on their `PATH`.
+    pub programs: PathBuf,
 }
 
 /// What is known of a build only once it was accepted.
@@ -54,6 +65,8 @@ pub struct Occasion {
     pub image: Image,
     /// The variables that the image sets for whatever runs in it.
     pub image_environment: Vec<(String, String)>,
+    /// The folder of its local cache, if it has one.
+    pub local_cache: Option<Lease>,
 }
 
 impl Provision {
@@ -73,7 +86,17 @@ impl Provision {
             container: orders.source_dir.clone().into(),
             kind: MountKind::CopyOnWrite,
         });
-        let mounts = local.chain(self.repositories(request));
+        let cache = occasion.local_cache.iter().map(|lease| Mount {
+            host: lease.folder.clone(),
+            container: LOCAL_CACHE.into(),
+            kind: MountKind::ReadWrite,
+        });
+        let programs = std::iter::once(Mount {
+            host: self.programs.clone(),
+            container: PROGRAMS.into(),
+            kind: MountKind::ReadOnly,
+        });
+        let mounts = local.chain(self.repositories(request)).chain(cache).chain(programs);
         let builds = &self.config.builds;
         ContainerSpec {
             id,
@@ -125,7 +148,7 @@ impl Provision {
         let project = &request.project;
         let environment = request.environment();
         let (variables, references) =
-            variables(environment.environment_variables.unwrap_or_default());
+            variables::variables(environment.environment_variables.unwrap_or_default());
         let secondary = project.secondary_artifacts.iter().flatten();
         Orders {
             protocol: PROTOCOL_VERSION,
@@ -148,6 +171,7 @@ impl Provision {
             secondary_artifacts: secondary
                 .filter_map(|artifacts| artifacts_order(artifacts, request))
                 .collect(),
+            cache: cache_order(request, occasion.local_cache.as_ref()),
             object_store: ObjectStore {
                 endpoint: format!("http://{SERVICE_ADDRESS}"),
                 region: request.region.clone(),
@@ -236,6 +260,9 @@ impl Provision {
         for (name, value) in self.service_variables(request, occasion) {
             set(&name, &value);
         }
+        if let Some(path) = variables.iter_mut().find(|variable| variable.name == "PATH") {
+            path.value = format!("{}:{PROGRAMS}", path.value);
+        }
         variables
     }
 
@@ -297,21 +324,38 @@ impl Provision {
     }
 }
 
-/// The project's and the caller's variables: those with a value, and those that refer to one.
-fn variables(own: Vec<EnvironmentVariable>) -> (Vec<Variable>, Vec<Reference>) {
-    let (mut variables, mut references) = (Vec::new(), Vec::new());
-    for EnvironmentVariable { name, value, r#type } in own {
-        let keeper = match r#type.unwrap_or(EnvironmentVariableType::Plaintext) {
-            EnvironmentVariableType::ParameterStore => Keeper::ParameterStore,
-            EnvironmentVariableType::SecretsManager => Keeper::SecretsManager,
-            EnvironmentVariableType::Plaintext | EnvironmentVariableType::Unknown(_) => {
-                variables.push(Variable { name, value });
-                continue;
-            }
-        };
-        references.push(Reference { name, keeper, value });
+fn cache_order(request: &BuildRequest, lease: Option<&Lease>) -> CacheOrder {
+    let Some(cache) = &request.project.cache else { return CacheOrder::NoCache };
+    match &cache.r#type {
+        CacheType::NoCache | CacheType::Unknown(_) => CacheOrder::NoCache,
+        CacheType::S3 => {
+            let place = s3_location(cache.location.as_deref().unwrap_or_default(), None);
+            CacheOrder::S3(S3Cache {
+                bucket: place.bucket,
+                prefix: place.key.trim_matches('/').to_owned(),
+                project: format!("{}/{}", request.region, request.id().project()),
+                namespace: cache.cache_namespace.clone().filter(|name| !name.is_empty()),
+                invalidated_at: request.cache_invalidated_at,
+            })
+        }
+        CacheType::Local => {
+            let (Some(lease), Some(id)) = (lease, request.local_cache_id()) else {
+                return CacheOrder::NoCache;
+            };
+            let mode = |wanted: &CacheMode| match cache.modes.iter().flatten().any(|m| m == wanted)
+            {
+                true => LocalMode::On,
+                false => LocalMode::Off,
+            };
+            CacheOrder::Local(LocalCache {
+                folder: LOCAL_CACHE.to_owned(),
+                id,
+                custom: mode(&CacheMode::LocalCustomCache),
+                source: mode(&CacheMode::LocalSourceCache),
+                state: lease.state.clone(),
+            })
+        }
     }
-    (variables, references)
 }
 
 /// The address of a build's page. AWS: the same shape, in its own console.

@@ -7,14 +7,17 @@
 //! Both programs link this crate and may be of different versions. It knows how things are
 //! spelled, and nothing of how they are decided, moved or stored.
 
+mod cache;
 mod command;
 mod git;
 pub mod journal;
 mod orders;
 mod phase;
 mod record;
+mod reference;
 mod timestamp;
 
+pub use cache::{CacheOrder, LocalCache, LocalMode, LocalState, S3Cache};
 pub use command::{
     BuildUsed, COMMAND_TEXT_BYTES_MAX, COMMANDS_MAX, CommandEnded, CommandList, CommandStarted,
     Used,
@@ -26,6 +29,7 @@ pub use orders::{
 };
 pub use phase::{AgentPhase, PhaseContext, PhaseOutcome, PhaseStatus};
 pub use record::{ArtifactUploaded, Fact, Record, RecordBody};
+pub use reference::{Keeper, Reference};
 pub use timestamp::Timestamp;
 
 /// The version of orders and facts that this crate speaks.

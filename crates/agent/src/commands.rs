@@ -44,14 +44,16 @@ impl Counts {
 }
 
 impl Commands<'_> {
-    /// Runs commands until one fails, and says what failed.
+    /// Runs commands until one fails, and says what failed. The first of them is number `first` of its
+    /// list.
     pub(crate) fn run(
         &mut self,
         list: CommandList,
+        first: u32,
         commands: &[String],
     ) -> Result<Option<String>, Fault> {
-        for (index, command) in (0..).zip(commands) {
-            let shown = shown(command);
+        for (index, command) in (first..).zip(commands) {
+            let shown = &*shown(self.build, command);
             let told = self.build.counts.told.fetch_add(1, Ordering::Relaxed) < COMMANDS_MAX;
             let started = told.then(|| Fact::CommandStarted(self.started(list, index, shown)));
             let began = self.build.meter.begin();
@@ -121,9 +123,9 @@ impl Commands<'_> {
 }
 
 /// A command as everything that tells of it shows it: the log's lines, the facts and the phase's
-/// context. Whatever must not be told of a command's text is taken out here.
-fn shown(command: &str) -> &str {
-    command.trim_end_matches('\n')
+/// context. Whatever must not be told of a command's text is taken out here, before it is cut.
+fn shown(build: &Build, command: &str) -> String {
+    build.journal.masked(command.trim_end_matches('\n'))
 }
 
 /// Why the command failed; none when it did not.

@@ -5,15 +5,20 @@ use crate::{
     codebuild::CodeBuildService,
     config::{Config, LISTEN_DEFAULT},
     driver::{Driver, Grounds, JournalWatch, Observed, ServedBuild},
+    fault,
     http::{Front, Origin, router},
     identity::{Identity, RootKeys},
+    local_caches::LocalCaches,
     logs::LogsService,
     provision::Provision,
     s3,
+    secrets::{self, SecretsService},
+    vault::{Vault, key_file_beside},
 };
 use anyhow::Context;
 use build_core::queue::Capacity;
 use executor::{Agent, Container, Executor, HostImage, OutboundNetwork, Sandbox, SandboxConfig};
+use sha2::{Digest, Sha256};
 use std::{
     fs::{self, File, Permissions},
     net::{SocketAddr, TcpListener},
@@ -70,6 +75,8 @@ impl App {
         let logs = LogStore::open(&data_dir.join("logs"))?;
         let objects = ObjectStore::open(data_dir.join("objects"))?;
         let sandbox = Arc::new(sandbox(&config, data_dir)?);
+        let vault = vault(&config, data_dir, &store).await?;
+        let secrets = SecretsService::new(store.clone(), vault, config.secrets.readable.clone());
 
         // Builds that are under way need the front before it can be made of the driver.
         let front: Arc<OnceLock<Arc<Front>>> = Arc::default();
@@ -79,7 +86,15 @@ impl App {
             logs: logs.clone(),
             watch: JournalWatch::start().context("failed to follow journals with inotify")?,
             journals,
-            provision: Provision { config: Arc::clone(&config), identity: Arc::clone(&identity) },
+            provision: Provision {
+                config: Arc::clone(&config),
+                identity: Arc::clone(&identity),
+                programs: programs(data_dir).context("failed to write the builds' programs")?,
+            },
+            caches: Arc::new(
+                LocalCaches::open(data_dir.join("caches"), config.caches.local_gib_max << 30)
+                    .with_context(|| place(&data_dir.join("caches")))?,
+            ),
             serve: serve_builds(Arc::clone(&front)),
             changed: watch::Sender::new(0),
             observer,
@@ -94,12 +109,15 @@ impl App {
                 Arc::clone(&identity) as Arc<dyn s3::Access>,
                 s3::Config { account_id: account_id.clone(), ..s3::Config::default() },
             ),
+            secrets,
             identity,
             account_id,
             grounds,
         });
         let _ = front.set(Arc::clone(&made));
         tokio::spawn(made.logs.clone().keep_swept());
+        let swept = Arc::clone(&made);
+        tokio::spawn(async move { swept.secrets.keep_swept().await });
         Ok(Self {
             front: made,
             objects,
@@ -150,6 +168,21 @@ fn lock(data_dir: &Path) -> anyhow::Result<File> {
     }
 }
 
+/// The vault. Values that cannot be opened do not keep the service from its other work.
+async fn vault(config: &Config, data_dir: &Path, store: &Store) -> anyhow::Result<Vault> {
+    let folder = data_dir.canonicalize().context("failed to find the data folder")?;
+    let path = match &config.secrets.key_file {
+        Some(path) => path.clone(),
+        None => key_file_beside(&folder)
+            .context("failed to name a key file beside the data folder: set secrets.key_file")?,
+    };
+    let vault = Vault::new(path, store.clone(), vec![secrets::VALUES]);
+    if let Err(error) = vault.check().await {
+        tracing::error!("secrets cannot be read: failed to {}", fault::chain(&error));
+    }
+    Ok(vault)
+}
+
 fn sandbox(config: &Config, data_dir: &Path) -> anyhow::Result<Sandbox> {
     let mut host_image = HostImage::default();
     host_image.folders.extend(config.host_image.folders.iter().cloned());
@@ -165,6 +198,32 @@ fn sandbox(config: &Config, data_dir: &Path) -> anyhow::Result<Sandbox> {
         },
     };
     Sandbox::new(sandbox_config).context("failed to prepare the sandbox")
+}
+
+/// Writes the programs that builds find on their `PATH`, which are the agent under other names, and
+/// gives their folder. Builds that an older service has started keep those that they have.
+fn programs(data_dir: &Path) -> std::io::Result<PathBuf> {
+    const NAMES: [&str; 3] =
+        ["codebuild-hash-files", "codebuild-glob-search", "codebuild-tests-run"];
+    let all = data_dir.canonicalize()?.join("programs");
+    let mut version = hex::encode(Sha256::digest(AGENT));
+    version.truncate(16);
+    let folder = all.join(&version);
+    if !folder.exists() {
+        let new = all.join("new");
+        let _ = fs::remove_dir_all(&new);
+        fs::create_dir_all(&new)?;
+        fs::write(new.join(NAMES[0]), zstd::decode_all(AGENT)?)?;
+        fs::set_permissions(new.join(NAMES[0]), Permissions::from_mode(0o555))?;
+        for name in &NAMES[1..] {
+            fs::hard_link(new.join(NAMES[0]), new.join(name))?;
+        }
+        fs::rename(&new, &folder)?;
+    }
+    for other in fs::read_dir(&all)?.flatten().filter(|other| other.path() != folder) {
+        let _ = fs::remove_dir_all(other.path());
+    }
+    Ok(folder)
 }
 
 /// What the machine gives to builds.

@@ -3,16 +3,19 @@
 //! A function of the request, the occasion and the configuration alone, so that a service that was
 //! restarted makes the same spec again.
 
+mod variables;
+
 use crate::{
     build_request::{BuildRequest, compute, compute_types_like},
     config::Config,
     identity::{Claims, Identity},
+    local_caches::Lease,
     sources::{self, Location, Scheme},
 };
 use agent_protocol::{
-    ArtifactsOrder, BuildspecLocation, ComputeOrder, ComputeType, Credentials, GitSettings,
-    NamespaceType, ObjectStore, Orders, PROTOCOL_VERSION, Packaging, RuntimesOrder, S3Location,
-    SecondarySource, Source, Timestamp, Variable,
+    ArtifactsOrder, BuildspecLocation, CacheOrder, ComputeOrder, ComputeType, Credentials,
+    GitSettings, LocalCache, LocalMode, NamespaceType, ObjectStore, Orders, PROTOCOL_VERSION,
+    Packaging, RuntimesOrder, S3Cache, S3Location, SecondarySource, Source, Timestamp, Variable,
 };
 use executor::{ContainerId, ContainerSpec, Image, Limits, Mount, MountKind, Network};
 use std::{
@@ -21,8 +24,8 @@ use std::{
     sync::Arc,
 };
 use wire::codebuild::{
-    ArtifactNamespace, ArtifactPackaging, ArtifactsType, ProjectArtifacts, ProjectSource,
-    SourceType,
+    ArtifactNamespace, ArtifactPackaging, ArtifactsType, CacheMode, CacheType, ProjectArtifacts,
+    ProjectSource, SourceType,
 };
 
 /// Where the service answers inside every environment.
@@ -32,6 +35,12 @@ pub const SERVICE_ADDRESS: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST,
 pub const CREDENTIALS_ADDRESS: SocketAddrV4 =
     SocketAddrV4::new(Ipv4Addr::new(169, 254, 170, 2), 80);
 
+/// Where builds find the programs that CodeBuild's images have. AWS: the same folder.
+const PROGRAMS: &str = "/codebuild/user/bin";
+
+/// Where a build's local cache is. AWS: the same folder.
+const LOCAL_CACHE: &str = "/codebuild/local-cache";
+
 const PATH_DEFAULT: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Makes specs.
@@ -40,6 +49,8 @@ pub struct Provision {
     pub config: Arc<Config>,
     /// Issues the builds' credentials.
     pub identity: Arc<Identity>,
+    /// The folder with the programs that builds find on their `PATH`.
+    pub programs: PathBuf,
 }
 
 /// What is known of a build only once it was accepted.
@@ -54,6 +65,8 @@ pub struct Occasion {
     pub image: Image,
     /// The variables that the image sets for whatever runs in it.
     pub image_environment: Vec<(String, String)>,
+    /// The folder of its local cache, if it has one.
+    pub local_cache: Option<Lease>,
 }
 
 impl Provision {
@@ -73,7 +86,17 @@ impl Provision {
             container: orders.source_dir.clone().into(),
             kind: MountKind::CopyOnWrite,
         });
-        let mounts = local.chain(self.repositories(request));
+        let cache = occasion.local_cache.iter().map(|lease| Mount {
+            host: lease.folder.clone(),
+            container: LOCAL_CACHE.into(),
+            kind: MountKind::ReadWrite,
+        });
+        let programs = std::iter::once(Mount {
+            host: self.programs.clone(),
+            container: PROGRAMS.into(),
+            kind: MountKind::ReadOnly,
+        });
+        let mounts = local.chain(self.repositories(request)).chain(cache).chain(programs);
         let builds = &self.config.builds;
         ContainerSpec {
             id,
@@ -124,7 +147,8 @@ impl Provision {
         let asked = request.source_version.as_deref();
         let project = &request.project;
         let environment = request.environment();
-        let own_variables = environment.environment_variables.unwrap_or_default();
+        let (variables, references) =
+            variables::variables(environment.environment_variables.unwrap_or_default());
         let secondary = project.secondary_artifacts.iter().flatten();
         Orders {
             protocol: PROTOCOL_VERSION,
@@ -139,10 +163,8 @@ impl Provision {
             git: self.git_settings(request),
             buildspec: buildspec_location(source.buildspec.as_deref()),
             base_variables: self.base_variables(request, occasion),
-            variables: own_variables
-                .into_iter()
-                .map(|variable| Variable { name: variable.name, value: variable.value })
-                .collect(),
+            variables,
+            references,
             runtimes: self.runtimes(&occasion.image),
             compute: Some(self.compute_order(&environment.compute_type)),
             auto_retry_number: request.retry.as_ref().map_or(0, |retry| retry.number),
@@ -150,6 +172,7 @@ impl Provision {
             secondary_artifacts: secondary
                 .filter_map(|artifacts| artifacts_order(artifacts, request))
                 .collect(),
+            cache: cache_order(request, occasion.local_cache.as_ref()),
             object_store: ObjectStore {
                 endpoint: format!("http://{SERVICE_ADDRESS}"),
                 region: request.region.clone(),
@@ -238,6 +261,9 @@ impl Provision {
         for (name, value) in self.service_variables(request, occasion) {
             set(&name, &value);
         }
+        if let Some(path) = variables.iter_mut().find(|variable| variable.name == "PATH") {
+            path.value = format!("{}:{PROGRAMS}", path.value);
+        }
         variables
     }
 
@@ -296,6 +322,40 @@ impl Provision {
             variables.push((format!("CODEBUILD_SOURCE_VERSION_{identifier}"), version));
         }
         variables
+    }
+}
+
+fn cache_order(request: &BuildRequest, lease: Option<&Lease>) -> CacheOrder {
+    let Some(cache) = &request.project.cache else { return CacheOrder::NoCache };
+    match &cache.r#type {
+        CacheType::NoCache | CacheType::Unknown(_) => CacheOrder::NoCache,
+        CacheType::S3 => {
+            let place = s3_location(cache.location.as_deref().unwrap_or_default(), None);
+            CacheOrder::S3(S3Cache {
+                bucket: place.bucket,
+                prefix: place.key.trim_matches('/').to_owned(),
+                project: format!("{}/{}", request.region, request.id().project()),
+                namespace: cache.cache_namespace.clone().filter(|name| !name.is_empty()),
+                invalidated_at: request.cache_invalidated_at,
+            })
+        }
+        CacheType::Local => {
+            let (Some(lease), Some(id)) = (lease, request.local_cache_id()) else {
+                return CacheOrder::NoCache;
+            };
+            let mode = |wanted: &CacheMode| match cache.modes.iter().flatten().any(|m| m == wanted)
+            {
+                true => LocalMode::On,
+                false => LocalMode::Off,
+            };
+            CacheOrder::Local(LocalCache {
+                folder: LOCAL_CACHE.to_owned(),
+                id,
+                custom: mode(&CacheMode::LocalCustomCache),
+                source: mode(&CacheMode::LocalSourceCache),
+                state: lease.state.clone(),
+            })
+        }
     }
 }
 

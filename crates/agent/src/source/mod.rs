@@ -8,12 +8,16 @@ mod tree;
 mod unzip;
 
 pub(crate) use ownership::give;
+pub(crate) use tree::target_inside;
 
+use crate::cache::{self, Caching};
 use crate::environment::{merge, secondary_folder_variable};
 use crate::fault::Doing;
 use crate::log;
 use crate::outcome::Stop;
 use crate::run::Build;
+use crate::runtimes;
+use crate::secrets::{self, Held};
 use crate::shell::{Beginning, Carried, Shell};
 use agent_protocol::{Fact, Source};
 use buildspec::{Buildspec, Version, phases_found};
@@ -25,6 +29,8 @@ pub(crate) struct Prepared {
     pub(crate) buildspec: Buildspec,
     /// What runs it.
     pub(crate) shell: Shell,
+    /// What becomes of its cache.
+    pub(crate) caching: Caching,
 }
 
 /// Prepares everything, or says why the phase fails.
@@ -46,10 +52,27 @@ pub(crate) fn prepare(build: &Build) -> Result<Prepared, Stop> {
         }
     });
     let buildspec = buildspec_file::read(build)?;
-    refuse_what_is_not_there(&buildspec)?;
-    let shell = begin_shell(build, &buildspec, resolved)?;
-    announce(build, &buildspec);
-    Ok(Prepared { buildspec, shell })
+    build.journal.append(|batch| {
+        if let Some(shell) = &buildspec.env.shell {
+            batch.line(&log::selecting_shell(shell.program()));
+        }
+        if uses_s3(&orders.source) {
+            batch.line(log::S3_TIMEOUT);
+        }
+        batch.line(log::PROCESSING_VARIABLES);
+    });
+    let held = secrets::fetch(build, &buildspec)?;
+    let mut shell = begin_shell(build, &buildspec, &held, resolved)?;
+    runtimes::prepare(build, &buildspec, &mut shell)?;
+    build.journal.line(&log::moving_to(&build.orders.source_dir));
+    let caching = cache::restore(build, &buildspec, &shell);
+    build.journal.append(|batch| {
+        batch.line(log::REGISTERING);
+        for line in phases_found(&buildspec) {
+            batch.line(&line);
+        }
+    });
+    Ok(Prepared { buildspec, shell, caching })
 }
 
 /// Fetches a source, and says which version it is where that has a name. `identifier` is the
@@ -82,25 +105,20 @@ fn fetch(
     )
 }
 
-fn refuse_what_is_not_there(buildspec: &Buildspec) -> Result<(), Stop> {
-    let refused = [
-        ("parameter-store", buildspec.env.parameter_store.len()),
-        ("secrets-manager", buildspec.env.secrets_manager.len()),
-    ];
-    match refused.into_iter().find(|(_, count)| *count > 0) {
-        Some((key, _)) => Err(Stop::client(format!(
-            "env.{key} of the buildspec is not supported: no service here keeps such values yet"
-        ))),
-        None => Ok(()),
+fn uses_s3(source: &Source) -> bool {
+    match source {
+        Source::S3Zip(_) | Source::S3Folder(_) => true,
+        Source::NoSource | Source::Mounted | Source::Git(_) => false,
     }
 }
 
 fn begin_shell(
     build: &Build,
     buildspec: &Buildspec,
+    held: &Held,
     resolved: Option<String>,
 ) -> Result<Shell, Stop> {
-    let mut variables = merge(&build.orders, &buildspec.env.variables);
+    let mut variables = merge(&build.orders, &buildspec.env.variables, held);
     if let Some(version) = resolved {
         let name = "CODEBUILD_RESOLVED_SOURCE_VERSION";
         variables.retain(|(known, _)| known != name);
@@ -117,29 +135,4 @@ fn begin_shell(
         variables,
     };
     Ok(Shell::begin(build.layout.clone(), build.output.clone(), beginning)?)
-}
-
-fn announce(build: &Build, buildspec: &Buildspec) {
-    let uses_s3 = |source: &Source| matches!(source, Source::S3Zip(_) | Source::S3Folder(_));
-    let selects_runtime =
-        buildspec.phases.iter().any(|(_, phase)| !phase.runtime_versions.is_empty());
-    build.journal.append(|batch| {
-        if let Some(shell) = &buildspec.env.shell {
-            batch.line(&log::selecting_shell(shell.program()));
-        }
-        if uses_s3(&build.orders.source) {
-            batch.line(log::S3_TIMEOUT);
-        }
-        batch.line(log::PROCESSING_VARIABLES);
-        batch.line(if selects_runtime { log::RUNTIMES_SKIPPED } else { log::NO_RUNTIME_VERSION });
-        batch.line(&log::moving_to(&build.orders.source_dir));
-        if buildspec.cache.is_none() {
-            batch.line(log::NO_CACHE);
-            batch.line(log::CACHE_SKIPPED);
-        }
-        batch.line(log::REGISTERING);
-        for line in phases_found(buildspec) {
-            batch.line(&line);
-        }
-    });
 }

@@ -2,8 +2,8 @@
 
 use agent_protocol::journal::Reader;
 use agent_protocol::{
-    BuildspecLocation, Credentials, Fact, GitSettings, ObjectStore, Orders, PROTOCOL_VERSION,
-    Record, RecordBody, RuntimesOrder, Source, Variable,
+    BuildspecLocation, CacheOrder, Credentials, Fact, GitSettings, ObjectStore, Orders,
+    PROTOCOL_VERSION, Record, RecordBody, RuntimesOrder, Source, Variable,
 };
 use expect_test::Expect;
 use std::fs;
@@ -41,11 +41,13 @@ pub(crate) fn inline(buildspec: &str) -> Trial {
         buildspec: BuildspecLocation::Inline { text: buildspec.to_owned() },
         base_variables: vec![Variable { name: "CODEBUILD_CI".into(), value: "true".into() }],
         variables: Vec::new(),
+        references: Vec::new(),
         runtimes: RuntimesOrder::Image,
         compute: None,
         auto_retry_number: 0,
         artifacts: None,
         secondary_artifacts: Vec::new(),
+        cache: CacheOrder::NoCache,
         object_store: ObjectStore {
             endpoint: "http://127.0.0.1:9".to_owned(),
             region: "eu-west-1".to_owned(),

@@ -5,11 +5,15 @@
 
 mod agent;
 mod artifacts;
+mod caches;
 mod contract;
 mod git;
 mod git_server;
+mod keeper;
 mod process;
 mod retry;
+mod runtimes;
+mod secrets;
 mod session;
 mod shell;
 mod source;

@@ -177,6 +177,7 @@ impl BuildHere {
             queued_timeout_minutes: limits::QUEUED_TIMEOUT_MINUTES_DEFAULT,
             debug_session: false,
             retry: None,
+            cache_invalidated_at: None,
             local_source: Some(folder.to_path_buf()),
         }
     }

@@ -4,7 +4,7 @@
 //! Turns requests into inputs for the driver, and states into views. Knows nothing of containers.
 
 use super::{
-    CodeBuildService, overrides, page,
+    CodeBuildService, cache, overrides, page,
     project::{self, Kept},
     refusal,
     token::{self, Meaning},
@@ -59,6 +59,7 @@ pub(super) async fn start(
             .unwrap_or(limits::QUEUED_TIMEOUT_MINUTES_DEFAULT),
         retry: None,
         local_source: None,
+        cache_invalidated_at: cache::invalidated_at(service, caller, &project).await?,
         debug_session: input.debug_session_enabled.unwrap_or_default(),
         id,
         project,
@@ -79,7 +80,11 @@ pub(super) async fn retry(
     let request: BuildRequest = parse(service, caller, &stored.request)?;
     let failed: Build = parse(service, caller, &stored.state)?;
     let id = BuildId::new(id.project().clone(), service.new_uuid()).expect("a fresh UUID is one");
-    let request = BuildRequest { initiator: initiator(caller), ..request.again(id, &failed) };
+    let request = BuildRequest {
+        initiator: initiator(caller),
+        cache_invalidated_at: cache::invalidated_at(service, caller, &request.project).await?,
+        ..request.again(id, &failed)
+    };
     let token = ("RetryBuild", input.idempotency_token.as_deref());
     let build = submit(service, caller, request, token, &input).await?;
     Ok(RetryBuildOutput { build: Some(build) })

@@ -9,6 +9,7 @@ use server::{
     config::Config,
     driver::{Counts, Driver, Grounds, JournalWatch, Submission, SubmitError},
     identity::Identity,
+    local_caches::LocalCaches,
     provision::Provision,
 };
 use std::{
@@ -132,6 +133,7 @@ impl World {
             queued_timeout_minutes: 480,
             debug_session: false,
             retry: None,
+            cache_invalidated_at: None,
             local_source: None,
         });
         let service = self.service();
@@ -283,7 +285,12 @@ impl World {
             logs: logs.clone(),
             watch: JournalWatch::start().unwrap(),
             journals: self.journals(),
-            provision: Provision { config: Arc::new(Config::default()), identity },
+            provision: Provision {
+                config: Arc::new(Config::default()),
+                identity,
+                programs: folder.join("programs"),
+            },
+            caches: Arc::new(LocalCaches::open(folder.join("caches"), u64::MAX).unwrap()),
             serve: Box::new(|_, _| {}),
             changed: watch::Sender::new(0),
             observer: None,

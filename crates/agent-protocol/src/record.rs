@@ -52,6 +52,8 @@ pub enum Fact {
         /// The exact version.
         version: String,
     },
+    /// The buildspec asks that commands may have the credentials of the build's sources.
+    GitCredentialHelper,
     /// The values of the buildspec's exported variables, once `post_build` is over.
     Exported {
         /// Name and value, in the buildspec's order.

@@ -150,7 +150,7 @@ impl Commands<'_> {
                 let message = format!("user {name} of run-as does not exist in the image");
                 return PhaseOutcome::failed(COMMAND_EXECUTION_ERROR, message);
             };
-            if let Err(fault) = source::give(&self.build.orders, &user) {
+            if let Err(fault) = source::give(self.build, &user) {
                 return outcome::fault(fault.to_string());
             }
             self.user = Some(user);

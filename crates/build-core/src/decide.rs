@@ -84,7 +84,7 @@ impl Build {
 
     fn fact(&self, fact: &Fact, at: Timestamp) -> Vec<Event> {
         match fact {
-            Fact::Hello { .. } => Vec::new(),
+            Fact::Hello { .. } | Fact::GitCredentialHelper => Vec::new(),
             Fact::PhaseStarted { phase } => {
                 let phase = Phase::from(*phase);
                 if self.current_phase() >= phase {

@@ -47,6 +47,9 @@ pub(crate) fn prepare(build: &Build) -> Result<Prepared, Stop> {
     });
     let buildspec = buildspec_file::read(build)?;
     refuse_what_is_not_there(&buildspec)?;
+    if buildspec.env.git_credential_helper {
+        git::offer(build)?;
+    }
     let shell = begin_shell(build, &buildspec, resolved)?;
     announce(build, &buildspec);
     Ok(Prepared { buildspec, shell })

@@ -178,6 +178,7 @@ fn fact_line(fact: &Fact) -> String {
             ("ended", format!("{} {}", words.join(" "), context.message))
         }
         Fact::SourceResolved { version } => ("source", version.clone()),
+        Fact::GitCredentialHelper => ("offered", "git credentials".to_owned()),
         Fact::Exported { variables } => ("exported", format!("{variables:?}")),
         Fact::ArtifactUploaded(uploaded) => ("uploaded", format!("{uploaded:?}")),
         Fact::Finished => ("finished", String::new()),

@@ -56,6 +56,7 @@ impl Terminal {
                 | Fact::SourceResolved { .. }
                 | Fact::Exported { .. }
                 | Fact::ArtifactUploaded(_)
+                | Fact::GitCredentialHelper
                 | Fact::Finished,
                 _,
             ) => Ok(()),

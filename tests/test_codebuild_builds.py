@@ -28,6 +28,9 @@ HONOURED = {
     "BatchDeleteBuilds",
     "ListBuilds",
     "ListBuildsForProject",
+    "ImportSourceCredentials",
+    "ListSourceCredentials",
+    "DeleteSourceCredentials",
 }
 ALL_PHASES = [
     "SUBMITTED",

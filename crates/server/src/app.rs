@@ -5,11 +5,15 @@ use crate::{
     codebuild::CodeBuildService,
     config::{Config, LISTEN_DEFAULT},
     driver::{Driver, Grounds, JournalWatch, Observed, ServedBuild},
+    fault,
     http::{Front, Origin, router},
     identity::{Identity, RootKeys},
     logs::LogsService,
     provision::Provision,
     s3,
+    secrets::{self, SecretsService},
+    sources::{self, SourceCredentials},
+    vault::{Vault, key_file_beside},
 };
 use anyhow::Context;
 use build_core::queue::Capacity;
@@ -70,6 +74,8 @@ impl App {
         let logs = LogStore::open(&data_dir.join("logs"))?;
         let objects = ObjectStore::open(data_dir.join("objects"))?;
         let sandbox = Arc::new(sandbox(&config, data_dir)?);
+        let vault = vault(&config, data_dir, &store).await?;
+        let credentials = SourceCredentials::new(store.clone(), vault.clone());
 
         // Builds that are under way need the front before it can be made of the driver.
         let front: Arc<OnceLock<Arc<Front>>> = Arc::default();
@@ -86,19 +92,28 @@ impl App {
         let driver = Driver::start(store.clone(), Arc::clone(&grounds), capacity(&config)).await?;
         let account_id = config.account_id.as_str().to_owned();
         let made = Arc::new(Front {
-            codebuild: CodeBuildService { store: store.clone(), driver, config },
+            codebuild: CodeBuildService {
+                store: store.clone(),
+                driver,
+                credentials: credentials.clone(),
+                config: Arc::clone(&config),
+            },
             logs: LogsService::new(logs.clone(), &account_id),
             s3: s3::service(
                 objects.clone(),
                 Arc::clone(&identity) as Arc<dyn s3::Access>,
                 s3::Config { account_id: account_id.clone(), ..s3::Config::default() },
             ),
+            secrets: SecretsService::new(store.clone(), vault, config.secrets.readable.clone()),
+            credentials,
             identity,
             account_id,
             grounds,
         });
         let _ = front.set(Arc::clone(&made));
         tokio::spawn(made.logs.clone().keep_swept());
+        let swept = Arc::clone(&made);
+        tokio::spawn(async move { swept.secrets.keep_swept().await });
         Ok(Self {
             front: made,
             objects,
@@ -147,6 +162,21 @@ fn lock(data_dir: &Path) -> anyhow::Result<File> {
         }
         Err(fs::TryLockError::Error(error)) => Err(error).context("failed to lock the data folder"),
     }
+}
+
+/// The vault. Values that cannot be opened do not keep the service from its other work.
+async fn vault(config: &Config, data_dir: &Path, store: &Store) -> anyhow::Result<Vault> {
+    let folder = data_dir.canonicalize().context("failed to find the data folder")?;
+    let path = match &config.secrets.key_file {
+        Some(path) => path.clone(),
+        None => key_file_beside(&folder)
+            .context("failed to name a key file beside the data folder: set secrets.key_file")?,
+    };
+    let vault = Vault::new(path, store.clone(), vec![secrets::VALUES, sources::CREDENTIALS]);
+    if let Err(error) = vault.check().await {
+        tracing::error!("secrets cannot be read: failed to {}", fault::chain(&error));
+    }
+    Ok(vault)
 }
 
 fn sandbox(config: &Config, data_dir: &Path) -> anyhow::Result<Sandbox> {

@@ -1,7 +1,7 @@
 //! Sources that are Git repositories, from git's own server program, with and without a password.
 
 use crate::agent::{Trial, inline};
-use crate::git_server::{Access, GitServer, PASSWORD, Repository, USER};
+use crate::git_server::{Access, GitServer, PASSWORD, Repository, USER, serve};
 use agent_protocol::{
     BuildspecLocation, GitReference, GitSource, GitVersion, SecondarySource, Source,
 };
@@ -199,10 +199,9 @@ fn what_is_not_there_fails_in_codebuilds_words() {
 fn a_wrong_password_is_no_password() {
     let server = GitServer::start(Access::Password);
     repository(&server);
-    let other = GitServer::start(Access::Open);
+    let wrong = b"username=ann\npassword=wrong\n";
     let mut trial = trial(&server, source(&server, GitReference::Default));
-    // A git server answers as the service should: 404.
-    trial.orders.git.credentials_url.clone_from(&other.url);
+    trial.orders.git.credentials_url = serve(|_| (200, String::new(), wrong.to_vec()));
     trial.run().expect_facts(expect![[r#"
         hello 1
         started DOWNLOAD_SOURCE
@@ -361,7 +360,8 @@ fn commands_have_a_credential_helper_when_the_buildspec_says_so() {
         yes: offered true
         HEAD
         refs/heads/main
-    "#]].assert_eq(&told.concat());
+    "#]]
+    .assert_eq(&told.concat());
     let asked = server.questions();
     assert!(asked[2].starts_with("source=*\n") && asked[2].contains("path=lib\n"), "{asked:?}");
 }

@@ -7,7 +7,8 @@ use super::{
 };
 use crate::{
     codebuild::CodeBuildService, driver::Grounds, identity::Identity, logs::LogsService,
-    permission, s3::S3Service, sts::StsService,
+    permission, s3::S3Service, secrets::SecretsService, sources::SourceCredentials,
+    sts::StsService,
 };
 use axum::{
     Extension, Router,
@@ -15,7 +16,7 @@ use axum::{
     extract::{Request, State},
     http::{HeaderMap, Method, StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{get, post},
 };
 use std::sync::Arc;
 use uuid::Uuid;
@@ -33,6 +34,10 @@ pub struct Front {
     pub logs: LogsService,
     /// S3.
     pub s3: S3Service,
+    /// Secrets Manager.
+    pub secrets: SecretsService,
+    /// The account's credentials for Git hosts.
+    pub credentials: SourceCredentials,
     /// Whose keys are whose.
     pub identity: Arc<Identity>,
     /// The account, twelve digits.
@@ -46,6 +51,7 @@ pub fn router(front: Arc<Front>, origin: Origin) -> Router {
     Router::new()
         .route("/health", get(own::health))
         .route("/v2/credentials/{id}", get(own::credentials))
+        .route("/v2/source-credentials/{id}", post(own::source_credentials))
         .fallback(service)
         .layer(Extension(origin))
         .with_state(front)
@@ -100,6 +106,14 @@ impl Front {
             return self
                 .answer(logs, operation, &request_id, request, async |caller, body| {
                     wire::logs::call(&self.logs, caller, operation, body).await
+                })
+                .await;
+        }
+        let secrets = &wire::secretsmanager::SERVICE;
+        if let Some(operation) = secrets.operation_of_target(target) {
+            return self
+                .answer(secrets, operation, &request_id, request, async |caller, body| {
+                    wire::secretsmanager::call(&self.secrets, caller, operation, body).await
                 })
                 .await;
         }

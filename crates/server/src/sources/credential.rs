@@ -59,7 +59,7 @@ struct SecretText {
 
 /// Reads a secret's text; none when it does not hold a credential for hosts of this type.
 // AWS: the case of the keys is documented in two ways, so both are taken.
-pub fn from_secret(text: &str, server: &ServerType) -> Option<Credential> {
+pub(super) fn from_secret(text: &str, server: &ServerType) -> Option<Credential> {
     let secret: SecretText = serde_json::from_str(text).ok()?;
     let is_known = match secret.auth {
         AuthType::PersonalAccessToken => true,
@@ -74,7 +74,7 @@ pub fn from_secret(text: &str, server: &ServerType) -> Option<Credential> {
 }
 
 /// The type of the hosts that sources of a type come from; none for those without credentials.
-pub fn server_type(source: &SourceType) -> Option<ServerType> {
+pub(super) fn server_type(source: &SourceType) -> Option<ServerType> {
     match source {
         SourceType::Github => Some(ServerType::Github),
         SourceType::GithubEnterprise => Some(ServerType::GithubEnterprise),
@@ -164,7 +164,10 @@ mod tests {
         let github = ServerType::Github;
         let text = r#"{"ServerType":"GITHUB","AuthType":"PERSONAL_ACCESS_TOKEN","Token":"t"}"#;
         let credential = from_secret(text, &github).unwrap();
-        assert_eq!((credential.username.as_str(), credential.password.as_str()), ("x-access-token", "t"));
+        assert_eq!(
+            (credential.username.as_str(), credential.password.as_str()),
+            ("x-access-token", "t")
+        );
         assert_eq!(from_secret(text, &ServerType::Gitlab), None);
         for text in [
             "t",
@@ -175,7 +178,8 @@ mod tests {
         ] {
             assert_eq!(from_secret(text, &github), None, "{text}");
         }
-        let text = r#"{"serverType":"BITBUCKET","authType":"BASIC_AUTH","token":"t","username":"a"}"#;
+        let text =
+            r#"{"serverType":"BITBUCKET","authType":"BASIC_AUTH","token":"t","username":"a"}"#;
         assert_eq!(from_secret(text, &ServerType::Bitbucket).unwrap().username, "a");
     }
 

@@ -16,7 +16,7 @@ const PIECE_BYTES: usize = 64 * 1024;
 
 /// Whether credentials may be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gate {
+pub(super) enum Gate {
     /// The sources are being fetched, or the buildspec asks for a credential helper.
     Open,
     /// The commands run.
@@ -35,7 +35,7 @@ pub enum GateError {
 }
 
 /// Reads the journal up to the end of DOWNLOAD_SOURCE.
-pub fn gate(journal: &Path) -> Result<Gate, GateError> {
+pub(super) fn gate(journal: &Path) -> Result<Gate, GateError> {
     let mut file = File::open(journal)?;
     let mut reader = Reader::new(0);
     let mut piece = vec![0; PIECE_BYTES];
@@ -49,7 +49,9 @@ pub fn gate(journal: &Path) -> Result<Gate, GateError> {
         while let Some(record) = reader.next_record()? {
             match record.body {
                 RecordBody::Fact(Fact::GitCredentialHelper) => helper = true,
-                RecordBody::Fact(Fact::PhaseFinished { phase: AgentPhase::DownloadSource, .. }) => {
+                RecordBody::Fact(Fact::PhaseFinished {
+                    phase: AgentPhase::DownloadSource, ..
+                }) => {
                     return Ok(if helper { Gate::Open } else { Gate::Closed });
                 }
                 RecordBody::Fact(_) | RecordBody::Log(_) => {}

@@ -1,7 +1,7 @@
 # What `try` and `check` have in common: the machine's packages and the Python environment.
 # Sourced by both, from the repository's root; bash.
 
-packages_for_rust=(gcc libc6-dev git iproute2 nftables)
+packages_for_rust=(busybox-static gcc git libc6-dev iproute2 nftables)
 packages_for_clients=(awscli python3 python3-venv)
 packages_for_clients+=(fcgiwrap git git-lfs nginx-light openssh-client openssh-server openssl)
 packages_for_the_example=(

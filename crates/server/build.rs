@@ -1,10 +1,11 @@
-//! Builds the agent, static and small, so that the service can embed its bytes.
+//! Builds the agent, static and small, and compresses it, so that the service can embed its bytes
+//! without having all of them in memory.
 //!
 //! A cargo of its own with a target folder of its own: the agent has another profile, other flags
 //! and none of the service's dependencies.
 
 use std::{
-    env,
+    env, fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -24,7 +25,18 @@ fn main() {
         Some(given) => PathBuf::from(given),
         None => build(&root),
     };
-    println!("cargo::rustc-env=BUILDYARD_AGENT_PATH={}", agent.display());
+    println!("cargo::rustc-env=BUILDYARD_AGENT_PATH={}", compressed(&agent).display());
+}
+
+fn compressed(agent: &Path) -> PathBuf {
+    println!("cargo::rerun-if-changed={}", agent.display());
+    let released = env::var("PROFILE").is_ok_and(|profile| profile == "release");
+    let level = if released { 19 } else { 1 };
+    let into = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it")).join("agent.zst");
+    let program = fs::read(agent).expect("the agent can be read");
+    let bytes = zstd::bulk::compress(&program, level).expect("it is compressed in memory");
+    fs::write(&into, bytes).expect("OUT_DIR can be written");
+    into
 }
 
 fn build(root: &Path) -> PathBuf {

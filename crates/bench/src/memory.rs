@@ -31,7 +31,7 @@ pub(crate) fn running(program: &Path, report: &mut Report) -> Result<()> {
     }
     let grown = service.memory()?.saturating_sub(before);
     let mut agents = 0;
-    for agent in service.children()? {
+    for agent in service.agents()? {
         agents += memory_of(agent, "Pss:")?;
     }
     for id in &ids {
@@ -46,7 +46,7 @@ pub(crate) fn running(program: &Path, report: &mut Report) -> Result<()> {
 
 /// Whether every build's command runs: its agent has a child.
 fn all_in_command(service: &Service) -> Result<bool> {
-    let agents = service.children()?;
+    let agents = service.agents()?;
     let has_child = |agent: &u32| {
         let threads = std::fs::read_dir(format!("/proc/{agent}/task")).into_iter().flatten();
         threads.flatten().any(|thread| {

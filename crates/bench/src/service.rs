@@ -1,19 +1,22 @@
 //! The program under measurement, serving on a free port.
 
 use super::client::Client;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use std::{
     fs,
     io::{BufRead, BufReader},
     net::SocketAddr,
     path::Path,
     process::{Child, Command, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use wire::sigv4::Credentials;
 
 const ACCESS_KEY_ID: &str = "AKIABENCHBENCHBENCH1";
 const SECRET_ACCESS_KEY: &str = "measured/measured/measured/measured/1234";
+
+/// How long the last container may take to be gone.
+const SETTLED_AFTER_MAX: Duration = Duration::from_secs(60);
 
 /// A service of its own, ended when this is dropped.
 pub(crate) struct Service {
@@ -58,14 +61,26 @@ impl Service {
 
     /// Waits until nothing of any build is left: it has ended, and its container is gone.
     pub(crate) fn settle(&self) -> Result<()> {
-        while !self.children()?.is_empty() {
+        let began = Instant::now();
+        while !self.agents()?.is_empty() {
+            ensure!(
+                began.elapsed() < SETTLED_AFTER_MAX,
+                "containers are left: {:?}",
+                self.agents()
+            );
             std::thread::sleep(Duration::from_micros(500));
         }
         Ok(())
     }
 
     /// The agents: every container's first process is the service's child.
-    pub(crate) fn children(&self) -> Result<Vec<u32>> {
+    pub(crate) fn agents(&self) -> Result<Vec<u32>> {
+        let mut children = self.children()?;
+        children.retain(|child| !is_origin(*child));
+        Ok(children)
+    }
+
+    fn children(&self) -> Result<Vec<u32>> {
         let mut children = Vec::new();
         for thread in fs::read_dir(format!("/proc/{}/task", self.process.id()))? {
             let listed = fs::read_to_string(thread?.path().join("children")).unwrap_or_default();
@@ -74,9 +89,14 @@ impl Service {
         Ok(children)
     }
 
-    /// The service's resident memory, in bytes.
+    /// The service's resident memory, in bytes, with its share of what the origin of the sandbox's
+    /// helpers has.
     pub(crate) fn memory(&self) -> Result<u64> {
-        memory_of(self.process.id(), "Rss:")
+        let mut bytes = memory_of(self.process.id(), "Rss:")?;
+        for child in self.children()?.into_iter().filter(|child| is_origin(*child)) {
+            bytes += memory_of(child, "Pss:")?;
+        }
+        Ok(bytes)
     }
 }
 
@@ -86,6 +106,13 @@ impl Drop for Service {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// Whether a process is what the sandbox's helpers are copied from, or one of them.
+fn is_origin(process: u32) -> bool {
+    fs::read(format!("/proc/{process}/cmdline")).is_ok_and(|words| {
+        words.split(|byte| *byte == 0).nth(1) == Some(executor::HELPER_VERB.as_bytes())
+    })
 }
 
 /// A process's memory by one of the kernel's measures, in bytes.

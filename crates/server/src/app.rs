@@ -81,6 +81,7 @@ impl App {
         let front: Arc<OnceLock<Arc<Front>>> = Arc::default();
         let grounds = Arc::new(Grounds {
             executor: sandbox as Arc<dyn Executor>,
+            store: store.clone(),
             logs: logs.clone(),
             watch: JournalWatch::start().context("failed to follow journals with inotify")?,
             journals,
@@ -186,7 +187,7 @@ fn sandbox(config: &Config, data_dir: &Path) -> anyhow::Result<Sandbox> {
         state_dir: data_dir.join("containers"),
         images_dir: data_dir.join("images"),
         helper: "/proc/self/exe".into(),
-        agent: Agent::Bytes(AGENT),
+        agent: Agent::Zstd(AGENT),
         host_image,
         outbound: OutboundNetwork {
             openings: config.builds.network_allow.clone(),

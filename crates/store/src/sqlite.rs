@@ -42,7 +42,7 @@ fn prepare(connection: &Connection) -> Result<(), Fault> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
     connection
         .execute_batch(
-            "PRAGMA foreign_keys = ON; PRAGMA cache_size = -2000; PRAGMA mmap_size = 0;
+            "PRAGMA foreign_keys = ON; PRAGMA cache_size = -1000; PRAGMA mmap_size = 0;
              PRAGMA busy_timeout = 10000;",
         )
         .map_err(Fault::sql("prepare a connection"))

@@ -39,8 +39,8 @@ pub enum Users {
 /// The agent's program: a static executable, so that it runs in any image.
 #[derive(Clone, Debug)]
 pub enum Agent {
-    /// Its bytes.
-    Bytes(&'static [u8]),
+    /// Its bytes, compressed with zstd.
+    Zstd(&'static [u8]),
     /// Its file, read once when the sandbox is made.
     File(PathBuf),
 }

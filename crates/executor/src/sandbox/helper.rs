@@ -1,4 +1,4 @@
-//! The helper: our own program executed again, with one thread, to make one container.
+//! The helper: a copy of the [origin](super::origin), with one thread, that makes one container.
 //!
 //! It is given everything at the start and goes on though the service dies: a launch that began
 //! ends with a container that can be found, or with none.
@@ -20,26 +20,19 @@ use std::{
     io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::Path,
-    process::ExitCode,
 };
-
-/// The first argument that makes a program the sandbox's helper.
-pub const HELPER_VERB: &str = "__sandbox";
 
 /// What is being done when a machine that cannot keep containers' users apart fails to.
 pub(super) const APART: &str = "keep the container's users apart by";
 /// How many users a container has.
 pub(super) const APART_COUNT: u32 = 1 << 16;
 
-/// Is the sandbox's helper. A program calls it first thing in `main`, before it starts a thread, when
-/// its first argument is [`HELPER_VERB`], and ends with what it gives.
-pub fn helper_main() -> ExitCode {
-    let service = io::stdin();
+/// Makes the container that the service asks for on the socket.
+pub(super) fn serve(service: &OwnedFd) {
     if let Err(fault) = make(service.as_fd()) {
         // A service that is gone will find that there is no container.
         let _ = send(service.as_fd(), &ToService::Failed(fault.into()), &[]);
     }
-    ExitCode::SUCCESS
 }
 
 /// Makes the container's first process. That process, too, comes back from here, but only when it

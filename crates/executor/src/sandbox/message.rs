@@ -122,6 +122,8 @@ pub(super) const DELIVERY: [&str; 7] = [
 /// What the service is told while a container is made.
 #[derive(Serialize, Deserialize)]
 pub(super) enum ToService {
+    /// By the helper's origin: there is a helper; a handle to it comes along.
+    Helper,
     /// By the helper: there is a first process; a handle to it comes along.
     Made,
     /// By the first process: it is about to become the agent; the listening sockets come along.

@@ -1,9 +1,10 @@
 //! The sandbox built in: namespaces, overlays, control groups and a system call filter, made by a
 //! single-threaded helper that is our own program executed again.
 //!
-//! Two processes work on a launch. The *service* (`service`, `state`) keeps the folder on disk and
-//! waits. The *helper* (`helper`) makes the control groups and the container's first process, which
-//! sets itself up (`first`, `root`, `network`, `privileges`, `filter`) and becomes the agent.
+//! The *service* (`service`, `state`) keeps the folder on disk and waits. The helpers' *origin*
+//! (`origin`), executed once, copies itself for each launch. The copy, a *helper* (`helper`), makes
+//! the control groups and the container's first process, which sets itself up (`first`, `root`,
+//! `network`, `privileges`, `filter`) and becomes the agent.
 
 mod cgroup;
 mod config;
@@ -14,6 +15,7 @@ mod message;
 mod netlink;
 mod network;
 mod opening;
+mod origin;
 mod outside;
 mod privileges;
 mod process;
@@ -24,9 +26,9 @@ mod state;
 mod syscall;
 
 pub use config::{Agent, HostImage, OutboundNetwork, SandboxConfig, Users};
-pub use helper::{HELPER_VERB, helper_main};
 pub use netlink::Ipv4Range;
 pub use opening::Opening;
+pub use origin::{HELPER_VERB, helper_main};
 pub use service::Sandbox;
 
 pub(crate) use message::RootFileSystem;

@@ -4,9 +4,10 @@
 use super::{
     cgroup::{Group, Hierarchies},
     config::{Agent, SandboxConfig, Users},
-    helper::{self, HELPER_VERB},
+    helper,
     message::{DELIVERY, Job, RootFileSystem, ToService, User, receive, send},
     network::WayOut,
+    origin::Origin,
     outside::Outside,
     process::{self, Found},
     state::{ContainerFolder, Locked, Plan, StateFolder},
@@ -20,7 +21,6 @@ use crate::{
 use async_trait::async_trait;
 use rustix::{
     fs::{MemfdFlags, Mode, SealFlags, fchmod, fcntl_add_seals, memfd_create},
-    net::{AddressFamily, SocketFlags, SocketType, socketpair},
     process::{PidfdGetfdFlags, Signal, getegid, geteuid, pidfd_getfd, pidfd_send_signal},
 };
 use std::{
@@ -29,15 +29,16 @@ use std::{
     hash::{Hash, Hasher},
     io::{self, Seek, Write},
     net::TcpListener,
+    num::NonZeroUsize,
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd, RawFd},
         unix::fs::OpenOptionsExt,
     },
     path::Path,
-    process::{Command, Stdio},
     sync::{Arc, Mutex, Once},
     time::Duration,
 };
+use tokio::sync::Semaphore;
 
 /// How long a killed container may take to be gone.
 const DEATH_SECONDS_MAX: u64 = 5;
@@ -46,6 +47,9 @@ const FIRST_LISTENER: RawFd = 5;
 /// How often, and after which pause, a container's sockets are tried for.
 const TAKE_OVER_TRIES_MAX: usize = 500;
 const TAKE_OVER_PAUSE: Duration = Duration::from_millis(4);
+/// How often, and after which pause, the agent's file in memory is tried to be sealed.
+const SEAL_TRIES_MAX: usize = 100;
+const SEAL_PAUSE: Duration = Duration::from_millis(20);
 /// How many addresses a container may listen on.
 const LISTEN_MAX: usize = 8;
 
@@ -66,7 +70,6 @@ pub struct Sandbox {
 
 #[derive(Debug)]
 struct Inner {
-    config: SandboxConfig,
     state: StateFolder,
     hierarchies: Hierarchies,
     host: HostTemplate,
@@ -76,10 +79,14 @@ struct Inner {
     /// Tells this service's control groups from those of another with another state folder.
     instance: String,
     outside: Outside,
+    origin: Origin,
     users: Users,
     /// Said once: that this machine cannot keep containers' users apart from its own.
     said_users: Once,
     known: Mutex<HashMap<ContainerId, Arc<Known>>>,
+    /// Lets in as many launches at a time as the machine makes fastest: more of them would wait for
+    /// each other inside the kernel, which makes networks one after the other.
+    launching: Semaphore,
 }
 
 /// A container whose first process this service has a handle to.
@@ -129,19 +136,21 @@ impl Sandbox {
         fs::create_dir_all(&config.images_dir).doing_to(make, &config.images_dir)?;
         let images_dir = config.images_dir.canonicalize();
         let images_dir = images_dir.doing_to("find the folder", &config.images_dir)?;
+        let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let instance = instance(&config.state_dir)?;
         let inner = Inner {
             agent: agent_in_memory(&config.agent)?,
             host: HostTemplate::new(config.host_image.clone(), config.state_dir.join("host-image")),
             images: ImageStore::new(images_dir),
             outside: Outside::new(config.outbound.clone(), &instance, state.interfaces()?),
+            origin: Origin::start(config.helper.clone())?,
             instance,
-            config,
             state,
             hierarchies,
             users,
             said_users: Once::new(),
             known: Mutex::default(),
+            launching: Semaphore::new(2 * processors),
         };
         inner.sweep()?;
         Ok(Self { inner: Arc::new(inner) })
@@ -186,6 +195,7 @@ impl Executor for Sandbox {
     }
 
     async fn launch(&self, spec: &ContainerSpec) -> Result<Container, LaunchError> {
+        let _turn = self.inner.launching.acquire().await.expect("nobody closes it");
         let spec = spec.clone();
         self.blocking(move |inner| inner.launch(&spec)).await
     }
@@ -362,35 +372,26 @@ impl Inner {
         }
     }
 
-    /// Has the helper make a container, and waits until the agent runs or nothing does.
+    /// Has a helper make a container, and waits until the agent runs or nothing does.
     fn ask_helper(&self, delivery: &[BorrowedFd<'_>]) -> Result<Made, Fault> {
-        let doing = "start the sandbox's helper";
-        let (ours, theirs) =
-            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
-                .doing(doing)?;
-        let mut helper = Command::new(&self.config.helper)
-            .arg(HELPER_VERB)
-            .env_clear()
-            .current_dir("/")
-            .stdin(Stdio::from(theirs))
-            .stdout(Stdio::null())
-            .spawn()
-            .doing_to(doing, &self.config.helper)?;
+        let ours = self.origin.helper()?;
         let delivered = send(&ours, &(), delivery).doing("hand a container's order over");
-        let mut made = None;
-        let heard = hear(&ours, &mut made);
-        let status = helper.wait().doing("wait for the sandbox's helper")?;
-        match (made, delivered.and(heard)) {
-            (Some(process), Ok(listeners)) => Ok(Made { process, listeners }),
+        let mut heard = Heard::default();
+        let whole = hear(&ours, &mut heard);
+        if let Some(helper) = heard.helper {
+            let limit = Duration::from_secs(DEATH_SECONDS_MAX);
+            process::wait_for_end(&helper, limit).doing("wait for the sandbox's helper")?;
+            process::reap(&helper);
+        }
+        match (heard.process, delivered.and(whole)) {
+            (Some(process), Ok(())) => Ok(Made { process, listeners: heard.listeners }),
             (Some(process), Err(fault)) => {
                 kill(&process)?;
                 process::reap(&process);
                 Err(fault)
             }
             (None, Err(fault)) => Err(fault),
-            (None, Ok(_)) => {
-                Err(Fault::because("start a container", format!("the helper ended: {status}")))
-            }
+            (None, Ok(())) => Err(Fault::because("start a container", "the helper ended early")),
         }
     }
 
@@ -543,21 +544,33 @@ struct Made {
     listeners: Vec<TcpListener>,
 }
 
-/// Listens to those who make a container until the last of them has done. The handle to the first
-/// process is left in `made` as soon as it comes.
-fn hear(makers: &OwnedFd, made: &mut Option<OwnedFd>) -> Result<Vec<TcpListener>, Fault> {
-    let mut listeners = Vec::new();
+/// What those who make a container have told.
+#[derive(Default)]
+struct Heard {
+    helper: Option<OwnedFd>,
+    process: Option<OwnedFd>,
+    listeners: Vec<TcpListener>,
+}
+
+/// Listens to those who make a container until the last of them has done. What they have told is
+/// left in `heard`, also when it ends with a fault.
+fn hear(makers: &OwnedFd, heard: &mut Heard) -> Result<(), Fault> {
+    let mut failed = None;
     // The socket closes as the first process becomes the agent.
     while let Some((told, descriptors)) =
         receive(makers).doing("hear from those who make a container")?
     {
         match told {
-            ToService::Made => *made = descriptors.into_iter().next(),
-            ToService::Ready => listeners = descriptors,
-            ToService::Failed(fault) => return Err(fault.into()),
+            ToService::Helper => heard.helper = descriptors.into_iter().next(),
+            ToService::Made => heard.process = descriptors.into_iter().next(),
+            ToService::Ready => {
+                heard.listeners = descriptors.into_iter().map(TcpListener::from).collect();
+            }
+            // The first fault is the cause of the others.
+            ToService::Failed(fault) => failed = failed.or(Some(fault)),
         }
     }
-    Ok(listeners.into_iter().map(TcpListener::from).collect())
+    failed.map_or(Ok(()), |fault| Err(fault.into()))
 }
 
 /// Kills a container's first process, and with it all others, and waits until they are gone.
@@ -619,25 +632,35 @@ fn in_memory(name: &str, bytes: &[u8]) -> io::Result<File> {
 
 fn agent_in_memory(agent: &Agent) -> Result<File, Fault> {
     let doing = "load the agent";
-    let read;
-    let bytes = match agent {
-        Agent::Bytes(bytes) => bytes,
-        Agent::File(path) => {
-            read = fs::read(path).doing_to(doing, path)?;
-            read.as_slice()
-        }
-    };
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     // Kernels before 6.3 do not know the flag, and let every such file be executed.
     let file = memfd_create("agent", flags | MemfdFlags::EXEC)
         .or_else(|_| memfd_create("agent", flags))
         .doing(doing)?;
     let mut file = File::from(file);
-    file.write_all(bytes).doing(doing)?;
+    match agent {
+        Agent::Zstd(bytes) => zstd::stream::copy_decode(*bytes, &mut file).doing(doing)?,
+        Agent::File(path) => {
+            let mut program = File::open(path).doing_to(doing, path)?;
+            io::copy(&mut program, &mut file).map(drop).doing_to(doing, path)?;
+        }
+    }
     fchmod(&file, Mode::from_raw_mode(0o555)).doing(doing)?;
-    let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
-    fcntl_add_seals(&file, seals).doing(doing)?;
+    seal(&file).doing("seal the agent")?;
     Ok(file)
+}
+
+/// Forbids every change of a file in memory. While the kernel itself still holds one of its pages,
+/// which it may right after they were written on a busy machine, it answers that the file is busy.
+fn seal(file: &File) -> rustix::io::Result<()> {
+    let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
+    for _ in 1..SEAL_TRIES_MAX {
+        match fcntl_add_seals(file, seals) {
+            Err(rustix::io::Errno::BUSY) => std::thread::sleep(SEAL_PAUSE),
+            sealed => return sealed,
+        }
+    }
+    fcntl_add_seals(file, seals)
 }
 
 /// A short name for a state folder, the same for as long as the folder is.

@@ -138,8 +138,7 @@ const ZSTD: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
 
 /// A layer with a shell: the test agent, called so, is the only program there is.
 fn tools() -> Layer {
-    let busybox = fs::read("/bin/busybox").unwrap_or_default();
-    let shell = if busybox.is_empty() { fs::read(&*AGENT).expect("an agent") } else { busybox };
+    let shell = static_busybox().unwrap_or_else(|| fs::read(&*AGENT).expect("an agent"));
     let layer =
         Layer::new().folder("bin").entry(EntryType::Regular, "bin/busybox", 0o755, "", &shell);
     ["sh", "cat", "ls", "stat", "find", "echo"]
@@ -147,8 +146,15 @@ fn tools() -> Layer {
         .fold(layer, |layer, tool| layer.link(&format!("bin/{tool}"), "busybox"))
 }
 
+/// The machine's busybox, if it runs without libraries.
+fn static_busybox() -> Option<Vec<u8>> {
+    let program = fs::read("/bin/busybox").ok()?;
+    let loader = b"/ld-linux";
+    (!program.windows(loader.len()).any(|window| window == loader)).then_some(program)
+}
+
 fn has_busybox() -> bool {
-    let there = Path::new("/bin/busybox").exists();
+    let there = static_busybox().is_some();
     if !there {
         println!("no static busybox in /bin: the inside of the image is not looked at");
     }

@@ -3,6 +3,7 @@
 
 use super::{
     authenticate::authenticate,
+    commands,
     own::{self, Origin},
 };
 use crate::{
@@ -52,6 +53,7 @@ pub fn router(front: Arc<Front>, origin: Origin) -> Router {
         .route("/health", get(own::health))
         .route("/v2/credentials/{id}", get(own::credentials))
         .route("/v2/source-credentials/{id}", post(own::source_credentials))
+        .route("/-/builds/{id}/commands", get(commands::commands))
         .fallback(service)
         .layer(Extension(origin))
         .with_state(front)
@@ -157,7 +159,7 @@ impl Front {
     }
 
     /// Reads the body, finds out who asks, and whether they may.
-    async fn admit(
+    pub(super) async fn admit(
         &self,
         service: &Service,
         operation: &str,

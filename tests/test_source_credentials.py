@@ -317,6 +317,26 @@ def test_the_service_gives_commands_what_their_buildspec_asks_for(git_yard, host
     assert printed.endswith("status 404"), "another build's place"
 
 
+def test_the_service_gives_nothing_to_a_caches_key(git_yard, host, imported):
+    """A cache's key is evaluated by a shell, before the first command."""
+    imported("GITHUB")
+    host.repository("curious", {"ask.py": ASK})
+    key = "$(/usr/bin/python3 $CODEBUILD_SRC_DIR/ask.py > /tmp/asked; echo key)"
+    text = spec("cat /tmp/asked", cache={"key": key, "paths": ["x"]})
+    bucket = unique("caches")
+    git_yard.aws("s3", "mb", f"s3://{bucket}")
+    given = {"MASTER_KEY": (git_yard.data_dir / "master.key").read_text().strip()}
+    given |= {"QUESTION": f"source=\nprotocol=http\nhost={host.address}\n"}
+    ended = run(
+        git_yard,
+        {"location": f"{host.url}/curious", "buildspec": text},
+        cacheOverride={"type": "S3", "location": bucket},
+        environmentVariablesOverride=[{"name": n, "value": v} for n, v in given.items()],
+    )
+    assert ended["buildStatus"] == "SUCCEEDED", git_yard.log(ended)
+    assert git_yard.printed(ended).startswith("status 403 "), git_yard.printed(ended)
+
+
 def test_no_process_and_no_file_of_the_machine_shows_the_secret(git_yard, host, imported):
     host.repository("slow/app", {"buildspec.yml": spec("true"), "large": bytes(range(256)) * 400})
     imported("GITHUB")

@@ -45,6 +45,18 @@ impl Layout {
         self.tmp().join("dir.txt")
     }
 
+    /// What `codebuild-hash-files` read, one file a line, while a cache's key is evaluated.
+    pub(crate) fn hashed_files(&self) -> PathBuf {
+        self.tmp().join("hashed.jsonl")
+    }
+
+    /// The root of the environment in which a program of ours was found on the `PATH`, which
+    /// holds them in `codebuild/user/bin`.
+    pub(crate) fn root_of_program(program: &Path) -> Option<&Path> {
+        let folder = program.parent()?;
+        folder.ends_with("codebuild/user/bin").then(|| folder.ancestors().nth(3)).flatten()
+    }
+
     /// The home folder of git while it fetches sources.
     pub(crate) fn git_home(&self) -> PathBuf {
         self.tmp().join("git")
@@ -73,6 +85,21 @@ impl Layout {
     /// The environment's groups.
     pub(crate) fn group(&self) -> PathBuf {
         self.root.join("etc/group")
+    }
+
+    /// What CodeBuild's own images say about their runtimes.
+    pub(crate) fn runtimes_file(&self) -> PathBuf {
+        self.root.join("codebuild/image/config/runtimes.yml")
+    }
+
+    /// Where programs and links are put for commands to find before all others.
+    pub(crate) fn programs(&self) -> PathBuf {
+        self.root.join("codebuild/user/bin")
+    }
+
+    /// A path of the environment, which begins with a slash.
+    pub(crate) fn inside(&self, path: &str) -> PathBuf {
+        self.root.join(path.trim_start_matches('/'))
     }
 
     /// Where the container sees its own control group.

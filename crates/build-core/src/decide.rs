@@ -86,6 +86,7 @@ impl Build {
         match fact {
             // Commands are kept apart: nothing is decided by them.
             Fact::Hello { .. }
+            | Fact::SourcesFetched
             | Fact::GitCredentialHelper
             | Fact::CommandStarted(_)
             | Fact::CommandEnded(_) => Vec::new(),

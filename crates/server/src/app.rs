@@ -8,6 +8,7 @@ use crate::{
     fault,
     http::{Front, Origin, router},
     identity::{Identity, RootKeys},
+    local_caches::LocalCaches,
     logs::LogsService,
     provision::Provision,
     s3,
@@ -18,6 +19,7 @@ use crate::{
 use anyhow::Context;
 use build_core::queue::Capacity;
 use executor::{Agent, Container, Executor, HostImage, OutboundNetwork, Sandbox, SandboxConfig};
+use sha2::{Digest, Sha256};
 use std::{
     fs::{self, File, Permissions},
     net::{SocketAddr, TcpListener},
@@ -75,7 +77,6 @@ impl App {
         let objects = ObjectStore::open(data_dir.join("objects"))?;
         let sandbox = Arc::new(sandbox(&config, data_dir)?);
         let vault = vault(&config, data_dir, &store).await?;
-        let credentials = SourceCredentials::new(store.clone(), vault.clone());
 
         // Builds that are under way need the front before it can be made of the driver.
         let front: Arc<OnceLock<Arc<Front>>> = Arc::default();
@@ -85,7 +86,15 @@ impl App {
             logs: logs.clone(),
             watch: JournalWatch::start().context("failed to follow journals with inotify")?,
             journals,
-            provision: Provision { config: Arc::clone(&config), identity: Arc::clone(&identity) },
+            provision: Provision {
+                config: Arc::clone(&config),
+                identity: Arc::clone(&identity),
+                programs: programs(data_dir).context("failed to write the builds' programs")?,
+            },
+            caches: Arc::new(
+                LocalCaches::open(data_dir.join("caches"), config.caches.local_gib_max << 30)
+                    .with_context(|| place(&data_dir.join("caches")))?,
+            ),
             serve: serve_builds(Arc::clone(&front)),
             changed: watch::Sender::new(0),
             observer,
@@ -96,7 +105,7 @@ impl App {
             codebuild: CodeBuildService {
                 store: store.clone(),
                 driver,
-                credentials: credentials.clone(),
+                credentials: SourceCredentials::new(store.clone(), vault.clone()),
                 config: Arc::clone(&config),
             },
             logs: LogsService::new(logs.clone(), &account_id),
@@ -106,7 +115,6 @@ impl App {
                 s3::Config { account_id: account_id.clone(), ..s3::Config::default() },
             ),
             secrets: SecretsService::new(store.clone(), vault, config.secrets.readable.clone()),
-            credentials,
             identity,
             account_id,
             grounds,
@@ -195,6 +203,32 @@ fn sandbox(config: &Config, data_dir: &Path) -> anyhow::Result<Sandbox> {
         },
     };
     Sandbox::new(sandbox_config).context("failed to prepare the sandbox")
+}
+
+/// Writes the programs that builds find on their `PATH`, which are the agent under other names, and
+/// gives their folder. Builds that an older service has started keep those that they have.
+fn programs(data_dir: &Path) -> std::io::Result<PathBuf> {
+    const NAMES: [&str; 3] =
+        ["codebuild-hash-files", "codebuild-glob-search", "codebuild-tests-run"];
+    let all = data_dir.canonicalize()?.join("programs");
+    let mut version = hex::encode(Sha256::digest(AGENT));
+    version.truncate(16);
+    let folder = all.join(&version);
+    if !folder.exists() {
+        let new = all.join("new");
+        let _ = fs::remove_dir_all(&new);
+        fs::create_dir_all(&new)?;
+        fs::write(new.join(NAMES[0]), zstd::decode_all(AGENT)?)?;
+        fs::set_permissions(new.join(NAMES[0]), Permissions::from_mode(0o555))?;
+        for name in &NAMES[1..] {
+            fs::hard_link(new.join(NAMES[0]), new.join(name))?;
+        }
+        fs::rename(&new, &folder)?;
+    }
+    for other in fs::read_dir(&all)?.flatten().filter(|other| other.path() != folder) {
+        let _ = fs::remove_dir_all(other.path());
+    }
+    Ok(folder)
 }
 
 /// What the machine gives to builds.

@@ -8,12 +8,15 @@ mod tree;
 mod unzip;
 
 pub(crate) use ownership::give;
+pub(crate) use tree::target_inside;
 
+use crate::cache::{self, Caching};
 use crate::environment::{merge, secondary_folder_variable};
 use crate::fault::Doing;
 use crate::log;
 use crate::outcome::Stop;
 use crate::run::Build;
+use crate::runtimes;
 use crate::shell::{Beginning, Carried, Shell};
 use agent_protocol::{Fact, Source};
 use buildspec::{Buildspec, Version, phases_found};
@@ -25,6 +28,8 @@ pub(crate) struct Prepared {
     pub(crate) buildspec: Buildspec,
     /// What runs it.
     pub(crate) shell: Shell,
+    /// What becomes of its cache.
+    pub(crate) caching: Caching,
 }
 
 /// Prepares everything, or says why the phase fails.
@@ -33,6 +38,10 @@ pub(crate) fn prepare(build: &Build) -> Result<Prepared, Stop> {
     let resolved = fetch(build, "", &orders.source, &orders.source_dir)?;
     for secondary in &orders.secondary_sources {
         fetch(build, &secondary.identifier, &secondary.source, &secondary.source_dir)?;
+    }
+    if uses_git(&orders.source) || orders.secondary_sources.iter().any(|s| uses_git(&s.source)) {
+        // From here on the service gives no credentials: a cache's key may run what the user wrote.
+        build.journal.append(|batch| batch.fact(&Fact::SourcesFetched));
     }
     if let Some(version) = &resolved {
         let version = version.clone();
@@ -50,9 +59,31 @@ pub(crate) fn prepare(build: &Build) -> Result<Prepared, Stop> {
     if buildspec.env.git_credential_helper {
         git::offer(build)?;
     }
-    let shell = begin_shell(build, &buildspec, resolved)?;
-    announce(build, &buildspec);
-    Ok(Prepared { buildspec, shell })
+    let mut shell = begin_shell(build, &buildspec, resolved)?;
+    let uses_s3 = matches!(orders.source, Source::S3Zip(_) | Source::S3Folder(_));
+    build.journal.append(|batch| {
+        if let Some(shell) = &buildspec.env.shell {
+            batch.line(&log::selecting_shell(shell.program()));
+        }
+        if uses_s3 {
+            batch.line(log::S3_TIMEOUT);
+        }
+        batch.line(log::PROCESSING_VARIABLES);
+    });
+    runtimes::prepare(build, &buildspec, &mut shell)?;
+    build.journal.line(&log::moving_to(&build.orders.source_dir));
+    let caching = cache::restore(build, &buildspec, &shell);
+    build.journal.append(|batch| {
+        batch.line(log::REGISTERING);
+        for line in phases_found(&buildspec) {
+            batch.line(&line);
+        }
+    });
+    Ok(Prepared { buildspec, shell, caching })
+}
+
+fn uses_git(source: &Source) -> bool {
+    matches!(source, Source::Git(_))
 }
 
 /// Fetches a source, and says which version it is where that has a name. `identifier` is the
@@ -120,29 +151,4 @@ fn begin_shell(
         variables,
     };
     Ok(Shell::begin(build.layout.clone(), build.output.clone(), beginning)?)
-}
-
-fn announce(build: &Build, buildspec: &Buildspec) {
-    let uses_s3 = |source: &Source| matches!(source, Source::S3Zip(_) | Source::S3Folder(_));
-    let selects_runtime =
-        buildspec.phases.iter().any(|(_, phase)| !phase.runtime_versions.is_empty());
-    build.journal.append(|batch| {
-        if let Some(shell) = &buildspec.env.shell {
-            batch.line(&log::selecting_shell(shell.program()));
-        }
-        if uses_s3(&build.orders.source) {
-            batch.line(log::S3_TIMEOUT);
-        }
-        batch.line(log::PROCESSING_VARIABLES);
-        batch.line(if selects_runtime { log::RUNTIMES_SKIPPED } else { log::NO_RUNTIME_VERSION });
-        batch.line(&log::moving_to(&build.orders.source_dir));
-        if buildspec.cache.is_none() {
-            batch.line(log::NO_CACHE);
-            batch.line(log::CACHE_SKIPPED);
-        }
-        batch.line(log::REGISTERING);
-        for line in phases_found(buildspec) {
-            batch.line(&line);
-        }
-    });
 }

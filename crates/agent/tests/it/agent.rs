@@ -2,8 +2,8 @@
 
 use agent_protocol::journal::Reader;
 use agent_protocol::{
-    BuildspecLocation, Credentials, Fact, GitSettings, ObjectStore, Orders, PROTOCOL_VERSION,
-    Record, RecordBody, RuntimesOrder, Source, Variable,
+    BuildspecLocation, CacheOrder, Credentials, Fact, GitSettings, ObjectStore, Orders,
+    PROTOCOL_VERSION, Record, RecordBody, RuntimesOrder, Source, Variable,
 };
 use expect_test::Expect;
 use std::fs;
@@ -45,6 +45,7 @@ pub(crate) fn inline(buildspec: &str) -> Trial {
         compute: None,
         artifacts: None,
         secondary_artifacts: Vec::new(),
+        cache: CacheOrder::NoCache,
         object_store: ObjectStore {
             endpoint: "http://127.0.0.1:9".to_owned(),
             region: "eu-west-1".to_owned(),
@@ -181,6 +182,7 @@ fn fact_line(fact: &Fact) -> String {
         }
         Fact::CommandStarted(_) | Fact::CommandEnded(_) | Fact::Used(_) => return String::new(),
         Fact::SourceResolved { version } => ("source", version.clone()),
+        Fact::SourcesFetched => ("sources", "are there".to_owned()),
         Fact::GitCredentialHelper => ("offered", "git credentials".to_owned()),
         Fact::Exported { variables } => ("exported", format!("{variables:?}")),
         Fact::ArtifactUploaded(uploaded) => ("uploaded", format!("{uploaded:?}")),

@@ -5,10 +5,12 @@
 
 mod agent;
 mod artifacts;
+mod caches;
 mod contract;
 mod git;
 mod git_server;
 mod process;
+mod runtimes;
 mod session;
 mod shell;
 mod source;

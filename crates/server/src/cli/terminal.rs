@@ -59,6 +59,7 @@ impl Terminal {
                 | Fact::SourceResolved { .. }
                 | Fact::Exported { .. }
                 | Fact::ArtifactUploaded(_)
+                | Fact::SourcesFetched
                 | Fact::GitCredentialHelper
                 | Fact::Finished,
                 _,

@@ -1,6 +1,7 @@
 //! AWS CodeBuild: the table of contents. Each operation is a function in the file of its noun.
 
 mod build;
+mod cache;
 mod credential;
 mod overrides;
 mod page;
@@ -23,10 +24,11 @@ use wire::{
         BatchGetProjectsInput, BatchGetProjectsOutput, CodeBuild, CreateProjectInput,
         CreateProjectOutput, DeleteProjectInput, DeleteProjectOutput, DeleteSourceCredentialsInput,
         DeleteSourceCredentialsOutput, ImportSourceCredentialsInput, ImportSourceCredentialsOutput,
-        ListBuildsForProjectInput, ListBuildsForProjectOutput, ListBuildsInput, ListBuildsOutput,
-        ListProjectsInput, ListProjectsOutput, ListSourceCredentialsInput,
-        ListSourceCredentialsOutput, RetryBuildInput, RetryBuildOutput, StartBuildInput,
-        StartBuildOutput, StopBuildInput, StopBuildOutput, UpdateProjectInput, UpdateProjectOutput,
+        InvalidateProjectCacheInput, InvalidateProjectCacheOutput, ListBuildsForProjectInput,
+        ListBuildsForProjectOutput, ListBuildsInput, ListBuildsOutput, ListProjectsInput,
+        ListProjectsOutput, ListSourceCredentialsInput, ListSourceCredentialsOutput,
+        RetryBuildInput, RetryBuildOutput, StartBuildInput, StartBuildOutput, StopBuildInput,
+        StopBuildOutput, UpdateProjectInput, UpdateProjectOutput,
     },
 };
 
@@ -81,6 +83,14 @@ impl CodeBuild for CodeBuildService {
         input: DeleteProjectInput,
     ) -> Result<DeleteProjectOutput, ServiceError> {
         project::delete(self, caller, input).await
+    }
+
+    async fn invalidate_project_cache(
+        &self,
+        caller: &Caller,
+        input: InvalidateProjectCacheInput,
+    ) -> Result<InvalidateProjectCacheOutput, ServiceError> {
+        cache::invalidate(self, caller, input).await
     }
 
     async fn batch_get_projects(

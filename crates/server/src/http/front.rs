@@ -8,8 +8,7 @@ use super::{
 };
 use crate::{
     codebuild::CodeBuildService, driver::Grounds, identity::Identity, logs::LogsService,
-    permission, s3::S3Service, secrets::SecretsService, sources::SourceCredentials,
-    sts::StsService,
+    permission, s3::S3Service, secrets::SecretsService, sts::StsService,
 };
 use axum::{
     Extension, Router,
@@ -37,8 +36,6 @@ pub struct Front {
     pub s3: S3Service,
     /// Secrets Manager.
     pub secrets: SecretsService,
-    /// The account's credentials for Git hosts.
-    pub credentials: SourceCredentials,
     /// Whose keys are whose.
     pub identity: Arc<Identity>,
     /// The account, twelve digits.

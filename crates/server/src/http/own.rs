@@ -91,7 +91,7 @@ pub(super) async fn source_credentials(
     if path != format!("/v2/source-credentials/{id}") {
         return StatusCode::NOT_FOUND.into_response();
     }
-    let giver = Giver { credentials: &front.credentials, secrets: &front.secrets };
+    let giver = Giver { credentials: &front.codebuild.credentials, secrets: &front.secrets };
     let journal = grounds.journal(&request.id);
     match giver.give(&request, journal, &Question::parse(&question)).await {
         Ok(credential) => match credential.and_then(|credential| credential.answer()) {

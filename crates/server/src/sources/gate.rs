@@ -1,7 +1,7 @@
 //! When a build may have the credentials of its sources.
 //!
-//! The build's journal decides, as it stands at this moment: the agent writes that DOWNLOAD_SOURCE
-//! has ended before it starts the first command, and only the agent can write. So there is no moment
+//! The build's journal decides, as it stands at this moment: the agent writes that the sources are
+//! there before it runs anything of the user's, and only the agent can write. So there is no moment
 //! at which a command runs and the gate is open, whatever the service has read by then.
 
 use agent_protocol::{
@@ -39,21 +39,20 @@ pub(super) fn gate(journal: &Path) -> Result<Gate, GateError> {
     let mut file = File::open(journal)?;
     let mut reader = Reader::new(0);
     let mut piece = vec![0; PIECE_BYTES];
-    let mut helper = false;
+    let mut now = Gate::Open;
     loop {
         let length = file.read(&mut piece)?;
         if length == 0 {
-            return Ok(Gate::Open);
+            return Ok(now);
         }
         reader.push(&piece[..length]);
         while let Some(record) = reader.next_record()? {
             match record.body {
-                RecordBody::Fact(Fact::GitCredentialHelper) => helper = true,
+                RecordBody::Fact(Fact::SourcesFetched) => now = Gate::Closed,
+                RecordBody::Fact(Fact::GitCredentialHelper) => return Ok(Gate::Open),
                 RecordBody::Fact(Fact::PhaseFinished {
                     phase: AgentPhase::DownloadSource, ..
-                }) => {
-                    return Ok(if helper { Gate::Open } else { Gate::Closed });
-                }
+                }) => return Ok(Gate::Closed),
                 RecordBody::Fact(_) | RecordBody::Log(_) => {}
             }
         }
@@ -69,7 +68,7 @@ mod tests {
     };
 
     #[test]
-    fn the_gate_closes_with_the_phase_unless_a_helper_is_wanted() {
+    fn the_gate_closes_behind_the_sources_unless_a_helper_is_wanted() {
         let at = Timestamp::from_millis(1);
         let phase = AgentPhase::DownloadSource;
         let started = Fact::PhaseStarted { phase };
@@ -78,9 +77,10 @@ mod tests {
         for (facts, expected) in [
             (vec![], Gate::Open),
             (vec![&started], Gate::Open),
+            (vec![&started, &Fact::SourcesFetched], Gate::Closed),
             (vec![&started, &finished], Gate::Closed),
             (vec![&started, &finished, &later], Gate::Closed),
-            (vec![&started, &Fact::GitCredentialHelper, &finished, &later], Gate::Open),
+            (vec![&Fact::SourcesFetched, &Fact::GitCredentialHelper, &finished], Gate::Open),
             // What comes after the phase is nobody's business here.
             (vec![&started, &finished, &Fact::GitCredentialHelper], Gate::Closed),
         ] {

@@ -108,6 +108,15 @@ pub trait CodeBuild: Send + Sync {
         std::future::ready(Err(ServiceError::not_supported(&SERVICE, "DeleteProject")))
     }
 
+    fn invalidate_project_cache(
+        &self,
+        caller: &Caller,
+        input: InvalidateProjectCacheInput,
+    ) -> impl Future<Output = Result<InvalidateProjectCacheOutput, ServiceError>> + Send {
+        let _ = (caller, input);
+        std::future::ready(Err(ServiceError::not_supported(&SERVICE, "InvalidateProjectCache")))
+    }
+
     fn batch_get_projects(
         &self,
         caller: &Caller,
@@ -239,6 +248,11 @@ pub async fn call<S: CodeBuild>(
         "DeleteProject" => {
             let input = json::request(&SERVICE, body)?;
             let output = service.delete_project(caller, input).await?;
+            Ok(json::answer(&output))
+        }
+        "InvalidateProjectCache" => {
+            let input = json::request(&SERVICE, body)?;
+            let output = service.invalidate_project_cache(caller, input).await?;
             Ok(json::answer(&output))
         }
         "BatchGetProjects" => {
@@ -840,6 +854,28 @@ pub struct ImportSourceCredentialsOutput {
 impl Shape for ImportSourceCredentialsOutput {
     fn schema() -> &'static crate::Schema {
         &constraints::IMPORT_SOURCE_CREDENTIALS_OUTPUT
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct InvalidateProjectCacheInput {
+    pub project_name: String,
+}
+
+impl Shape for InvalidateProjectCacheInput {
+    fn schema() -> &'static crate::Schema {
+        &constraints::INVALIDATE_PROJECT_CACHE_INPUT
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct InvalidateProjectCacheOutput {}
+
+impl Shape for InvalidateProjectCacheOutput {
+    fn schema() -> &'static crate::Schema {
+        &constraints::INVALIDATE_PROJECT_CACHE_OUTPUT
     }
 }
 
@@ -2167,6 +2203,11 @@ mod constraints {
     pub(super) static IMPORT_SOURCE_CREDENTIALS_OUTPUT: Schema =
         Schema::Structure(Structure(&[("arn", false, &NON_EMPTY_STRING)]));
 
+    pub(super) static INVALIDATE_PROJECT_CACHE_INPUT: Schema =
+        Schema::Structure(Structure(&[("projectName", true, &NON_EMPTY_STRING)]));
+
+    pub(super) static INVALIDATE_PROJECT_CACHE_OUTPUT: Schema = Schema::Structure(Structure(&[]));
+
     pub(super) static KEY_INPUT: Schema = Schema::Text(Text {
         min: 1,
         max: 127,
@@ -2656,6 +2697,8 @@ pub(crate) static SCHEMAS: &[&crate::Schema] = &[
     &constraints::IMAGE_PULL_CREDENTIALS_TYPE,
     &constraints::IMPORT_SOURCE_CREDENTIALS_INPUT,
     &constraints::IMPORT_SOURCE_CREDENTIALS_OUTPUT,
+    &constraints::INVALIDATE_PROJECT_CACHE_INPUT,
+    &constraints::INVALIDATE_PROJECT_CACHE_OUTPUT,
     &constraints::KEY_INPUT,
     &constraints::LIST_BUILDS_FOR_PROJECT_INPUT,
     &constraints::LIST_BUILDS_FOR_PROJECT_OUTPUT,

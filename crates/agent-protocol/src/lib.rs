@@ -7,6 +7,7 @@
 //! Both programs link this crate and may be of different versions. It knows how things are
 //! spelled, and nothing of how they are decided, moved or stored.
 
+mod command;
 mod git;
 pub mod journal;
 mod orders;
@@ -14,10 +15,14 @@ mod phase;
 mod record;
 mod timestamp;
 
+pub use command::{
+    BuildUsed, COMMAND_TEXT_BYTES_MAX, COMMANDS_MAX, CommandEnded, CommandList, CommandStarted,
+    Used,
+};
 pub use git::{GitReference, GitSettings, GitSource, GitVersion};
 pub use orders::{
-    ArtifactsOrder, BuildspecLocation, Credentials, NamespaceType, ObjectStore, Orders, Packaging,
-    S3Location, SecondarySource, Source, Variable,
+    ArtifactsOrder, BuildspecLocation, ComputeOrder, ComputeType, Credentials, NamespaceType,
+    ObjectStore, Orders, Packaging, RuntimesOrder, S3Location, SecondarySource, Source, Variable,
 };
 pub use phase::{AgentPhase, PhaseContext, PhaseOutcome, PhaseStatus};
 pub use record::{ArtifactUploaded, Fact, Record, RecordBody};

@@ -30,6 +30,10 @@ pub struct Orders {
     pub base_variables: Vec<Variable>,
     /// The project's and the caller's variables. Stronger than the buildspec's `env`.
     pub variables: Vec<Variable>,
+    /// Where runtimes come from when the image has no file of its own that says so.
+    pub runtimes: RuntimesOrder,
+    /// What the build may use, and what else there is; none where that is not known.
+    pub compute: Option<ComputeOrder>,
     /// Where the primary artifact goes; none for `NO_ARTIFACTS`.
     pub artifacts: Option<ArtifactsOrder>,
     /// Where the secondary artifacts go.
@@ -45,6 +49,41 @@ pub struct Variable {
     pub name: String,
     /// The value; never expanded.
     pub value: String,
+}
+
+/// Where runtimes come from, for an image that has no `runtimes.yml`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum RuntimesOrder {
+    /// From nowhere: the image offers no choice.
+    Image,
+    /// From the toolchains that are found: the image is the machine itself.
+    Machine {
+        /// Folders to look in beside the usual ones.
+        folders: Vec<String>,
+    },
+}
+
+/// The build's compute type, and those that it could have had.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ComputeOrder {
+    /// The name of the build's own.
+    pub name: String,
+    /// All of its kind, the smallest first.
+    pub types: Vec<ComputeType>,
+    /// Whether the end of the log says which of them would have done.
+    pub is_advised: bool,
+}
+
+/// A compute type.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ComputeType {
+    /// Its name, such as `BUILD_GENERAL1_SMALL`.
+    pub name: String,
+    /// Its processors.
+    pub processors: u32,
+    /// Its memory, in bytes.
+    pub memory_bytes: u64,
 }
 
 /// Where a source comes from.

@@ -1,6 +1,6 @@
 //! What the agent writes into the journal.
 
-use crate::{AgentPhase, PhaseOutcome, Timestamp};
+use crate::{AgentPhase, BuildUsed, CommandEnded, CommandStarted, PhaseOutcome, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// One entry of the journal.
@@ -47,6 +47,10 @@ pub enum Fact {
         /// How, and why.
         outcome: PhaseOutcome,
     },
+    /// A command began.
+    CommandStarted(CommandStarted),
+    /// The command that began last ended.
+    CommandEnded(CommandEnded),
     /// The primary source's version is known exactly, such as a commit id.
     SourceResolved {
         /// The exact version.
@@ -59,6 +63,8 @@ pub enum Fact {
     },
     /// An artifact stands in its bucket, whole.
     ArtifactUploaded(ArtifactUploaded),
+    /// What the build used, told once, before the last word.
+    Used(BuildUsed),
     /// The agent has nothing more to say. Always the last record of a build that ran to its end.
     Finished,
 }

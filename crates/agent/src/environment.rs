@@ -39,7 +39,9 @@ pub(crate) fn is_exportable(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use agent_protocol::{BuildspecLocation, Credentials, GitSettings, ObjectStore, Source};
+    use agent_protocol::{
+        BuildspecLocation, Credentials, GitSettings, ObjectStore, RuntimesOrder, Source,
+    };
 
     fn variables(pairs: &[(&str, &str)]) -> Vec<Variable> {
         let variable = |(name, value): &(&str, &str)| Variable {
@@ -62,6 +64,8 @@ mod tests {
             buildspec: BuildspecLocation::Path { path: String::new() },
             base_variables: variables(&[("A", "image"), ("B", "image"), ("C", "image")]),
             variables: variables(&[("C", "$HOME"), ("CODEBUILD_SRC_DIR", "elsewhere")]),
+            runtimes: RuntimesOrder::Image,
+            compute: None,
             artifacts: None,
             secondary_artifacts: Vec::new(),
             object_store: ObjectStore {

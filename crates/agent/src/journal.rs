@@ -79,6 +79,13 @@ impl Batch<'_> {
         }
     }
 
+    /// Ends the line that the last output began, if it did.
+    pub(crate) fn end_line(&mut self) {
+        if !self.state.at_line_start {
+            self.output(b"\n");
+        }
+    }
+
     /// Adds a line of the agent's own, which begins where a line begins.
     pub(crate) fn line(&mut self, text: &str) {
         let start = if self.state.at_line_start { "" } else { "\n" };

@@ -60,6 +60,11 @@ impl Layout {
         self.root.join("etc/group")
     }
 
+    /// Where the container sees its own control group.
+    pub(crate) fn control_group(&self) -> PathBuf {
+        self.root.join("sys/fs/cgroup")
+    }
+
     /// A file for as long as it is open, on the disk that the sources are on.
     pub(crate) fn nameless_file(&self) -> std::io::Result<File> {
         let path = self.tmp().join("nameless");

@@ -87,6 +87,12 @@ pub(crate) fn command_failed(command: &str, reason: &str) -> String {
     format!("Command did not exit successfully {command} {reason}")
 }
 
+/// The kernel ended processes of a command because the memory was used up.
+pub(crate) fn processes_ended(sentence: &str, count: u64) -> String {
+    let processes = if count == 1 { "process" } else { "processes" };
+    format!("{sentence}. {count} {processes} of the command ended for it")
+}
+
 /// A phase ended.
 pub(crate) fn phase_complete(phase: AgentPhase, status: PhaseStatus) -> String {
     format!("Phase complete: {} State: {}", phase.as_str(), status.as_str())

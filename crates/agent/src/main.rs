@@ -2,6 +2,7 @@
 
 mod artifacts;
 mod calendar;
+mod commands;
 mod credential_helper;
 mod environment;
 mod fault;
@@ -19,6 +20,7 @@ mod run;
 mod session;
 mod shell;
 mod source;
+mod usage;
 
 use crate::layout::Layout;
 use std::io::Write;

@@ -7,11 +7,13 @@
 use crate::fault::{Doing, Fault};
 use rustix::io::Errno;
 use rustix::process::{
-    Pid, Signal, WaitOptions, WaitStatus, getpid, kill_process, kill_process_group,
-    set_child_subreaper, wait,
+    Pid, Signal, WaitId, WaitIdOptions, WaitOptions, getpid, kill_process, kill_process_group,
+    set_child_subreaper, wait, waitid,
 };
 use std::fmt;
-use std::process::Child;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, ExitStatus};
+use wait4::Wait4;
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,12 +38,14 @@ impl Exit {
         }
     }
 
-    fn of(status: WaitStatus) -> Option<Self> {
-        if let Some(code) = status.exit_status() {
-            return Some(Self::Code(code));
+    fn of(status: ExitStatus) -> Self {
+        match (status.code(), status.signal()) {
+            (Some(code), _) => Self::Code(code),
+            (None, signal) => Self::Signal {
+                number: signal.unwrap_or_default(),
+                core_dumped: status.core_dumped(),
+            },
         }
-        let core_dumped = status.as_raw() & 0x80 != 0;
-        status.terminating_signal().map(|number| Self::Signal { number, core_dumped })
     }
 }
 
@@ -95,17 +99,28 @@ pub(crate) fn pid(child: &Child) -> Pid {
     i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a child's id is a process id")
 }
 
-/// Waits until the child `pid` ends, clearing away whatever else ends before it.
-pub(crate) fn wait_for(pid: Pid) -> Result<Exit, Fault> {
+/// Waits until a child ends, clearing away whatever else ends before it. Gives as well how many
+/// bytes the largest of the processes had that ended with it: itself, or one that it waited for.
+pub(crate) fn wait_for(mut child: Child) -> Result<(Exit, u64), Fault> {
+    let doing = || "wait for a command".to_owned();
+    let pid = pid(&child);
     loop {
-        match wait(WaitOptions::empty()) {
-            Ok(Some((ended, status))) if ended == pid => {
-                if let Some(exit) = Exit::of(status) {
-                    return Ok(exit);
-                }
+        // Who ended is looked at before it is cleared away: only then its size is told.
+        let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        match waitid(WaitId::All, ended) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error).doing(doing),
+        }
+        if let Some(ended) = child.try_wait4().doing(doing)? {
+            return Ok((Exit::of(ended.status), ended.rusage.maxrss));
+        }
+        match wait(WaitOptions::NOHANG) {
+            Ok(Some((other, status))) if other == pid => {
+                let status = ExitStatus::from_raw(status.as_raw());
+                return Ok((Exit::of(status), 0));
             }
             Ok(_) | Err(Errno::INTR) => {}
-            Err(error) => return Err(error).doing(|| "wait for a command".to_owned()),
+            Err(error) => return Err(error).doing(doing),
         }
     }
 }

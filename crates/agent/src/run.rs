@@ -1,8 +1,8 @@
 //! The loop over the phases of a buildspec.
 
 use crate::artifacts;
+use crate::commands::{Commands, Counts};
 use crate::environment::is_exportable;
-use crate::fault::Fault;
 use crate::journal::Journal;
 use crate::layout::Layout;
 use crate::log;
@@ -10,9 +10,10 @@ use crate::object_store::Client;
 use crate::outcome::{self, COMMAND_EXECUTION_ERROR};
 use crate::output::Output;
 use crate::rules::{Next, next};
-use crate::shell::{Ended, Shell, Succeeding, User};
+use crate::shell::{Shell, Succeeding, User};
 use crate::source::{self, Prepared};
-use agent_protocol::{AgentPhase, Fact, Orders, PhaseOutcome, PhaseStatus};
+use crate::usage::{Meter, advice};
+use agent_protocol::{AgentPhase, CommandList, Fact, Orders, PhaseOutcome, PhaseStatus};
 use buildspec::{Buildspec, OnFailure, Phase, PhaseName};
 use std::sync::{Arc, OnceLock};
 
@@ -26,6 +27,10 @@ pub(crate) struct Build {
     pub(crate) journal: Arc<Journal>,
     /// What the commands print to.
     pub(crate) output: Arc<Output>,
+    /// What the build uses.
+    pub(crate) meter: Meter,
+    /// What is counted over all of its commands.
+    pub(crate) counts: Counts,
     store: OnceLock<Client>,
 }
 
@@ -36,8 +41,10 @@ impl Build {
         layout: Layout,
         journal: Arc<Journal>,
         output: Arc<Output>,
+        meter: Meter,
     ) -> Self {
-        Self { orders, layout, journal, output, store: OnceLock::new() }
+        let (counts, store) = (Counts::default(), OnceLock::new());
+        Self { orders, layout, journal, output, meter, counts, store }
     }
 
     /// The object store; made when it is first needed, which many builds never do.
@@ -93,8 +100,8 @@ fn command_phases(build: &Build, buildspec: &Buildspec, shell: &mut Shell) -> Ne
         let wanted = buildspec.phases.phase(name);
         let outcome = match wanted {
             Some(wanted) => {
-                let mut commands = Commands { build, shell, succeeding, user: None };
-                commands.run_phase(wanted, buildspec.run_as.as_deref())
+                let mut commands = Commands { build, shell, phase, succeeding, user: None };
+                run_phase(&mut commands, wanted, buildspec.run_as.as_deref())
             }
             None => PhaseOutcome::succeeded(),
         };
@@ -112,6 +119,18 @@ fn command_phases(build: &Build, buildspec: &Buildspec, shell: &mut Shell) -> Ne
         }
     }
     Next::Following
+}
+
+/// Tells what the build used, and which compute type would have done.
+pub(crate) fn tell_used(build: &Build) {
+    let used = build.meter.whole();
+    build.journal.append(|batch| {
+        let compute = build.orders.compute.as_ref();
+        if let Some(compute) = compute.filter(|compute| compute.is_advised) {
+            batch.line(&advice(&used, compute, build.counts.memory_kills()));
+        }
+        batch.fact(&Fact::Used(used));
+    });
 }
 
 fn agent_phase(name: PhaseName) -> AgentPhase {
@@ -135,65 +154,28 @@ fn export(build: &Build, buildspec: &Buildspec, shell: &Shell) {
     }
 }
 
-/// The commands of one phase.
-struct Commands<'a> {
-    build: &'a Build,
-    shell: &'a mut Shell,
-    succeeding: Succeeding,
-    user: Option<User>,
-}
-
-impl Commands<'_> {
-    fn run_phase(&mut self, phase: &Phase, run_as: Option<&str>) -> PhaseOutcome {
-        if let Some(name) = phase.run_as.as_deref().or(run_as).filter(|name| *name != "root") {
-            let Some(user) = User::find(&self.build.layout, name) else {
-                let message = format!("user {name} of run-as does not exist in the image");
-                return PhaseOutcome::failed(COMMAND_EXECUTION_ERROR, message);
-            };
-            if let Err(fault) = source::give(&self.build.orders, &user) {
-                return outcome::fault(fault.to_string());
-            }
-            self.user = Some(user);
+fn run_phase(commands: &mut Commands<'_>, phase: &Phase, run_as: Option<&str>) -> PhaseOutcome {
+    if let Some(name) = phase.run_as.as_deref().or(run_as).filter(|name| *name != "root") {
+        let Some(user) = User::find(&commands.build.layout, name) else {
+            let message = format!("user {name} of run-as does not exist in the image");
+            return PhaseOutcome::failed(COMMAND_EXECUTION_ERROR, message);
+        };
+        if let Err(fault) = source::give(&commands.build.orders, &user) {
+            return outcome::fault(fault.to_string());
         }
-        // AWS: `finally` runs in any case, and what failed first is what the phase says.
-        let commands = self.run_list(&phase.commands);
-        if commands.as_ref().is_ok_and(|failed| failed.is_some()) {
-            self.succeeding = Succeeding::No;
-        }
-        let finally = self.run_list(&phase.finally);
-        match (commands, finally) {
-            (Ok(None), Ok(None)) => PhaseOutcome::succeeded(),
-            (Err(fault), _) | (_, Err(fault)) => outcome::fault(fault.to_string()),
-            (Ok(Some(failed)), _) | (_, Ok(Some(failed))) => {
-                PhaseOutcome::failed(COMMAND_EXECUTION_ERROR, failed)
-            }
-        }
+        commands.user = Some(user);
     }
-
-    /// Runs commands until one fails, and says what failed.
-    fn run_list(&mut self, commands: &[String]) -> Result<Option<String>, Fault> {
-        for command in commands {
-            let shown = command.trim_end_matches('\n');
-            self.build.journal.line(&log::running(shown));
-            let ended = self.shell.run(command, self.user.as_ref(), self.succeeding)?;
-            let reason = match ended {
-                Ended::Exited(exit) if exit.shell_status() == 0 => None,
-                Ended::Exited(exit) => Some(exit.to_string()),
-                Ended::NotStarted(reason) => Some(reason),
-            };
-            self.build.journal.append(|batch| {
-                // AWS: an empty line follows what a command printed.
-                batch.output(b"\n");
-                if let Some(reason) = &reason {
-                    batch.line(&log::command_failed(shown, reason));
-                }
-            });
-            if let Some(reason) = reason {
-                return Ok(Some(format!(
-                    "Error while executing command: {shown}. Reason: {reason}"
-                )));
-            }
+    // AWS: `finally` runs in any case, and what failed first is what the phase says.
+    let first = commands.run(CommandList::Commands, &phase.commands);
+    if first.as_ref().is_ok_and(|failed| failed.is_some()) {
+        commands.succeeding = Succeeding::No;
+    }
+    let finally = commands.run(CommandList::Finally, &phase.finally);
+    match (first, finally) {
+        (Ok(None), Ok(None)) => PhaseOutcome::succeeded(),
+        (Err(fault), _) | (_, Err(fault)) => outcome::fault(fault.to_string()),
+        (Ok(Some(failed)), _) | (_, Ok(Some(failed))) => {
+            PhaseOutcome::failed(COMMAND_EXECUTION_ERROR, failed)
         }
-        Ok(None)
     }
 }

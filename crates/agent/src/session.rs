@@ -7,6 +7,7 @@ use crate::layout::Layout;
 use crate::output::Output;
 use crate::processes;
 use crate::run::{self, Build};
+use crate::usage::Meter;
 use agent_protocol::{Fact, Orders, PROTOCOL_VERSION};
 use rustix::fs::Mode;
 use rustix::process::{DumpableBehavior, set_dumpable_behavior, umask};
@@ -29,6 +30,7 @@ pub(crate) fn run(layout: Layout) -> Result<(), Fault> {
             run::run(&build);
             processes::end_all();
             build.output.close();
+            run::tell_used(&build);
             journal.append(|batch| batch.fact(&Fact::Finished));
         },
     )
@@ -42,8 +44,9 @@ fn prepare(layout: Layout, orders: impl Read, journal: &Arc<Journal>) -> Result<
     // given: without one, starting a process does not copy the agent's memory map.
     std::env::set_current_dir(layout.readonly())
         .doing(|| "go to the folder of the first shell".to_owned())?;
+    let meter = Meter::start(&layout)?;
     let output = Output::start(Arc::clone(journal))?;
-    Ok(Build::new(orders, layout, Arc::clone(journal), output))
+    Ok(Build::new(orders, layout, Arc::clone(journal), output, meter))
 }
 
 fn read_orders(mut from: impl Read) -> Result<Orders, Fault> {

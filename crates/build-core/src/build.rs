@@ -1,7 +1,7 @@
 //! The value itself: what a build is, how an event changes it, what it wants.
 
 use crate::{BuildId, BuildStatus, Event, Phase, PhaseRecord, Submitted};
-use agent_protocol::{ArtifactUploaded, PhaseOutcome, Timestamp};
+use agent_protocol::{ArtifactUploaded, BuildUsed, PhaseOutcome, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -20,6 +20,9 @@ pub struct Build {
     pub exported_variables: Vec<(String, String)>,
     /// The artifacts uploaded.
     pub artifacts: Vec<ArtifactUploaded>,
+    /// What it used; none until its agent has told.
+    #[serde(default)]
+    pub used: Option<BuildUsed>,
     /// How many events made this value: the next event's sequence number.
     pub events: u64,
 }
@@ -83,6 +86,7 @@ impl Build {
             resolved_source_version: None,
             exported_variables: Vec::new(),
             artifacts: Vec::new(),
+            used: None,
             events: 1,
         }
     }
@@ -165,6 +169,7 @@ impl Build {
             }
             Event::Exported { variables } => self.exported_variables.clone_from(variables),
             Event::ArtifactUploaded(artifact) => self.artifacts.push(artifact.clone()),
+            Event::Used(used) => self.used = Some(*used),
             Event::Finished { at } => {
                 if let Stage::Ending { status } = self.stage {
                     self.stage = Stage::Finished { status, at: *at };

@@ -84,7 +84,8 @@ impl Build {
 
     fn fact(&self, fact: &Fact, at: Timestamp) -> Vec<Event> {
         match fact {
-            Fact::Hello { .. } => Vec::new(),
+            // Commands are kept apart: nothing is decided by them.
+            Fact::Hello { .. } | Fact::CommandStarted(_) | Fact::CommandEnded(_) => Vec::new(),
             Fact::PhaseStarted { phase } => {
                 let phase = Phase::from(*phase);
                 if self.current_phase() >= phase {
@@ -108,6 +109,7 @@ impl Build {
             }
             Fact::Exported { variables } => vec![Event::Exported { variables: variables.clone() }],
             Fact::ArtifactUploaded(artifact) => vec![Event::ArtifactUploaded(artifact.clone())],
+            Fact::Used(used) => vec![Event::Used(*used)],
             Fact::Finished => self.finalizing(at),
         }
     }

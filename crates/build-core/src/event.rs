@@ -1,7 +1,7 @@
 //! What can have happened to a build. Events are kept for ever: kinds are added, never changed.
 
 use crate::{BuildId, BuildStatus, Phase};
-use agent_protocol::{ArtifactUploaded, PhaseOutcome, Timestamp};
+use agent_protocol::{ArtifactUploaded, BuildUsed, PhaseOutcome, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// How a build begins.
@@ -63,6 +63,8 @@ pub enum Event {
     },
     /// An artifact stands in its bucket.
     ArtifactUploaded(ArtifactUploaded),
+    /// What the build used is known.
+    Used(BuildUsed),
     /// The build is over and nothing of it runs.
     Finished {
         /// When.

@@ -13,6 +13,7 @@ mod on_failure;
 mod problem;
 mod problems;
 mod render;
+mod runtimes;
 mod secret;
 mod suggest;
 mod summary;
@@ -29,6 +30,7 @@ pub use model::{
 };
 pub use on_failure::OnFailureError;
 pub use problem::{Problem, ProblemCode, Severity};
+pub use runtimes::{Runtime, RuntimeVersion, Runtimes, Selected, Selection};
 pub use secret::{SecretReference, SecretReferenceError};
 pub use summary::phases_found;
 pub use variables::merge_variables;

@@ -75,6 +75,7 @@ impl App {
         let front: Arc<OnceLock<Arc<Front>>> = Arc::default();
         let grounds = Arc::new(Grounds {
             executor: sandbox as Arc<dyn Executor>,
+            store: store.clone(),
             logs: logs.clone(),
             watch: JournalWatch::start().context("failed to follow journals with inotify")?,
             journals,

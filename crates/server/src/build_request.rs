@@ -77,6 +77,25 @@ pub fn compute(compute_type: &ComputeType) -> Compute {
     Compute { processors, memory_gib }
 }
 
+/// The compute types of the same kind, the smallest first.
+pub fn compute_types_like(compute_type: &ComputeType) -> &'static [ComputeType] {
+    const GENERAL: [ComputeType; 5] = [
+        ComputeType::BuildGeneral1Small,
+        ComputeType::BuildGeneral1Medium,
+        ComputeType::BuildGeneral1Large,
+        ComputeType::BuildGeneral1Xlarge,
+        ComputeType::BuildGeneral12xlarge,
+    ];
+    const LAMBDA: [ComputeType; 5] = [
+        ComputeType::BuildLambda1gb,
+        ComputeType::BuildLambda2gb,
+        ComputeType::BuildLambda4gb,
+        ComputeType::BuildLambda8gb,
+        ComputeType::BuildLambda10gb,
+    ];
+    if LAMBDA.contains(compute_type) { &LAMBDA } else { &GENERAL }
+}
+
 impl BuildRequest {
     /// The build's id.
     pub fn id(&self) -> &BuildId {

@@ -79,6 +79,8 @@ pub struct Builds {
     pub open_files_max: u64,
     /// Whether builds reach the network outside.
     pub network: bool,
+    /// Whether the end of a build's log says which compute type would have done.
+    pub compute_advice: bool,
     /// What builds reach of the networks that are kept back from them, such as a company's own.
     pub network_allow: Vec<Opening>,
 }
@@ -91,6 +93,7 @@ impl Default for Builds {
             processes_max: 4_096,
             open_files_max: 1_024,
             network: true,
+            compute_advice: true,
             network_allow: Vec::new(),
         }
     }

@@ -4,14 +4,15 @@
 //! restarted makes the same spec again.
 
 use crate::{
-    build_request::{BuildRequest, compute},
+    build_request::{BuildRequest, compute, compute_types_like},
     config::Config,
     identity::{Claims, Identity},
     sources::{self, Location, Scheme},
 };
 use agent_protocol::{
-    ArtifactsOrder, BuildspecLocation, Credentials, GitSettings, NamespaceType, ObjectStore,
-    Orders, PROTOCOL_VERSION, Packaging, S3Location, SecondarySource, Source, Timestamp, Variable,
+    ArtifactsOrder, BuildspecLocation, ComputeOrder, ComputeType, Credentials, GitSettings,
+    NamespaceType, ObjectStore, Orders, PROTOCOL_VERSION, Packaging, RuntimesOrder, S3Location,
+    SecondarySource, Source, Timestamp, Variable,
 };
 use executor::{ContainerId, ContainerSpec, Image, Limits, Mount, MountKind, Network};
 use std::{
@@ -142,6 +143,8 @@ impl Provision {
                 .into_iter()
                 .map(|variable| Variable { name: variable.name, value: variable.value })
                 .collect(),
+            runtimes: self.runtimes(&occasion.image),
+            compute: Some(self.compute_order(&environment.compute_type)),
             artifacts: artifacts_order(&request.artifacts(), request),
             secondary_artifacts: secondary
                 .filter_map(|artifacts| artifacts_order(artifacts, request))
@@ -151,6 +154,33 @@ impl Provision {
                 region: request.region.clone(),
                 credentials: self.credentials(request, occasion.expires_at),
             },
+        }
+    }
+
+    fn runtimes(&self, image: &Image) -> RuntimesOrder {
+        match image {
+            Image::Host => {
+                let folders = self.config.host_image.folders.iter();
+                let folders = folders.map(|folder| folder.display().to_string()).collect();
+                RuntimesOrder::Machine { folders }
+            }
+            Image::Rootfs(_) | Image::OciLayout { .. } => RuntimesOrder::Image,
+        }
+    }
+
+    fn compute_order(&self, compute_type: &wire::codebuild::ComputeType) -> ComputeOrder {
+        let types = compute_types_like(compute_type).iter().map(|known| {
+            let size = compute(known);
+            ComputeType {
+                name: known.as_str().to_owned(),
+                processors: size.processors,
+                memory_bytes: size.memory_gib << 30,
+            }
+        });
+        ComputeOrder {
+            name: compute_type.as_str().to_owned(),
+            types: types.collect(),
+            is_advised: self.config.builds.compute_advice,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Applies changes to an open transaction. Knows nothing of threads or of who waits.
 
-use crate::{Change, Expect, sqlite::count, sqlite::integer};
+use crate::{Change, Expect, command, sqlite::count, sqlite::integer};
 use rusqlite::{Connection, OptionalExtension, Result, params};
 
 /// What came of a list of changes.
@@ -51,6 +51,9 @@ fn apply_one(connection: &Connection, change: &Change) -> Result<Fits> {
         }
         Change::InsertBuild { .. } => return insert_build(connection, change),
         Change::AppendEvents { .. } => return append_events(connection, change),
+        Change::PutCommands { region, id, commands } => {
+            command::put(connection, region, id, commands)?;
+        }
         Change::DeleteBuild { region, id } => {
             connection
                 .prepare_cached("DELETE FROM build WHERE region = ?1 AND id = ?2")?

@@ -99,7 +99,17 @@ pub enum Change {
         /// Whether there is anything left to do for this build.
         live: bool,
     },
-    /// Removes a build and its events; one that is not there is no conflict.
+    /// Keeps commands of a build, in place of what was kept at their places; a build that is not
+    /// there keeps none, and that is no conflict.
+    PutCommands {
+        /// The region.
+        region: String,
+        /// The build's id.
+        id: String,
+        /// The commands.
+        commands: Vec<crate::Command>,
+    },
+    /// Removes a build, its events and its commands; one that is not there is no conflict.
     DeleteBuild {
         /// The region.
         region: String,

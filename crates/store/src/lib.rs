@@ -12,6 +12,7 @@ pub mod objects;
 mod apply;
 mod build;
 mod change;
+mod command;
 mod fault;
 pub mod logs;
 mod reader;
@@ -22,6 +23,7 @@ mod writer;
 
 pub use build::{Build, BuildCursor, BuildListed, Event, NotACursor};
 pub use change::{Change, Collection, CommitError, Durability, Expect};
+pub use command::Command;
 pub use fault::Fault;
 pub use record::{Order, Page, Record};
 pub use state::Store;

@@ -9,8 +9,10 @@ use crate::{
 use std::{path::Path, sync::Arc};
 
 /// Every step of the schema, in order. A step that has been released is never edited.
-pub(crate) const MIGRATIONS: &[Migration] =
-    &[include_str!("migrations/state/0001_records_and_builds.sql")];
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    include_str!("migrations/state/0001_records_and_builds.sql"),
+    include_str!("migrations/state/0002_commands.sql"),
+];
 
 /// A read is short, and two of them keep two cores busy.
 const READERS: usize = 2;

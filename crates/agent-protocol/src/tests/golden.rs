@@ -1,7 +1,8 @@
 //! The bytes of every kind of record. A change here is a new version of the protocol.
 
 use crate::{
-    AgentPhase, ArtifactUploaded, Fact, PhaseOutcome, Timestamp,
+    AgentPhase, ArtifactUploaded, BuildUsed, CommandEnded, CommandList, CommandStarted, Fact,
+    PhaseOutcome, Timestamp, Used,
     journal::{encode_fact, encode_log},
 };
 use expect_test::{Expect, expect};
@@ -71,5 +72,37 @@ fn facts_keep_their_bytes() {
     check(
         &Fact::Finished,
         &expect![[r#"\x1c\x00\x00\x00Xs\x10s\x02x  \x18$\n\x06\x00{\"fact\":\"finished\"}"#]],
+    );
+}
+
+#[test]
+fn facts_about_commands_keep_their_bytes() {
+    let started = CommandStarted {
+        phase: AgentPhase::Build,
+        list: CommandList::Finally,
+        index: 2,
+        text: "make".into(),
+        text_bytes: 4,
+    };
+    check(
+        &Fact::CommandStarted(started),
+        &expect![[
+            r#"k\x00\x00\x00\ty?\xd0\x02x  \x18$\n\x06\x00{\"fact\":\"command_started\",\"phase\":\"BUILD\",\"list\":\"finally\",\"index\":2,\"text\":\"make\",\"text_bytes\":4}"#
+        ]],
+    );
+    let used = Used { cpu_user_micros: 1, memory_peak_bytes: 2, ..Used::default() };
+    let ended = CommandEnded { exit_status: 137, signal: Some(9), memory_kills: 1, used };
+    check(
+        &Fact::CommandEnded(ended),
+        &expect![[
+            r#"\xf5\x00\x00\x00\xdf8\x86\xe6\x02x  \x18$\n\x06\x00{\"fact\":\"command_ended\",\"exit_status\":137,\"signal\":9,\"memory_kills\":1,\"used\":{\"cpu_user_micros\":1,\"cpu_system_micros\":0,\"memory_peak_bytes\":2,\"disk_read_bytes\":0,\"disk_written_bytes\":0,\"network_received_bytes\":0,\"network_sent_bytes\":0}}"#
+        ]],
+    );
+    let used = BuildUsed { used, processors_peak_millis: 1_900 };
+    check(
+        &Fact::Used(used),
+        &expect![[
+            r#"\xdc\x00\x00\x00\xb9y\x94\xed\x02x  \x18$\n\x06\x00{\"fact\":\"used\",\"used\":{\"cpu_user_micros\":1,\"cpu_system_micros\":0,\"memory_peak_bytes\":2,\"disk_read_bytes\":0,\"disk_written_bytes\":0,\"network_received_bytes\":0,\"network_sent_bytes\":0},\"processors_peak_millis\":1900}"#
+        ]],
     );
 }

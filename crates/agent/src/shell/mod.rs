@@ -5,6 +5,6 @@ mod run;
 mod script;
 mod user;
 
-pub(crate) use run::{Beginning, Ended, Shell, Succeeding, find_program};
+pub(crate) use run::{Beginning, Ended, Ran, Shell, Succeeding, find_program};
 pub(crate) use script::Carried;
 pub(crate) use user::User;

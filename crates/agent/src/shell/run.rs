@@ -3,7 +3,7 @@
 use crate::fault::{Doing, Fault};
 use crate::layout::Layout;
 use crate::output::Output;
-use crate::processes::{Exit, pid, wait_for};
+use crate::processes::{Exit, wait_for};
 use crate::shell::script::{Carried, Script, env_file, is_shell_name};
 use crate::shell::{User, exports};
 use std::ffi::OsString;
@@ -21,6 +21,9 @@ const ENVIRONMENT_VARIABLE_BYTES_MAX: usize = 100 * 1024;
 /// As many bytes of variables go by the environment; the rest go by the file alone.
 const ENVIRONMENT_BYTES_MAX: usize = 1024 * 1024;
 
+/// The status of a command whose shell is not there.
+const NOT_STARTED: i32 = 127;
+
 /// How a command ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
@@ -28,6 +31,28 @@ pub(crate) enum Ended {
     Exited(Exit),
     /// Its shell did not start, for the reason given.
     NotStarted(String),
+}
+
+/// What came of a command.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    /// How it ended.
+    pub(crate) ended: Ended,
+    /// The bytes of memory that the largest of its processes had.
+    pub(crate) largest_bytes: u64,
+}
+
+impl Ended {
+    /// The status as a shell shows it, and the signal that ended the command's own shell.
+    pub(crate) fn status(&self) -> (i32, Option<i32>) {
+        match self {
+            Self::Exited(exit @ Exit::Code(_)) => (exit.shell_status(), None),
+            Self::Exited(exit @ Exit::Signal { number, .. }) => {
+                (exit.shell_status(), Some(*number))
+            }
+            Self::NotStarted(_) => (NOT_STARTED, None),
+        }
+    }
 }
 
 /// What a shell begins with.
@@ -105,21 +130,22 @@ impl Shell {
         command: &str,
         user: Option<&User>,
         succeeding: Succeeding,
-    ) -> Result<Ended, Fault> {
+    ) -> Result<Ran, Fault> {
         self.write_script(command, user, succeeding)?;
         let child = match self.start(user) {
             Ok(child) => child,
             Err(error) => {
-                self.last_exit = 127;
-                return Ok(Ended::NotStarted(self.start_error(&error)));
+                self.last_exit = NOT_STARTED;
+                let ended = Ended::NotStarted(self.start_error(&error));
+                return Ok(Ran { ended, largest_bytes: 0 });
             }
         };
-        let exit = wait_for(pid(&child))?;
+        let (exit, largest_bytes) = wait_for(child)?;
         self.output.drain();
         self.last_exit = exit.shell_status();
         self.last_user = user.cloned();
         self.load_state()?;
-        Ok(Ended::Exited(exit))
+        Ok(Ran { ended: Ended::Exited(exit), largest_bytes })
     }
 
     /// What the shell makes of `text`: its variables and substitutions, as in a here-document.
@@ -258,7 +284,11 @@ impl Shell {
             .into_iter()
             .map(|(name, value)| (OsString::from_vec(name), OsString::from_vec(value)))
             .collect();
-        self.folder = OsString::from_vec(folder.strip_suffix(b"\n").unwrap_or(&folder).to_vec());
+        // A shell whose folder is gone may not know where it is: the next one begins where it did.
+        let folder = folder.strip_suffix(b"\n").unwrap_or(&folder);
+        if !folder.is_empty() {
+            self.folder = OsString::from_vec(folder.to_vec());
+        }
         Ok(())
     }
 

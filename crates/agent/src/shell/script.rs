@@ -48,12 +48,14 @@ impl Script<'_> {
         // The second line end is for a command that ends with a backslash.
         text.extend_from_slice(b"\n\n");
         if let Some((env_file, dir_file)) = self.saved_to {
-            // The braces keep `set -x` from showing what is not the user's.
-            text.extend_from_slice(b"{ CODEBUILD_LAST_EXIT=$?; set +exv; command export -p >| ");
+            // The braces keep `set -x` from showing what is not the user's. The status is kept where
+            // no `readonly` reaches, and the quotes are even in number, so that one that the user
+            // left open is an error.
+            text.extend_from_slice(b"{ set -- \"$?\"; set +exv; command export -p >| ");
             quote(&mut text, env_file.as_os_str().as_bytes());
             text.extend_from_slice(b" && command pwd >| ");
             quote(&mut text, dir_file.as_os_str().as_bytes());
-            text.extend_from_slice(b"; } 2>/dev/null\nexit \"$CODEBUILD_LAST_EXIT\"\n");
+            text.extend_from_slice(b"; } 2>/dev/null\nexit \"$1\"\n");
         }
         text
     }

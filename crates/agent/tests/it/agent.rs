@@ -3,7 +3,7 @@
 use agent_protocol::journal::Reader;
 use agent_protocol::{
     BuildspecLocation, Credentials, Fact, GitSettings, ObjectStore, Orders, PROTOCOL_VERSION,
-    Record, RecordBody, Source, Variable,
+    Record, RecordBody, RuntimesOrder, Source, Variable,
 };
 use expect_test::Expect;
 use std::fs;
@@ -41,6 +41,8 @@ pub(crate) fn inline(buildspec: &str) -> Trial {
         buildspec: BuildspecLocation::Inline { text: buildspec.to_owned() },
         base_variables: vec![Variable { name: "CODEBUILD_CI".into(), value: "true".into() }],
         variables: Vec::new(),
+        runtimes: RuntimesOrder::Image,
+        compute: None,
         artifacts: None,
         secondary_artifacts: Vec::new(),
         object_store: ObjectStore {
@@ -177,6 +179,7 @@ fn fact_line(fact: &Fact) -> String {
             let words = [phase.as_str(), outcome.status.as_str(), &context.status_code];
             ("ended", format!("{} {}", words.join(" "), context.message))
         }
+        Fact::CommandStarted(_) | Fact::CommandEnded(_) | Fact::Used(_) => return String::new(),
         Fact::SourceResolved { version } => ("source", version.clone()),
         Fact::Exported { variables } => ("exported", format!("{variables:?}")),
         Fact::ArtifactUploaded(uploaded) => ("uploaded", format!("{uploaded:?}")),

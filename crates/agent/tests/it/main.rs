@@ -5,6 +5,7 @@
 
 mod agent;
 mod artifacts;
+mod contract;
 mod git;
 mod git_server;
 mod process;

@@ -181,8 +181,8 @@ fn here_documents_and_many_lines() {
         ends with a comment
         never ends
         never ends
-        { CODEBUILD_LAST_EXIT=0; set +exv; command export -p >| '/codebuild/output/tmp/env.new' && command pwd >| '/codebuild/output/tmp/dir.new'; } 2>/dev/null
-        exit "0"
+        { set -- "0"; set +exv; command export -p >| '/codebuild/output/tmp/env.new' && command pwd >| '/codebuild/output/tmp/dir.new'; } 2>/dev/null
+        exit ""
     "#]],
     );
 }

@@ -17,6 +17,8 @@ use std::{
 const PARENT: &str = "buildyard";
 /// The controllers that limits need.
 const CONTROLLERS: [&str; 3] = ["memory", "pids", "cpu"];
+/// The controller that counts processor time; of version 1, where it may be mounted by itself.
+const ACCOUNTS: &str = "cpuacct";
 /// The period over which processor time is counted out, in microseconds.
 const CPU_PERIOD_MICROS: u64 = 100_000;
 
@@ -86,7 +88,8 @@ impl Hierarchies {
             .filter_map(|line| {
                 let mut fields = line.splitn(3, ':').skip(1);
                 let (names, path) = (fields.next()?, fields.next()?);
-                let ours = names.split(',').any(|name| CONTROLLERS.contains(&name));
+                let is_ours = |name: &str| CONTROLLERS.contains(&name) || name == ACCOUNTS;
+                let ours = names.split(',').any(is_ours);
                 let found = ours.then(|| Mount::find(mounts, "cgroup", names)).flatten()?;
                 Some(Mounted { controllers: names.to_owned(), folder: found.folder_of(path) })
             })

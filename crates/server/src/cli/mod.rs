@@ -1,6 +1,7 @@
 //! The command line.
 
 mod build;
+mod commands;
 mod credentials;
 mod serve;
 mod terminal;
@@ -36,6 +37,10 @@ enum Command {
     ///
     /// Use it like this: eval "$(buildyard credentials)"
     Credentials(credentials::ShowCredentials),
+    /// Shows a build's commands: when, how they ended, and what they used.
+    ///
+    /// Asks the service that runs on the data folder.
+    Commands(commands::ShowCommands),
     /// Prints a completion script for a shell.
     Completion {
         /// The shell.
@@ -79,6 +84,7 @@ pub fn main() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Build(build) => build.run(),
         Command::Credentials(credentials) => credentials.run(),
+        Command::Commands(commands) => commands.run(),
         Command::Completion { shell } => {
             clap_complete::generate(
                 shell,

@@ -53,6 +53,9 @@ impl Terminal {
             }
             Observed::Fact(
                 Fact::Hello { .. }
+                | Fact::CommandStarted(_)
+                | Fact::CommandEnded(_)
+                | Fact::Used(_)
                 | Fact::SourceResolved { .. }
                 | Fact::Exported { .. }
                 | Fact::ArtifactUploaded(_)

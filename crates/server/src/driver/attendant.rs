@@ -6,6 +6,7 @@
 
 use super::{
     Driver, JournalWatch,
+    commands::Commands,
     follower::{FollowError, Follower, Item},
     lines::Line,
     not_launched,
@@ -25,7 +26,10 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use store::logs::{Batch, GroupClass, LogError, LogStore, NewEvent, NewGroup, StreamId};
+use store::{
+    Durability, Store,
+    logs::{Batch, GroupClass, LogError, LogStore, NewEvent, NewGroup, StreamId},
+};
 use tokio::{
     sync::{mpsc, watch},
     task::spawn_blocking,
@@ -43,6 +47,8 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 pub struct Grounds {
     /// What makes containers.
     pub executor: Arc<dyn Executor>,
+    /// Where what is known of commands goes.
+    pub store: Store,
     /// Where output goes.
     pub logs: LogStore,
     /// Tells when journals grow.
@@ -152,6 +158,7 @@ impl Attendant {
         let id = self.charge.request.id().clone();
         let container = ContainerId::new(id.uuid()).expect("a UUID is a container's id");
         let gone = CancellationToken::new();
+        let mut commands = Commands::default();
         let (mut follower, stream);
         if self.charge.ending.is_cancelled() {
             (stream, follower) = (self.log_stream().await, None);
@@ -159,7 +166,7 @@ impl Attendant {
             let launched;
             (stream, launched) = tokio::join!(self.log_stream(), self.launch(&container, &gone));
             follower = match launched {
-                Ok(()) => self.follow(&container, stream).await,
+                Ok(()) => self.follow(&container, stream, &mut commands).await,
                 Err(error) => {
                     self.driver.inputs(&id, vec![(not_launched(&error), None)]).await;
                     self.charge.ending.cancelled().await;
@@ -172,7 +179,7 @@ impl Attendant {
         let on_disk = self.logged(stream);
         tokio::join!(self.destroy(&container), self.sync(stream));
         gone.cancel();
-        self.read_out(&mut follower, stream).await;
+        self.read_out(&mut follower, stream, &mut commands).await;
         if self.logged(stream) != on_disk {
             self.sync(stream).await;
         }
@@ -205,7 +212,12 @@ impl Attendant {
     }
 
     /// Follows the journal until the container is to go or has gone.
-    async fn follow(&self, container: &ContainerId, stream: Option<StreamId>) -> Option<Follower> {
+    async fn follow(
+        &self,
+        container: &ContainerId,
+        stream: Option<StreamId>,
+        commands: &mut Commands,
+    ) -> Option<Follower> {
         let id = self.charge.request.id();
         let journal = journal_of(&self.grounds.journals, id);
         let opened = self
@@ -226,7 +238,7 @@ impl Attendant {
         tokio::pin!(exit);
         let mut flush_at = None;
         let ended = loop {
-            match self.drain(&mut follower, stream).await {
+            match self.drain(&mut follower, stream, commands).await {
                 Ok(false) => {}
                 Ok(true) => break Ended::Wanted,
                 Err(error) => {
@@ -244,8 +256,10 @@ impl Attendant {
                 () = sleep_until(flush_at.unwrap_or_else(Instant::now)), if flush_at.is_some() => {
                     self.log(stream, follower.flush()).await;
                 }
+                () = sleep_until(commands.due.unwrap_or_else(Instant::now)),
+                    if commands.due.is_some() => self.keep(commands).await,
                 () = self.charge.ending.cancelled() => break Ended::Wanted,
-                exit = &mut exit => match self.drain(&mut follower, stream).await {
+                exit = &mut exit => match self.drain(&mut follower, stream, commands).await {
                     Ok(true) => break Ended::Wanted,
                     Ok(false) | Err(_) => break Ended::Exited(self.exited(&exit)),
                 }
@@ -263,6 +277,7 @@ impl Attendant {
         &self,
         follower: &mut Follower,
         stream: Option<StreamId>,
+        commands: &mut Commands,
     ) -> Result<bool, FollowError> {
         let mut finished = false;
         while let Some(items) = follower.read()? {
@@ -272,14 +287,22 @@ impl Attendant {
                     Item::Lines(lines) => self.log(stream, lines).await,
                     Item::Fact(fact, at, offset) => {
                         self.observe(|| Observed::Fact(fact.clone(), at));
+                        commands.take(&fact, at, offset);
                         finished |= fact == Fact::Finished;
                         if finished {
                             // Whoever sees the build's end sees its whole log.
                             self.log(stream, follower.flush()).await;
                         }
-                        inputs.push((Input::Fact(fact, at), Some(offset)));
+                        // The driver has no use for commands.
+                        if !matches!(fact, Fact::CommandStarted(_) | Fact::CommandEnded(_)) {
+                            inputs.push((Input::Fact(fact, at), Some(offset)));
+                        }
                     }
                 }
+            }
+            if finished || commands.are_due() {
+                // Whoever sees the build's end sees all its commands, too.
+                self.keep(commands).await;
             }
             self.driver.inputs(self.charge.request.id(), inputs).await;
         }
@@ -287,15 +310,39 @@ impl Attendant {
     }
 
     /// After the container is gone nothing is written any more: the log gets the rest.
-    async fn read_out(&self, follower: &mut Option<Follower>, stream: Option<StreamId>) {
+    async fn read_out(
+        &self,
+        follower: &mut Option<Follower>,
+        stream: Option<StreamId>,
+        commands: &mut Commands,
+    ) {
         if follower.is_none() {
             let journal = journal_of(&self.grounds.journals, self.charge.request.id());
             *follower = Follower::open(&journal, self.logged(stream)).ok();
         }
         if let Some(follower) = follower {
             // A journal torn by the container's end holds nothing more that is whole.
-            let _ = self.drain(follower, stream).await;
+            let _ = self.drain(follower, stream, commands).await;
             self.log(stream, follower.flush()).await;
+        }
+        self.keep(commands).await;
+    }
+
+    /// Keeps what is new of the build's commands.
+    async fn keep(&self, commands: &mut Commands) {
+        let request = &self.charge.request;
+        let Some(change) = commands.changes(&request.region, &request.id().to_string()) else {
+            return;
+        };
+        loop {
+            let kept = self.grounds.store.commit_durably(vec![change.clone()], Durability::Process);
+            match kept.await {
+                Ok(()) => return,
+                Err(error) => {
+                    tracing::error!(error = %chain(&error), "commands are not kept; trying again");
+                    tokio::time::sleep(RETRY_AFTER).await;
+                }
+            }
         }
     }
 

@@ -8,12 +8,14 @@
 //! It knows nothing of AWS: what was asked for passes through as a [`BuildRequest`].
 
 mod attendant;
+mod commands;
 mod follower;
 pub mod lines;
 mod turn;
 mod watch;
 
 pub use attendant::{Grounds, Observed, ServedBuild};
+pub use commands::KeptCommand;
 pub use watch::JournalWatch;
 
 use crate::{build_request::BuildRequest, fault::chain};

@@ -3,6 +3,7 @@
 
 use super::{
     authenticate::authenticate,
+    commands,
     own::{self, Origin},
 };
 use crate::{
@@ -46,6 +47,7 @@ pub fn router(front: Arc<Front>, origin: Origin) -> Router {
     Router::new()
         .route("/health", get(own::health))
         .route("/v2/credentials/{id}", get(own::credentials))
+        .route("/-/builds/{id}/commands", get(commands::commands))
         .fallback(service)
         .layer(Extension(origin))
         .with_state(front)
@@ -143,7 +145,7 @@ impl Front {
     }
 
     /// Reads the body, finds out who asks, and whether they may.
-    async fn admit(
+    pub(super) async fn admit(
         &self,
         service: &Service,
         operation: &str,

@@ -1,6 +1,7 @@
 //! The one port: which service a request is for, who asks, and the few paths that are our own.
 
 mod authenticate;
+mod commands;
 mod front;
 mod own;
 

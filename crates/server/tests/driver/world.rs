@@ -253,6 +253,7 @@ impl World {
         let identity = Arc::new(Identity::open(folder, None).unwrap());
         let grounds = Arc::new(Grounds {
             executor: Arc::new(self.scripted.clone()),
+            store: store.clone(),
             logs: logs.clone(),
             watch: JournalWatch::start().unwrap(),
             journals: self.journals(),

@@ -16,6 +16,7 @@ mod page;
 mod pattern;
 mod read;
 mod search;
+mod sources;
 mod stream;
 mod sweep;
 mod tail;

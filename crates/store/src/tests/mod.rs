@@ -1,6 +1,7 @@
 //! Tests of the state: the contract, crashes, migrations.
 
 mod builds;
+mod commands;
 mod crash;
 mod migrations;
 mod records;

@@ -150,7 +150,7 @@ impl<'a> Git<'a> {
         let silence = i64::from(self.build.orders.git.stalled_seconds_max) * SILENCE_FACTOR;
         let listener =
             std::thread::Builder::new().spawn(move || listen(said, silence, pid)).doing(doing)?;
-        let exit = processes::wait_for(pid)?;
+        let (exit, _) = processes::wait_for(child)?;
         // A process that git left behind would keep the listener waiting.
         let _ = kill_process_group(pid, Signal::KILL);
         let heard = listener.join().unwrap_or_else(|_| Err(io::Error::other("nobody listened")));

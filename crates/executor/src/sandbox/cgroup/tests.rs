@@ -32,6 +32,19 @@ fn controllers_that_are_mounted_one_by_one_are_version_one() {
 }
 
 #[test]
+fn processor_time_is_counted_where_its_hierarchy_is_apart() {
+    let groups = "3:blkio:/\n2:cpuacct:/\n1:cpu:/\n";
+    let mounts = "\
+        36 31 0:32 / /sys/fs/cgroup/blkio rw - cgroup cgroup rw,blkio\n\
+        37 31 0:33 / /sys/fs/cgroup/cpuacct rw - cgroup cgroup rw,cpuacct\n\
+        38 31 0:34 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n";
+    let (_, found) = folders(groups, mounts);
+    let found: Vec<_> = found.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(found, ["cpuacct", "cpu"]);
+    assert_eq!(settings(Version::One, "cpuacct", &LIMITS), []);
+}
+
+#[test]
 fn one_tree_is_version_two_and_a_mount_may_show_a_part_of_it() {
     let whole = "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw,nsdelegate\n";
     let part = "30 23 0:26 /docker/abc /sys/fs/cgroup ro - cgroup2 cgroup rw\n";

@@ -6,6 +6,7 @@ mod groups;
 mod pages;
 mod patterns;
 mod search;
+mod sources;
 mod tailing;
 
 use super::{

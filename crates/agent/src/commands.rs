@@ -1,0 +1,142 @@
+//! Runs the commands of one list, and tells of each: in the log, and as facts with what it used.
+
+use crate::fault::Fault;
+use crate::log;
+use crate::processes::Exit;
+use crate::run::Build;
+use crate::shell::{Ended, Ran, Shell, Succeeding, User};
+use crate::usage::bytes;
+use agent_protocol::{
+    AgentPhase, COMMAND_TEXT_BYTES_MAX, COMMANDS_MAX, CommandEnded, CommandList, CommandStarted,
+    Fact,
+};
+use rustix::process::Signal;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// The commands of one phase.
+pub(crate) struct Commands<'a> {
+    /// What they belong to.
+    pub(crate) build: &'a Build,
+    /// What runs them.
+    pub(crate) shell: &'a mut Shell,
+    /// The phase.
+    pub(crate) phase: AgentPhase,
+    /// Whether everything went well so far.
+    pub(crate) succeeding: Succeeding,
+    /// Who runs them; none for root.
+    pub(crate) user: Option<User>,
+}
+
+/// What is counted over all commands of a build.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    /// How many have been told as facts.
+    told: AtomicU32,
+    /// How many processes the kernel has ended because the memory was used up.
+    memory_kills: AtomicU64,
+}
+
+impl Counts {
+    /// How many processes the kernel has ended because the memory was used up.
+    pub(crate) fn memory_kills(&self) -> u64 {
+        self.memory_kills.load(Ordering::Relaxed)
+    }
+}
+
+impl Commands<'_> {
+    /// Runs commands until one fails, and says what failed.
+    pub(crate) fn run(
+        &mut self,
+        list: CommandList,
+        commands: &[String],
+    ) -> Result<Option<String>, Fault> {
+        for (index, command) in (0..).zip(commands) {
+            let shown = shown(command);
+            let told = self.build.counts.told.fetch_add(1, Ordering::Relaxed) < COMMANDS_MAX;
+            let started = told.then(|| Fact::CommandStarted(self.started(list, index, shown)));
+            let began = self.build.meter.begin();
+            self.build.journal.append(|batch| {
+                batch.end_line();
+                started.iter().for_each(|fact| batch.fact(fact));
+                batch.line(&log::running(shown));
+            });
+            let Ran { ended, largest_bytes } =
+                self.shell.run(command, self.user.as_ref(), self.succeeding)?;
+            let (used, memory_kills) = self.build.meter.end(&began, largest_bytes);
+            self.build.counts.memory_kills.fetch_add(memory_kills, Ordering::Relaxed);
+            let reason = reason(&ended, memory_kills);
+            let (exit_status, signal) = ended.status();
+            let fact = Fact::CommandEnded(CommandEnded { exit_status, signal, memory_kills, used });
+            let out_of_memory = (memory_kills > 0).then(|| self.out_of_memory());
+            self.build.journal.append(|batch| {
+                // AWS: an empty line follows what a command printed.
+                batch.output(b"\n");
+                if let Some(sentence) = &out_of_memory {
+                    batch.line(&log::processes_ended(sentence, memory_kills));
+                }
+                if let Some(reason) = &reason {
+                    batch.line(&log::command_failed(shown, reason));
+                }
+                if told {
+                    batch.fact(&fact);
+                }
+            });
+            if let Some(reason) = reason {
+                let why = out_of_memory.map(|sentence| format!(". {sentence}")).unwrap_or_default();
+                return Ok(Some(format!(
+                    "Error while executing command: {shown}. Reason: {reason}{why}"
+                )));
+            }
+        }
+        Ok(None)
+    }
+
+    fn started(&self, list: CommandList, index: u32, shown: &str) -> CommandStarted {
+        let end = shown.floor_char_boundary(COMMAND_TEXT_BYTES_MAX);
+        CommandStarted {
+            phase: self.phase,
+            list,
+            index,
+            text: shown[..end].to_owned(),
+            text_bytes: shown.len() as u64,
+        }
+    }
+
+    /// Whose memory was used up, and how much it was.
+    fn out_of_memory(&self) -> String {
+        let own = self
+            .build
+            .orders
+            .compute
+            .as_ref()
+            .and_then(|compute| compute.types.iter().find(|known| known.name == compute.name));
+        match own {
+            Some(own) => {
+                let memory = bytes(own.memory_bytes);
+                format!("The build ran out of memory: {} has {memory}", own.name)
+            }
+            None => "The build ran out of memory".to_owned(),
+        }
+    }
+}
+
+/// A command as everything that tells of it shows it: the log's lines, the facts and the phase's
+/// context. Whatever must not be told of a command's text is taken out here.
+fn shown(command: &str) -> &str {
+    command.trim_end_matches('\n')
+}
+
+/// Why the command failed; none when it did not.
+fn reason(ended: &Ended, memory_kills: u64) -> Option<String> {
+    match ended {
+        Ended::Exited(exit) if exit.shell_status() == 0 => None,
+        // A shell that was ended for memory is told like a program that was.
+        Ended::Exited(exit @ Exit::Signal { number, .. })
+            if memory_kills > 0 && *number == Signal::KILL.as_raw() =>
+        {
+            Some(Exit::Code(exit.shell_status()).to_string())
+        }
+        Ended::Exited(exit) => Some(exit.to_string()),
+        Ended::NotStarted(reason) => Some(reason.clone()),
+    }
+}

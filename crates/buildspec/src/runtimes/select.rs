@@ -1,0 +1,189 @@
+//! Which versions are used, what the log says about it, and what is run for it.
+//!
+//! AWS: the lines of the log and the sentences about what is not there are CodeBuild's; those about
+//! dependencies only as far as they are known.
+
+use super::catalogue::{Runtime, RuntimeVersion, Runtimes};
+use super::version::{compare, resolve};
+
+/// What came of a buildspec's `runtime-versions`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selection {
+    /// What the log says, in order, also when it failed.
+    pub lines: Vec<String>,
+    /// What is run, in order; or the sentence with which the phase fails.
+    pub result: Result<Vec<Selected>, String>,
+}
+
+/// A version that was selected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selected {
+    /// The runtime's name.
+    pub runtime: String,
+    /// The value of `$VERSION` for the commands; none where they do not need it.
+    pub version: Option<String>,
+    /// What makes it the version in use, in order.
+    pub commands: Vec<String>,
+}
+
+/// A runtime that was asked for, by the buildspec or by another runtime.
+struct Wanted {
+    runtime: String,
+    version: String,
+}
+
+impl Runtimes {
+    /// Selects what a buildspec asks for: names of runtimes with texts for versions, in which
+    /// variables are replaced by what `variable` says.
+    pub fn select(
+        &self,
+        asked: &[(String, String)],
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Selection {
+        let mut lines = Vec::new();
+        let mut wanted = Vec::new();
+        for (runtime, text) in asked {
+            let text = expand(text, &variable);
+            let resolved = self.named(runtime).and_then(|runtime| resolve(runtime, &text));
+            let version = match resolved {
+                Some(version) => {
+                    let to = &version.name;
+                    lines.push(format!("Resolved '{runtime}' runtime alias '{text}' to '{to}'."));
+                    to.clone()
+                }
+                None => text,
+            };
+            lines.push(format!(
+                "Selecting '{runtime}' runtime version '{version}' based on manual selections..."
+            ));
+            wanted.push(Wanted { runtime: runtime.clone(), version });
+        }
+        let result = self.complete(wanted, &mut lines);
+        Selection { lines, result }
+    }
+
+    /// Adds what is needed beside what was asked for; what others need comes before them.
+    fn complete(
+        &self,
+        mut wanted: Vec<Wanted>,
+        lines: &mut Vec<String>,
+    ) -> Result<Vec<Selected>, String> {
+        let manual = wanted.len();
+        let mut selected = Vec::new();
+        let mut at = 0;
+        while let Some(Wanted { runtime, version }) = wanted.get(at) {
+            let found = self.find(runtime, version)?;
+            let (runtime, version) = (runtime.clone(), version.clone());
+            for (needed, versions) in &found.0.requires {
+                let chosen = wanted.iter().position(|other| other.runtime == *needed);
+                let Some(chosen) = chosen else {
+                    let dependency = self.dependency(needed, versions)?;
+                    lines.push(format!(
+                        "Selecting '{needed}' runtime version '{dependency}' based on the \
+                         dependencies of runtime '{runtime}' version '{version}'..."
+                    ));
+                    wanted.push(Wanted { runtime: needed.clone(), version: dependency });
+                    continue;
+                };
+                let other = &wanted[chosen].version;
+                if versions.contains(other) {
+                    continue;
+                }
+                if chosen < manual {
+                    lines.push(format!(
+                        "Runtime '{runtime}' version '{version}' has a dependency on runtime \
+                         '{needed}', but '{needed}' version '{other}' has already been manually \
+                         selected. Not attempting to override."
+                    ));
+                }
+                return Err(format!(
+                    "Runtime '{runtime}' version '{version}' cannot be used with version '{other}' \
+                     of {needed}. It requires one of the following versions: {}",
+                    versions.join(", ")
+                ));
+            }
+            selected.push(found.1);
+            at += 1;
+        }
+        let mut ordered = selected.split_off(manual);
+        ordered.reverse();
+        ordered.append(&mut selected);
+        Ok(ordered)
+    }
+
+    /// The first of the versions that will do and is there.
+    fn dependency(&self, needed: &str, versions: &[String]) -> Result<String, String> {
+        let runtime = self.named(needed).ok_or_else(|| self.unknown_runtime(needed))?;
+        let there = versions.iter().find(|version| runtime.version(version).is_some());
+        there.cloned().ok_or_else(|| unknown_version(runtime, &versions.join(", ")))
+    }
+
+    fn find(&self, runtime: &str, version: &str) -> Result<(&RuntimeVersion, Selected), String> {
+        let found = self.named(runtime).ok_or_else(|| self.unknown_runtime(runtime))?;
+        let selected = |with: &RuntimeVersion, version: Option<String>| Selected {
+            runtime: runtime.to_owned(),
+            version,
+            commands: with.commands.clone(),
+        };
+        if let Some(known) = found.version(version) {
+            return Ok((known, selected(known, None)));
+        }
+        let other = found.other_versions.as_ref().zip(plain_version(version));
+        let (other, plain) = other.ok_or_else(|| unknown_version(found, version))?;
+        Ok((other, selected(other, Some(plain))))
+    }
+
+    fn unknown_runtime(&self, name: &str) -> String {
+        let mut names: Vec<&str> = self.0.iter().map(|runtime| runtime.name.as_str()).collect();
+        names.sort_unstable();
+        let names = names.join(", ");
+        format!(
+            "Unknown runtime named '{name}'. This build image has the following runtimes: {names}"
+        )
+    }
+}
+
+fn unknown_version(runtime: &Runtime, text: &str) -> String {
+    let mut names: Vec<&str> = runtime.versions.iter().map(|version| &*version.name).collect();
+    names.sort_unstable_by(|a, b| compare(a, b));
+    names.dedup();
+    format!(
+        "Unknown runtime version named '{text}' of {}. This build image has the following \
+         versions: {}",
+        runtime.name,
+        names.join(", ")
+    )
+}
+
+/// The number of a version that has no entry of its own, without a vendor's name: `corretto15` is
+/// 15. None for what is no version, such as `99.x`.
+fn plain_version(text: &str) -> Option<String> {
+    let number = text.trim_start_matches(|letter: char| letter.is_ascii_alphabetic());
+    let is_version = number.starts_with(|first: char| first.is_ascii_digit())
+        && number.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_+".contains(&byte))
+        && !number.ends_with(".x");
+    is_version.then(|| number.to_owned())
+}
+
+/// Replaces `$NAME` and `${NAME}` by their values, and by nothing where they have none.
+fn expand(text: &str, variable: &impl Fn(&str) -> Option<String>) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find('$') {
+        out.push_str(&rest[..at]);
+        let after = &rest[at + 1..];
+        let braced = after.strip_prefix('{').and_then(|inside| inside.split_once('}'));
+        let (name, behind) = braced.unwrap_or_else(|| {
+            let is_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+            after.split_at(after.find(|letter| !is_name(letter)).unwrap_or(after.len()))
+        });
+        if name.is_empty() {
+            out.push('$');
+        } else {
+            out.push_str(&variable(name).unwrap_or_default());
+        }
+        rest = behind;
+    }
+    out.push_str(rest);
+    out.trim().to_owned()
+}

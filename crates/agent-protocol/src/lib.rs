@@ -8,6 +8,7 @@
 //! spelled, and nothing of how they are decided, moved or stored.
 
 mod command;
+mod course;
 mod git;
 pub mod journal;
 mod orders;
@@ -19,6 +20,7 @@ pub use command::{
     BuildUsed, COMMAND_TEXT_BYTES_MAX, COMMANDS_MAX, CommandEnded, CommandList, CommandStarted,
     Used,
 };
+pub use course::Course;
 pub use git::{GitReference, GitSettings, GitSource, GitVersion};
 pub use orders::{
     ArtifactsOrder, BuildspecLocation, ComputeOrder, ComputeType, Credentials, NamespaceType,

@@ -3,6 +3,7 @@
 mod artifacts;
 mod calendar;
 mod commands;
+mod console;
 mod credential_helper;
 mod environment;
 mod fault;
@@ -30,6 +31,9 @@ fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1).peekable();
     if arguments.next_if(|first| first == credential_helper::VERB).is_some() {
         return credential_helper::run(arguments);
+    }
+    if arguments.next_if(|first| first == console::VERB).is_some() {
+        return console::become_shell(arguments);
     }
     // For trying the agent out without a sandbox: its own folders are below the one given.
     let root = match (arguments.next(), arguments.next(), arguments.next()) {

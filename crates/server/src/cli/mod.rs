@@ -2,6 +2,7 @@
 
 mod build;
 mod commands;
+mod console;
 mod credentials;
 mod serve;
 mod terminal;

@@ -113,7 +113,7 @@ impl World {
             timeout_minutes: 60,
             queued_timeout_minutes: 480,
             debug_session: false,
-            local_source: None,
+            local: None,
         });
         let service = self.service();
         let submission = Submission { request, concurrent_max, with: Vec::new() };

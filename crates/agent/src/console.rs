@@ -19,7 +19,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::thread;
 
@@ -71,7 +71,7 @@ fn serve(
     terminal: BufReader<TcpStream>,
     shell: &Shell,
     user: Option<&User>,
-    own_program: &PathBuf,
+    own_program: &Path,
 ) -> io::Result<()> {
     let (master, line) = pseudo_terminal(user)?;
     let mut command = shell.by_hand(own_program, VERB, Succeeding::No)?;

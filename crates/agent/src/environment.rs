@@ -40,7 +40,7 @@ pub(crate) fn is_exportable(name: &str) -> bool {
 mod tests {
     use super::*;
     use agent_protocol::{
-        BuildspecLocation, Credentials, GitSettings, ObjectStore, RuntimesOrder, Source,
+        BuildspecLocation, Course, Credentials, GitSettings, ObjectStore, RuntimesOrder, Source,
     };
 
     fn variables(pairs: &[(&str, &str)]) -> Vec<Variable> {
@@ -65,6 +65,7 @@ mod tests {
             base_variables: variables(&[("A", "image"), ("B", "image"), ("C", "image")]),
             variables: variables(&[("C", "$HOME"), ("CODEBUILD_SRC_DIR", "elsewhere")]),
             runtimes: RuntimesOrder::Image,
+            course: Course::default(),
             compute: None,
             artifacts: None,
             secondary_artifacts: Vec::new(),

@@ -34,6 +34,11 @@ pub(crate) const S3_TIMEOUT: &str = "Setting HTTP client timeout to higher timeo
 /// The variables are settled.
 pub(crate) const PROCESSING_VARIABLES: &str = "Processing environment variables";
 
+/// The buildspec chooses a shell.
+pub(crate) fn selecting_shell(shell: &str) -> String {
+    format!("Selecting shell {shell} as specified in buildspec.")
+}
+
 /// The buildspec asks for no runtime.
 pub(crate) const NO_RUNTIME_VERSION: &str = "No runtime version selected in buildspec.";
 

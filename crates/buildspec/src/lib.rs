@@ -4,6 +4,8 @@
 //! [`parse`]; whoever walks the disk asks [`FilePatterns`]; whoever starts a shell asks
 //! [`merge_variables`] for its variables.
 
+mod allow;
+mod bytes;
 mod decode;
 mod glob;
 mod limits;
@@ -13,6 +15,7 @@ mod on_failure;
 mod problem;
 mod problems;
 mod render;
+mod rule;
 mod runtimes;
 mod secret;
 mod suggest;
@@ -20,7 +23,8 @@ mod summary;
 mod variables;
 mod yaml;
 
-pub use decode::{Parsed, parse};
+pub use bytes::decode;
+pub use decode::{Parsed, UnknownKey, parse};
 pub use glob::{BaseDirectory, FilePatterns};
 pub use limits::{DEPTH_MAX, EXPANDED_BYTES_MAX, NODES_MAX, PROBLEMS_MAX, TEXT_BYTES_MAX};
 pub use model::{
@@ -29,8 +33,10 @@ pub use model::{
     Version,
 };
 pub use on_failure::OnFailureError;
-pub use problem::{Problem, ProblemCode, Severity};
+pub use problem::{Problem, Severity};
+pub use render::Look;
+pub use rule::Rule;
 pub use runtimes::{Runtime, RuntimeVersion, Runtimes, Selected, Selection};
 pub use secret::{SecretReference, SecretReferenceError};
-pub use summary::phases_found;
+pub use summary::{phases_found, unknown_keys_found};
 pub use variables::merge_variables;

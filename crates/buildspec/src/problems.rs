@@ -1,18 +1,29 @@
 //! The problems of one buildspec while they are being found.
 
+use crate::allow::Allowed;
 use crate::limits::PROBLEMS_MAX;
 use crate::problem::{Problem, Severity};
 
 /// Collects problems, and no more than anyone would read.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Problems {
+    allowed: Allowed,
     errors: Vec<Problem>,
     warnings: Vec<Problem>,
 }
 
 impl Problems {
-    /// Keeps a problem, unless there are [`PROBLEMS_MAX`] of its severity already.
+    /// Heeds what comments have switched off.
+    pub(crate) fn allow(&mut self, allowed: Allowed) {
+        self.allowed = allowed;
+    }
+
+    /// Keeps a problem, unless there are [`PROBLEMS_MAX`] of its severity already or a comment has
+    /// switched it off.
     pub(crate) fn push(&mut self, problem: Problem) {
+        if self.allowed.covers(&problem) {
+            return;
+        }
         let kept = match problem.severity {
             Severity::Error => &mut self.errors,
             Severity::Warning => &mut self.warnings,

@@ -2,7 +2,7 @@
 //!
 //! Every `corpus/*.yml` has a `.txt` beside it; `UPDATE_EXPECT=1` writes these anew.
 
-use buildspec::{Artifacts, Buildspec, Phase, parse, phases_found};
+use buildspec::{Artifacts, Buildspec, Look, Phase, parse, phases_found};
 use expect_test::expect_file;
 use std::fmt::{Debug, Write};
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ fn every_buildspec_of_the_corpus_is_read_as_expected() {
         let parsed = parse(&text);
         let mut out = String::new();
         for problem in &parsed.problems {
-            out.push_str(&problem.render(name, &text));
+            out.push_str(&problem.render(name, &text, Look::Plain));
         }
         match &parsed.buildspec {
             Some(buildspec) => describe(buildspec, &mut out),

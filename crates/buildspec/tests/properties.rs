@@ -1,6 +1,6 @@
 //! What holds for every text.
 
-use buildspec::{FilePatterns, OnFailure, SecretReference, Severity, parse};
+use buildspec::{FilePatterns, Look, OnFailure, SecretReference, Severity, parse};
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use proptest::sample::select;
@@ -92,7 +92,7 @@ fn check(text: &str) -> Result<(), proptest::test_runner::TestCaseError> {
     for problem in &parsed.problems {
         prop_assert!(problem.line >= 1 && problem.column >= 1 && problem.width >= 1);
         prop_assert!(problem.line <= lines, "{problem:?} of {lines} lines");
-        let rendered = problem.render("f", text);
+        let rendered = problem.render("f", text, Look::Plain);
         prop_assert!(rendered.chars().all(|char| char == '\n' || !char.is_control()));
         prop_assert!(!problem.aws_message().contains('\n'));
     }

@@ -124,6 +124,9 @@ fn announce(build: &Build, buildspec: &Buildspec) {
     let selects_runtime =
         buildspec.phases.iter().any(|(_, phase)| !phase.runtime_versions.is_empty());
     build.journal.append(|batch| {
+        if let Some(shell) = &buildspec.env.shell {
+            batch.line(&log::selecting_shell(shell.program()));
+        }
         if uses_s3(&build.orders.source) {
             batch.line(log::S3_TIMEOUT);
         }

@@ -2,8 +2,8 @@
 
 use agent_protocol::journal::Reader;
 use agent_protocol::{
-    BuildspecLocation, Credentials, Fact, GitSettings, ObjectStore, Orders, PROTOCOL_VERSION,
-    Record, RecordBody, RuntimesOrder, Source, Variable,
+    BuildspecLocation, Course, Credentials, Fact, GitSettings, ObjectStore, Orders,
+    PROTOCOL_VERSION, Record, RecordBody, RuntimesOrder, Source, Variable,
 };
 use expect_test::Expect;
 use std::fs;
@@ -42,6 +42,7 @@ pub(crate) fn inline(buildspec: &str) -> Trial {
         base_variables: vec![Variable { name: "CODEBUILD_CI".into(), value: "true".into() }],
         variables: Vec::new(),
         runtimes: RuntimesOrder::Image,
+        course: Course::default(),
         compute: None,
         artifacts: None,
         secondary_artifacts: Vec::new(),

@@ -228,11 +228,13 @@ fn a_broken_buildspec_is_told_with_its_place() {
     let from = log.find("YAML location").unwrap();
     expect![[r#"
         YAML location is /codebuild/readonly/buildspec.yml
-        buildspec.yml:5:13: error: `phases.build.commands[0]` is a mapping, not a command
+        error[command-not-text]: `phases.build.commands[0]` is a mapping, not a command
+         --> buildspec.yml:5:13
           |
         5 |       - echo: hello
           |             ^
-          = help: a colon and a space make a mapping: put quotes around the whole command
+          |
+          = help: a colon and a blank make a mapping; write: - 'echo: hello'
         [Container] Phase complete: DOWNLOAD_SOURCE State: FAILED
         [Container] Phase context status code: YAML_FILE_ERROR Message: Expected Commands[0] to be of string type: found subkeys instead at line 5, value of the key tag on line 4 might be empty
     "#]].assert_eq(&log[from..]);

@@ -4,13 +4,13 @@
 
 #![no_main]
 
-use buildspec::{BaseDirectory, FilePatterns, parse, phases_found};
+use buildspec::{BaseDirectory, FilePatterns, Look, parse, phases_found};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
     let parsed = parse(text);
     for problem in &parsed.problems {
-        problem.render("buildspec.yml", text);
+        problem.render("buildspec.yml", text, Look::Coloured);
         problem.aws_message();
     }
     assert_eq!(parsed.buildspec.is_none(), parsed.first_error().is_some());

@@ -62,7 +62,10 @@ impl Reader<'_> {
                 "secondary-artifacts" if rank == Rank::Primary => {
                     artifacts.secondary = self.secondary(entry);
                 }
-                "type" => self.problem(Problem::artifact_type(entry.key_place)),
+                "type" => {
+                    self.note_unknown(entry, "artifacts");
+                    self.problem(Problem::artifact_type(entry.key_place));
+                }
                 _ => {
                     let primary = rank == Rank::Primary;
                     let known = &ARTIFACT_KEYS[..ARTIFACT_KEYS.len() - usize::from(!primary)];

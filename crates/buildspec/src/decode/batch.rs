@@ -134,7 +134,10 @@ impl Reader<'_> {
                 "image" => found.image = self.optional_text(value, &inner),
                 "privileged-mode" => found.privileged_mode = self.flag(value, &inner),
                 "type" => found.environment_type = self.optional_text(value, &inner),
-                "variables" => found.variables = self.variables(value, &inner),
+                "variables" => {
+                    found.variables = self.variables(value, &inner);
+                    self.lint_variables(value);
+                }
                 _ => self.unknown_key(entry, path, ENV_KEYS),
             }
         }

@@ -3,7 +3,7 @@
 use super::reader::Reader;
 use crate::lint;
 use crate::model::{Env, Proxy, Shell};
-use crate::problem::{Problem, Value};
+use crate::problem::{Problem, Severity, Value};
 use crate::secret::SecretReference;
 use crate::yaml::{Entry, Node};
 use std::rc::Rc;
@@ -75,10 +75,25 @@ impl Reader<'_> {
         pairs.collect()
     }
 
-    fn lint_variables(&mut self, node: &Node) {
+    /// Warns of values that are something else than they seem.
+    pub(super) fn lint_variables(&mut self, node: &Node) {
         for entry in node.entries().unwrap_or_default() {
-            if let Some(reference) = entry.value.text().and_then(lint::reference) {
-                self.problem(Problem::not_expanded(entry.value.place, reference));
+            let Some(value) = entry.value.text().filter(|_| self.has_room(Severity::Warning))
+            else {
+                continue;
+            };
+            if let Some(reference) = lint::reference(value) {
+                let at = value.find(reference).unwrap_or_default();
+                let place = self.within(&entry.value, value, at..at + reference.len());
+                self.problem(Problem::not_expanded(place, reference));
+            }
+            if lint::is_secret(&entry.key, value) {
+                self.problem(Problem::secret_in_text(entry.key_place, &entry.key));
+            }
+            // `8.0` and `1.0` say the same as numbers; `1.10` does not.
+            let is_short = value.ends_with(".0");
+            if entry.value.is_plain() && lint::loses_its_zero(value) && !is_short {
+                self.problem(Problem::zero_lost(entry.value.place, value));
             }
         }
     }

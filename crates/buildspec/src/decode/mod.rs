@@ -7,5 +7,7 @@ mod phases;
 mod reader;
 mod reports;
 mod text;
+mod traps;
 
+pub use reader::UnknownKey;
 pub use text::{Parsed, parse};

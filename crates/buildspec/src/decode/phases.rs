@@ -2,13 +2,13 @@
 
 use super::reader::Reader;
 use crate::lint;
-use crate::model::{OnFailure, Phase, PhaseName, Phases, Shell};
-use crate::problem::{CommandItem, PHASE_KEYS, Problem, Severity, Value};
+use crate::model::{OnFailure, Phase, PhaseName, Phases};
+use crate::problem::{CommandItem, PHASE_KEYS, Problem, Value};
 use crate::yaml::{Entry, Node, NodeValue};
 use std::rc::Rc;
 
 impl Reader<'_> {
-    pub(super) fn phases(&mut self, section: &Entry, shell: Option<&Shell>) -> Phases {
+    pub(super) fn phases(&mut self, section: &Entry) -> Phases {
         let mut phases = Phases::default();
         let entries = self.mapping(&section.value, "phases");
         if section.value.is_null() || section.value.entries().is_some_and(<[Entry]>::is_empty) {
@@ -17,7 +17,6 @@ impl Reader<'_> {
         for entry in entries {
             let Some(name) = self.phase_name(entry) else { continue };
             let phase = Some(self.phase(name, entry));
-            self.lint_commands(entry, shell);
             match name {
                 PhaseName::Install => phases.install = phase,
                 PhaseName::PreBuild => phases.pre_build = phase,
@@ -25,7 +24,6 @@ impl Reader<'_> {
                 PhaseName::PostBuild => phases.post_build = phase,
             }
         }
-        self.lint_deployment(section, &phases);
         phases
     }
 
@@ -59,6 +57,7 @@ impl Reader<'_> {
                     phase.runtime_versions = self.runtime_versions(value);
                 }
                 "runtime-versions" => {
+                    self.note_unknown(inner, &path);
                     self.problem(Problem::runtimes_outside_install(inner.key_place, name));
                 }
                 _ => {
@@ -98,44 +97,6 @@ impl Reader<'_> {
         }
     }
 
-    /// Warns of commands that do something else than they seem to.
-    fn lint_commands(&mut self, phase: &Entry, shell: Option<&Shell>) {
-        let posix = matches!(shell, None | Some(Shell::Sh));
-        let unix = posix || matches!(shell, Some(Shell::Bash));
-        for (node, command) in command_texts(phase) {
-            if !self.has_room(Severity::Warning) {
-                return;
-            }
-            if posix && lint::uses_double_bracket(command) {
-                self.problem(Problem::double_bracket(node.place));
-            }
-            if let Some(hidden) = lint::hidden_status(command).filter(|_| unix) {
-                self.problem(Problem::hidden_status(node.place, hidden));
-            }
-        }
-    }
-
-    /// Warns of a `post_build` that would deploy what a failed `build` left.
-    fn lint_deployment(&mut self, section: &Entry, phases: &Phases) {
-        let stops = |phase: &Phase| {
-            matches!(phase.on_failure, Some(OnFailure::Abort | OnFailure::Retry { .. }))
-        };
-        if phases.build.as_ref().is_none_or(stops) {
-            return;
-        }
-        let entries = section.value.entries().unwrap_or_default();
-        let Some(phase) = entries.iter().find(|entry| &*entry.key == "post_build") else { return };
-        for (node, command) in command_texts(phase) {
-            if lint::asks_for_success(command) {
-                return;
-            }
-            if let Some(deploy) = lint::deploys(command) {
-                self.problem(Problem::deploys_after_failure(node.place, deploy));
-                return;
-            }
-        }
-    }
-
     fn commands(&mut self, node: &Rc<Node>, path: &str) -> Vec<String> {
         let items = self.list(node, path);
         let commands = items.iter().enumerate();
@@ -157,9 +118,12 @@ impl Reader<'_> {
             NodeValue::Mapping(entries) => {
                 // A mapping without braces begins where its first key does.
                 let first = entries.first().map(|first| first.key_place);
+                let one_line = |entry: &Entry| entry.value.place.line == node.place.line;
+                let is_one_line = entries.iter().all(one_line);
+                let line = if is_one_line { self.entry_line(node.place) } else { "" };
                 self.problem(match first.filter(|first| first.begins_with(node.place)) {
-                    Some(key) => Problem::command_is_mapping(key.just_behind(), item),
-                    None => Problem::command_in_braces(node.place, item),
+                    Some(key) => Problem::command_is_mapping(key.just_behind(), item, line),
+                    None => Problem::command_in_braces(node.place, item, line),
                 });
                 None
             }
@@ -189,6 +153,9 @@ impl Reader<'_> {
             let path = format!("{path}.{}", entry.key);
             let version = self.optional_text(&entry.value, &path)?;
             let version = version.trim();
+            if &*entry.key == "docker" {
+                self.problem(Problem::docker_runtime(entry.key_place));
+            }
             if entry.value.is_plain() && lint::loses_its_zero(version) {
                 self.problem(Problem::zero_lost(entry.value.place, version));
             }
@@ -196,17 +163,4 @@ impl Reader<'_> {
         });
         pairs.collect()
     }
-}
-
-/// The texts under a phase's `commands`.
-fn command_texts(phase: &Entry) -> impl Iterator<Item = (&Node, &str)> {
-    let entries = phase.value.entries().unwrap_or_default();
-    let commands = entries.iter().filter(|entry| &*entry.key == "commands");
-    let nodes = commands.flat_map(|entry| match &entry.value.value {
-        NodeValue::List(items) => items.as_slice(),
-        NodeValue::Null | NodeValue::Text { .. } | NodeValue::Mapping(_) => {
-            std::slice::from_ref(&entry.value)
-        }
-    });
-    nodes.filter_map(|node| Some((&**node, node.text()?)))
 }

@@ -1,18 +1,63 @@
 //! The shapes that every section is made of. It must not know any section.
 
+use crate::limits::PROBLEMS_MAX;
+use crate::model::PhaseName;
 use crate::problem::{Problem, Severity, Value};
 use crate::problems::Problems;
-use crate::yaml::{Entry, Node, NodeValue};
+use crate::yaml::{Entry, Node, NodeValue, Place};
+use std::ops::Range;
 use std::rc::Rc;
 
 /// Reads nodes and notes what is wrong with them.
 pub(super) struct Reader<'p> {
+    text: &'p str,
     problems: &'p mut Problems,
+    unknown_keys: Vec<UnknownKey>,
+}
+
+/// A key that means nothing, and the section it stands in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownKey {
+    /// The section as CodeBuild calls it: a phase's name in upper case, or a key of the buildspec;
+    /// empty at the top.
+    pub section: String,
+    /// The key.
+    pub key: String,
 }
 
 impl<'p> Reader<'p> {
-    pub(super) fn new(problems: &'p mut Problems) -> Self {
-        Self { problems }
+    /// `text` is what the nodes were made from.
+    pub(super) fn new(text: &'p str, problems: &'p mut Problems) -> Self {
+        Self { text, problems, unknown_keys: Vec::new() }
+    }
+
+    /// The keys that meant nothing, in the order of the text.
+    pub(super) fn into_unknown_keys(self) -> Vec<UnknownKey> {
+        self.unknown_keys
+    }
+
+    /// The place of a part of a node's text: the same words in the source, if they can be found.
+    pub(super) fn within(&self, node: &Node, text: &str, part: Range<usize>) -> Place {
+        let words = text[part.clone()].lines().next().unwrap_or_default().trim_end();
+        let before = text[..part.start].matches(words).count();
+        let source = self.text.get(node.place.start..node.end).unwrap_or_default();
+        let found = source.match_indices(words).nth(before).filter(|_| !words.is_empty());
+        found.map_or(node.place, |(at, _)| {
+            let start = node.place.start + at;
+            Place::of(self.text, start..start + words.len())
+        })
+    }
+
+    /// The text of an entry that has a line for itself, behind its dash; else nothing.
+    pub(super) fn entry_line(&self, place: Place) -> &'p str {
+        let (Some(before), Some(behind)) =
+            (self.text.get(..place.start), self.text.get(place.start..))
+        else {
+            return "";
+        };
+        let dash = before.rsplit(['\n', '\r']).next().unwrap_or_default();
+        let line = behind.split(['\n', '\r']).next().unwrap_or_default();
+        if dash.trim() == "-" { line.trim_end() } else { "" }
     }
 
     pub(super) fn problem(&mut self, problem: Problem) {
@@ -26,8 +71,17 @@ impl<'p> Reader<'p> {
 
     /// A key that means nothing in the mapping at `path`.
     pub(super) fn unknown_key(&mut self, entry: &Entry, path: &str, known: &[&str]) {
+        self.note_unknown(entry, path);
         if self.has_room(Severity::Warning) {
             self.problem(Problem::unknown_key(entry.key_place, &entry.key, path, known));
+        }
+    }
+
+    /// Notes a key that means nothing for the build's log.
+    pub(super) fn note_unknown(&mut self, entry: &Entry, path: &str) {
+        if self.unknown_keys.len() < PROBLEMS_MAX {
+            let section = section_name(path);
+            self.unknown_keys.push(UnknownKey { section, key: entry.key.to_string() });
         }
     }
 
@@ -128,5 +182,17 @@ impl<'p> Reader<'p> {
             self.problem(Problem::not_one_of(node.place, value, &names));
         }
         found.map(|(_, value)| *value)
+    }
+}
+
+/// What CodeBuild calls the section at a path.
+fn section_name(path: &str) -> String {
+    let mut parts = path.split('.');
+    let first = parts.next().unwrap_or_default();
+    let phase = parts.next().filter(|_| first == "phases");
+    let phase = phase.and_then(|key| PhaseName::ALL.into_iter().find(|name| name.key() == key));
+    match phase {
+        Some(phase) => phase.label().to_owned(),
+        None => first.to_owned(),
     }
 }

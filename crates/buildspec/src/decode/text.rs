@@ -1,6 +1,7 @@
 //! The whole text: its size, its YAML, its sections.
 
-use super::reader::Reader;
+use super::reader::{Reader, UnknownKey};
+use crate::allow::Allowed;
 use crate::limits::TEXT_BYTES_MAX;
 use crate::model::{Buildspec, Env, Phases, Proxy, Version};
 use crate::problem::{Problem, TOP_LEVEL_KEYS};
@@ -14,6 +15,8 @@ pub struct Parsed {
     pub buildspec: Option<Buildspec>,
     /// Every problem in the order of the text.
     pub problems: Vec<Problem>,
+    /// The keys that mean nothing where they stand, which CodeBuild lists in the build's log.
+    pub unknown_keys: Vec<UnknownKey>,
 }
 
 impl Parsed {
@@ -29,17 +32,25 @@ impl Parsed {
 /// refused with a problem of its own.
 pub fn parse(text: &str) -> Parsed {
     let mut problems = Problems::default();
-    let buildspec = read(text, &mut problems);
+    let found = read(text, &mut problems);
     let usable = !problems.has_errors();
-    Parsed { buildspec: buildspec.filter(|_| usable), problems: problems.into_sorted() }
+    let (buildspec, unknown_keys) = match found {
+        Some((buildspec, keys)) => (Some(buildspec), keys),
+        None => (None, Vec::new()),
+    };
+    let buildspec = buildspec.filter(|_| usable);
+    Parsed { buildspec, problems: problems.into_sorted(), unknown_keys }
 }
 
-fn read(text: &str, problems: &mut Problems) -> Option<Buildspec> {
+fn read(text: &str, problems: &mut Problems) -> Option<(Buildspec, Vec<UnknownKey>)> {
     if text.len() > TEXT_BYTES_MAX {
-        problems.push(Problem::text_too_large(text.len()));
+        problems.push(Problem::text_too_large());
         return None;
     }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let (allowed, unknown) = Allowed::read(text);
+    problems.allow(allowed);
+    unknown.into_iter().for_each(|problem| problems.push(problem));
     let root = match load(text, problems) {
         Ok(root) => root.filter(|root| !root.is_null()),
         Err(problem) => {
@@ -55,7 +66,9 @@ fn read(text: &str, problems: &mut Problems) -> Option<Buildspec> {
         problems.push(Problem::not_a_mapping(root.place, root.found()));
         return None;
     };
-    Some(sections(entries, &root, problems))
+    let mut reader = Reader::new(text, problems);
+    let buildspec = sections(entries, &root, &mut reader);
+    Some((buildspec, reader.into_unknown_keys()))
 }
 
 /// Where each section is, if it is there.
@@ -73,41 +86,44 @@ struct Sections<'n> {
     environment_variables: Option<&'n Entry>,
 }
 
-fn sections(entries: &[Entry], root: &Node, problems: &mut Problems) -> Buildspec {
-    let mut reader = Reader::new(problems);
-    let found = find(entries, &mut reader);
+fn sections(entries: &[Entry], root: &Node, reader: &mut Reader<'_>) -> Buildspec {
+    let found = find(entries, reader);
     // The builds of a batch may all have buildspecs of their own.
     if found.phases.is_none() && found.batch.is_none() {
         reader.problem(Problem::phases_missing(root.place));
     }
-    let version = version(found.version, root.place, &mut reader);
+    let version = version(&found, root.place, reader);
     let mut env = found.env.map_or_else(Env::default, |entry| reader.env(entry));
     if let Some(entry) = found.environment_variables {
         match version {
             Version::V0_1 => env.variables.extend(reader.plaintext_variables(entry)),
-            Version::V0_2 => reader.problem(Problem::old_variables(entry.key_place)),
+            Version::V0_2 => {
+                reader.note_unknown(entry, "");
+                reader.problem(Problem::old_variables(entry.key_place));
+            }
         }
     }
-    let shell = env.shell.clone();
-    Buildspec {
+    let phases = found.phases.map_or_else(Phases::default, |entry| reader.phases(entry));
+    let buildspec = Buildspec {
         version,
         run_as: found.run_as.and_then(|entry| reader.user(&entry.value, "run-as")),
         env,
         proxy: found.proxy.map_or_else(Proxy::default, |entry| reader.proxy(entry)),
         batch: found.batch.and_then(|entry| reader.batch(entry)),
-        phases: found
-            .phases
-            .map_or_else(Phases::default, |entry| reader.phases(entry, shell.as_ref())),
+        phases,
         reports: found.reports.map_or_else(Vec::new, |entry| reader.reports(entry)),
         artifacts: found.artifacts.and_then(|entry| reader.artifacts(entry)),
         cache: found.cache.and_then(|entry| reader.cache(entry)),
+    };
+    if let Some(section) = found.phases {
+        reader.traps(section, found.env, &buildspec);
     }
+    buildspec
 }
 
 fn find<'n>(entries: &'n [Entry], reader: &mut Reader<'_>) -> Sections<'n> {
     let mut found = Sections::default();
     for entry in entries {
-        let place = entry.key_place;
         match &*entry.key {
             "version" => found.version = Some(entry),
             "run-as" => found.run_as = Some(entry),
@@ -119,29 +135,24 @@ fn find<'n>(entries: &'n [Entry], reader: &mut Reader<'_>) -> Sections<'n> {
             "artifacts" => found.artifacts = Some(entry),
             "cache" => found.cache = Some(entry),
             "environment_variables" => found.environment_variables = Some(entry),
-            key @ ("install" | "pre_build" | "build" | "post_build") => {
-                reader.problem(Problem::misplaced_key(place, key, "phases"));
-            }
-            key @ ("variables" | "parameter-store" | "secrets-manager" | "exported-variables") => {
-                reader.problem(Problem::misplaced_key(place, key, "env"));
-            }
-            key @ "secondary-artifacts" => {
-                reader.problem(Problem::misplaced_key(place, key, "artifacts"));
-            }
             _ => reader.unknown_key(entry, "", TOP_LEVEL_KEYS),
         }
     }
     found
 }
 
-fn version(entry: Option<&Entry>, root: Place, reader: &mut Reader<'_>) -> Version {
+fn version(found: &Sections<'_>, root: Place, reader: &mut Reader<'_>) -> Version {
+    let entry = found.version;
     let Some(node) = entry.map(|entry| &entry.value).filter(|node| !node.is_null()) else {
-        reader.problem(Problem::version_missing(root));
+        reader.problem(match (found.batch, found.phases) {
+            (Some(batch), None) => Problem::version_missing_in_batch(batch.key_place),
+            _ => Problem::version_missing(root),
+        });
         return Version::V0_2;
     };
     let Some(text) = reader.text(node, "version") else { return Version::V0_2 };
     match text.trim() {
-        "0.1" | ".1" => Version::V0_1,
+        "0.1" | ".1" | "0.10" => Version::V0_1,
         "0.2" | ".2" | "0.20" => Version::V0_2,
         other => {
             reader.problem(Problem::version_unknown(node.place, other));

@@ -45,7 +45,7 @@ impl Runtimes {
         let mut problems = Problems::default();
         let told = |problem: &Problem| problem.aws_message();
         if text.len() > TEXT_BYTES_MAX {
-            return Err(told(&Problem::text_too_large(text.len())));
+            return Err(told(&Problem::text_too_large()));
         }
         let root = load(text.strip_prefix('\u{feff}').unwrap_or(text), &mut problems);
         let root = root.map_err(|problem| told(&problem))?;

@@ -177,7 +177,7 @@ fn a_selection_that_does_not_go_together_fails() {
 
 #[test]
 fn a_broken_file_is_told_and_an_empty_one_offers_nothing() {
-    assert!(Runtimes::parse("runtimes: [").unwrap_err().contains("line 1"));
+    assert!(Runtimes::parse("runtimes: [").unwrap_err().contains("line 0"));
     assert!(Runtimes::parse(&"[".repeat(100)).is_err());
     for nothing in ["", "~", "runtimes:", "runtimes: 3", "other: {}", "runtimes: {java: {}}"] {
         let found = Runtimes::parse(nothing).unwrap();

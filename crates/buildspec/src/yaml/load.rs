@@ -1,13 +1,20 @@
 //! Text to tree, in linear time and memory.
 
+use super::mapping::Mapping;
 use super::node::{Entry, Node, NodeValue, Place, Style};
-use super::said::said;
+use super::patch::{self, Collection, Cut};
+use super::said::syntax;
+use super::tabs::Tabs;
 use crate::limits::{DEPTH_MAX, EXPANDED_BYTES_MAX, NODES_MAX};
 use crate::problem::Problem;
 use crate::problems::Problems;
-use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, Tag};
+use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::rc::Rc;
+
+/// How often the text is read again after something was mended that libyaml would have taken.
+const PATCHES_MAX: usize = 16;
 
 /// Reads the first document; none when there is none. Problems that leave a tree are noted.
 ///
@@ -15,22 +22,98 @@ use std::rc::Rc;
 /// The text is no YAML, or more than the limits allow.
 pub(crate) fn load(text: &str, problems: &mut Problems) -> Result<Option<Rc<Node>>, Problem> {
     forbidden_character(text).map_or(Ok(()), Err)?;
+    let mut patched = Cow::Borrowed(text);
+    for _ in 0..PATCHES_MAX {
+        let mut found = problems.clone();
+        match load_once(&patched, &mut found) {
+            Ok(root) => {
+                *problems = found;
+                return Ok(root);
+            }
+            Err(Failure::Syntax(cut)) => match patch::mended(&patched, &cut) {
+                Some(mended) => patched = Cow::Owned(mended),
+                None => return Err(earliest(&patched, &cut)),
+            },
+            Err(Failure::Problem(problem)) => return Err(problem),
+        }
+    }
+    match load_once(&patched, problems) {
+        Ok(root) => Ok(root),
+        Err(Failure::Syntax(cut)) => Err(earliest(&patched, &cut)),
+        Err(Failure::Problem(problem)) => Err(problem),
+    }
+}
+
+/// Why a text has no tree.
+enum Failure {
+    /// It is not YAML from here on.
+    Syntax(Box<Cut>),
+    /// It is, and cannot be used.
+    Problem(Problem),
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+/// A text is read from its beginning: of the mistakes in it the first is told.
+fn earliest(text: &str, cut: &Cut) -> Problem {
+    let syntax = syntax(text, cut);
+    let tab = cut.tabs.problems(text).next();
+    let name = odd_name(text, cut.tabs.end(), cut.error.marker().byte_offset().unwrap_or(0));
+    let earlier = [tab, name].into_iter().flatten();
+    let place = |problem: &Problem| (problem.line, problem.column);
+    let first = earlier.min_by_key(place).filter(|first| place(first) < place(&syntax));
+    first.unwrap_or(syntax)
+}
+
+/// A star or an ampersand that begins a text between two bytes and names nothing.
+fn odd_name(text: &str, from: usize, to: usize) -> Option<Problem> {
+    let between = text.get(from..to)?;
+    let mut found = between.match_indices(['*', '&']).map(|(at, _)| from + at);
+    let at = found.find(|at| {
+        let begins = text[..*at].ends_with([' ', '\n', '[', '{', ',']);
+        begins && !text[at + 1..].starts_with(|char: char| char.is_ascii_alphanumeric())
+    })?;
+    let word = text[at..].split([' ', '\n', '\r', ',', ']', '}']).next().unwrap_or_default();
+    let place = Place::of(text, at..at + word.len());
+    Some(match word.strip_prefix('*') {
+        Some(name) => Problem::unknown_alias(place, name),
+        None => Problem::anchor_name(place),
+    })
+}
+
+fn load_once(text: &str, problems: &mut Problems) -> Result<Option<Rc<Node>>, Failure> {
     let mut options = granit_parser::options! {
         emit_unresolved_aliases: true,
+        emit_anchor_events: true,
+        block_scalar_eof_without_line_feed: true,
         flow_nesting_limit: DEPTH_MAX,
         block_nesting_limit: DEPTH_MAX,
     };
     options.set_emit_comments(false);
-    let mut loader =
-        Loader { text, problems, open: Vec::new(), anchors: HashMap::new(), done: None };
+    let mut loader = Loader {
+        text,
+        problems,
+        open: Vec::new(),
+        anchors: HashMap::new(),
+        done: None,
+        tabs: Tabs::default(),
+    };
     for next in Parser::new_from_str_with_options(text, options) {
-        let (event, span) = next.map_err(|error| syntax(&error))?;
-        match loader.take(event, span)? {
-            Step::More => {}
-            Step::Enough => break,
+        match next {
+            Ok((event, span)) => match loader.take(event, span)? {
+                Step::More => {}
+                Step::Enough => break,
+            },
+            Err(error) => return Err(Failure::Syntax(Box::new(loader.cut(error)))),
         }
     }
-    Ok(loader.done)
+    let Loader { problems, tabs, done, .. } = loader;
+    tabs.problems(text).for_each(|tab| problems.push(tab));
+    Ok(done)
 }
 
 /// YAML allows few control characters, and the parser must not stop at a NUL.
@@ -41,24 +124,7 @@ fn forbidden_character(text: &str) -> Option<Problem> {
     };
     let at = text.find(forbidden)?;
     let char = text[at..].chars().next()?;
-    let before = &text[..at];
-    let unified = before.replace("\r\n", "\n");
-    let line = unified.matches(['\n', '\r']).count() + 1;
-    let start = before.rfind(['\n', '\r']).map_or(0, |end| end + 1);
-    let column = before[start..].chars().count() + 1;
-    Some(Problem::control_character(Place { line, column, width: 1 }, char))
-}
-
-fn syntax(error: &ScanError) -> Problem {
-    let mark = error.marker();
-    let place = Place { line: mark.line().max(1), column: mark.col() + 1, width: 1 };
-    match error.kind() {
-        ErrorKind::RecursionLimitExceeded => Problem::too_deep(place),
-        kind => {
-            let (sentence, help) = said(kind);
-            Problem::syntax(place, &sentence, help.map(str::to_owned))
-        }
-    }
+    Some(Problem::control_character(Place::of(text, at..at + char.len_utf8()), char))
 }
 
 struct Loader<'t, 'p> {
@@ -68,6 +134,7 @@ struct Loader<'t, 'p> {
     /// What each anchor stands for; `None` while it is being read.
     anchors: HashMap<usize, Option<Rc<Node>>>,
     done: Option<Rc<Node>>,
+    tabs: Tabs,
 }
 
 /// Whether more of the text is of interest.
@@ -91,9 +158,10 @@ enum Inside {
     Mapping { entries: Vec<Pair>, key: Option<Rc<Node>> },
 }
 
-struct Pair {
-    key: Rc<Node>,
-    value: Rc<Node>,
+/// A key and its value, before merges and duplicates are looked at.
+pub(super) struct Pair {
+    pub(super) key: Rc<Node>,
+    pub(super) value: Rc<Node>,
 }
 
 impl Loader<'_, '_> {
@@ -106,12 +174,14 @@ impl Loader<'_, '_> {
             }
             Event::Scalar(text, style, anchor, tag) => {
                 self.check_tag(tag.as_deref(), &span, place);
+                self.tabs.scalar(&span, style, self.indent());
                 let value = scalar(text.into_owned(), style, tag.as_deref());
                 let bytes = match &value {
                     NodeValue::Text { text, .. } => text.len(),
                     NodeValue::Null | NodeValue::List(_) | NodeValue::Mapping(_) => 0,
                 };
-                let node = Rc::new(Node { place, value, nodes: 1, bytes, depth: 0 });
+                let end = span.end.byte_offset().unwrap_or(place.end);
+                let node = Rc::new(Node { place, end, value, nodes: 1, bytes, depth: 0 });
                 self.define(anchor, &node);
                 self.put(node, place)?;
             }
@@ -123,12 +193,15 @@ impl Loader<'_, '_> {
                 self.check_tag(tag.as_deref(), &span, place);
                 self.begin(place, anchor, Inside::Mapping { entries: Vec::new(), key: None });
             }
-            Event::SequenceEnd | Event::MappingEnd => self.end()?,
+            Event::SequenceEnd | Event::MappingEnd => self.end(&span)?,
             Event::Alias(id) => match self.anchors.get(&id).cloned().flatten() {
                 Some(node) => self.put(node, place)?,
                 None => return Err(Problem::alias_in_itself(place)),
             },
             Event::UnresolvedAlias(name) => return Err(Problem::unknown_alias(place, &name)),
+            Event::Anchor(_, name) if !is_anchor_name(&name) => {
+                return Err(Problem::anchor_name(place));
+            }
             // Marks of the stream, and metadata that was not asked for.
             _ => {}
         }
@@ -137,12 +210,15 @@ impl Loader<'_, '_> {
 
     /// The first line of what a span covers.
     fn place(&self, span: &Span) -> Place {
+        let start = span.start.byte_offset().unwrap_or_default();
         let covered = span.slice(self.text).unwrap_or_default();
         let line = covered.split(['\n', '\r']).next().unwrap_or_default().trim_end();
         Place {
             line: span.start.line().max(1),
             column: span.start.col() + 1,
             width: line.chars().count().max(1),
+            start,
+            end: start + line.len(),
         }
     }
 
@@ -150,11 +226,12 @@ impl Loader<'_, '_> {
         let Some(tag) = tag.filter(|tag| tag.core_suffix().is_none()) else { return };
         let original = tag.original();
         let place = match span.tag_start {
-            Some(mark) => Place {
-                line: mark.line(),
-                column: mark.col() + 1,
-                width: original.chars().count().max(1),
-            },
+            Some(mark) => {
+                let start = mark.byte_offset().unwrap_or(place.start);
+                let width = original.chars().count().max(1);
+                let (line, column) = (mark.line(), mark.col() + 1);
+                Place { line, column, width, start, end: start + original.len() }
+            }
             None => place,
         };
         // A lone `!` only says that the text is text.
@@ -174,6 +251,35 @@ impl Loader<'_, '_> {
             self.anchors.insert(anchor, None);
         }
         self.open.push(Open { place, anchor, nodes: 1, bytes: 0, depth: 1, inside });
+    }
+
+    /// The column, from 0, that the lines of the innermost list or mapping begin in.
+    fn indent(&self) -> Option<usize> {
+        self.open.last().map(|open| open.place.column - 1)
+    }
+
+    /// Whether a list or mapping is written in brackets.
+    fn in_brackets(&self, open: &Open) -> bool {
+        self.text[open.place.start..].starts_with(['[', '{'])
+    }
+
+    /// Where the text stopped to be YAML.
+    fn cut(self, error: ScanError) -> Cut {
+        let mut brackets = self.open.iter().filter(|open| self.in_brackets(open));
+        let outermost = brackets.next().map(|open| open.place.start);
+        let innermost = brackets.next_back().map(|open| open.place.start).or(outermost);
+        let inside = self.open.last().map(|open| match open.inside {
+            Inside::List(_) => Collection::List,
+            Inside::Mapping { .. } => Collection::Mapping,
+        });
+        Cut {
+            error,
+            brackets: outermost,
+            bracket: innermost,
+            inside,
+            indent: self.indent(),
+            tabs: self.tabs,
+        }
     }
 
     /// Puts a finished value where it belongs. `place` is that of the value or of its alias.
@@ -204,8 +310,11 @@ impl Loader<'_, '_> {
         Ok(())
     }
 
-    fn end(&mut self) -> Result<(), Problem> {
+    fn end(&mut self, span: &Span) -> Result<(), Problem> {
         let Some(open) = self.open.pop() else { return Ok(()) };
+        if self.in_brackets(&open) && !self.open.iter().any(|outer| self.in_brackets(outer)) {
+            self.tabs.brackets(open.place.start, span);
+        }
         let Open { place, anchor, mut nodes, mut bytes, depth, inside } = open;
         let value = match inside {
             Inside::List(items) => NodeValue::List(items),
@@ -214,15 +323,21 @@ impl Loader<'_, '_> {
                 // What is merged is held here as well; what it cost to merge it stays counted.
                 let held = entries.iter().map(|entry| 1 + entry.value.nodes).sum::<usize>();
                 nodes = nodes.max(1 + held);
-                let text = entries.iter().map(|entry| entry.key.len() + entry.value.bytes).sum();
+                let text =
+                    entries.iter().map(|entry: &Entry| entry.key.len() + entry.value.bytes).sum();
                 bytes = bytes.max(text);
                 NodeValue::Mapping(entries)
             }
         };
-        let node = Rc::new(Node { place, value, nodes, bytes, depth });
+        let node = Rc::new(Node { place, end: place.start, value, nodes, bytes, depth });
         self.define(anchor, &node);
         self.put(node, place)
     }
+}
+
+/// AWS: names of anchors are those of YAML 1.1, so that `&& make` names none.
+pub(crate) fn is_anchor_name(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
 }
 
 fn scalar(text: String, style: ScalarStyle, tag: Option<&Tag>) -> NodeValue {
@@ -240,82 +355,4 @@ fn scalar(text: String, style: ScalarStyle, tag: Option<&Tag>) -> NodeValue {
         }
     };
     if null { NodeValue::Null } else { NodeValue::Text { text, style } }
-}
-
-/// Makes entries of pairs: merges what is to be merged, and keeps the last of equal keys.
-struct Mapping<'p> {
-    problems: &'p mut Problems,
-    entries: Vec<Option<Entry>>,
-    /// Where each key is, and whether it was merged.
-    index: HashMap<Rc<str>, (usize, Origin)>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Origin {
-    Written,
-    Merged,
-}
-
-impl<'p> Mapping<'p> {
-    fn new(problems: &'p mut Problems) -> Self {
-        Self { problems, entries: Vec::new(), index: HashMap::new() }
-    }
-
-    fn build(mut self, pairs: Vec<Pair>) -> Result<Vec<Entry>, Problem> {
-        for Pair { key, value } in pairs {
-            match &key.value {
-                NodeValue::Text { text, style: Style::Plain } if text == "<<" => {
-                    self.merge(&value)?;
-                }
-                NodeValue::Text { text, .. } => self.write(text, key.place, value),
-                NodeValue::Null => self.write("", key.place, value),
-                NodeValue::List(_) | NodeValue::Mapping(_) => {
-                    self.problems.push(Problem::key_not_text(key.place, key.found()));
-                }
-            }
-        }
-        Ok(self.entries.into_iter().flatten().collect())
-    }
-
-    fn write(&mut self, key: &str, key_place: Place, value: Rc<Node>) {
-        let key: Rc<str> = Rc::from(key);
-        if let Some((at, origin)) = self.index.get(&key).copied() {
-            let before = self.entries[at].take();
-            if let (Some(before), Origin::Written) = (before, origin) {
-                let problem = Problem::duplicate_key(key_place, &key, before.key_place);
-                self.problems.push(problem);
-            }
-        }
-        self.index.insert(Rc::clone(&key), (self.entries.len(), Origin::Written));
-        self.entries.push(Some(Entry { key, key_place, value }));
-    }
-
-    fn merge(&mut self, value: &Node) -> Result<(), Problem> {
-        match &value.value {
-            NodeValue::Mapping(entries) => self.merge_entries(entries, value.place),
-            NodeValue::List(items) => items.iter().try_for_each(|item| match &item.value {
-                NodeValue::Mapping(entries) => self.merge_entries(entries, item.place),
-                NodeValue::Null | NodeValue::Text { .. } | NodeValue::List(_) => {
-                    Err(Problem::merge_of(item.place, item.found()))
-                }
-            }),
-            NodeValue::Null | NodeValue::Text { .. } => {
-                Err(Problem::merge_of(value.place, value.found()))
-            }
-        }
-    }
-
-    fn merge_entries(&mut self, entries: &[Entry], place: Place) -> Result<(), Problem> {
-        for entry in entries {
-            if self.index.contains_key(&entry.key) {
-                continue;
-            }
-            if self.entries.len() >= NODES_MAX {
-                return Err(Problem::too_many_values(place));
-            }
-            self.index.insert(Rc::clone(&entry.key), (self.entries.len(), Origin::Merged));
-            self.entries.push(Some(entry.clone()));
-        }
-        Ok(())
-    }
 }

@@ -1,8 +1,12 @@
-//! YAML as a tree with places. It must not know what a buildspec is.
+//! YAML as a tree with places, as libyaml reads it. It must not know what a buildspec is.
 
 mod load;
+mod mapping;
 mod node;
+mod patch;
 mod said;
+mod tabs;
 
-pub(crate) use load::load;
+pub(crate) use load::{is_anchor_name, load};
 pub(crate) use node::{Entry, Node, NodeValue, Place};
+pub(crate) use tabs::TabSaid;

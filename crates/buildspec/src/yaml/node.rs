@@ -1,6 +1,7 @@
 //! The tree: text stays text, and every value knows its place.
 
 use crate::problem::Found;
+use std::ops::Range;
 use std::rc::Rc;
 
 /// Where something stands in the text.
@@ -12,11 +13,33 @@ pub(crate) struct Place {
     pub(crate) column: usize,
     /// How many characters of that line it covers, at least 1.
     pub(crate) width: usize,
+    /// The bytes of the text that it covers on that line; none at the end of a line.
+    pub(crate) start: usize,
+    /// Where they end.
+    pub(crate) end: usize,
 }
 
 impl Place {
     /// The very beginning.
-    pub(crate) const START: Self = Self { line: 1, column: 1, width: 1 };
+    pub(crate) const START: Self = Self { line: 1, column: 1, width: 1, start: 0, end: 0 };
+
+    /// The place of some bytes of a text, all on one line.
+    pub(crate) fn of(text: &str, bytes: Range<usize>) -> Self {
+        let before = &text[..bytes.start];
+        let breaks = before.bytes().filter(|byte| *byte == b'\n').count()
+            + before
+                .match_indices('\r')
+                .filter(|(at, _)| !text[at + 1..].starts_with('\n'))
+                .count();
+        let line_start = before.rfind(['\n', '\r']).map_or(0, |end| end + 1);
+        Self {
+            line: breaks + 1,
+            column: before[line_start..].chars().count() + 1,
+            width: text[bytes.clone()].chars().count().max(1),
+            start: bytes.start,
+            end: bytes.end,
+        }
+    }
 
     /// Whether both begin with the same character.
     pub(crate) fn begins_with(self, other: Self) -> bool {
@@ -25,7 +48,8 @@ impl Place {
 
     /// The character just behind, on the same line.
     pub(crate) fn just_behind(self) -> Self {
-        Self { column: self.column + self.width, width: 1, ..self }
+        let (column, start) = (self.column + self.width, self.end);
+        Self { column, width: 1, start, end: start + 1, ..self }
     }
 }
 
@@ -33,6 +57,8 @@ impl Place {
 #[derive(Debug)]
 pub(crate) struct Node {
     pub(crate) place: Place,
+    /// Where the last line of a text ends, in bytes; where anything else begins.
+    pub(crate) end: usize,
     pub(crate) value: NodeValue,
     /// How many values it holds, itself and every use of an alias included.
     pub(crate) nodes: usize,

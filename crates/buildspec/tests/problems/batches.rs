@@ -18,31 +18,39 @@ batch:
     -
 "#,
         expect![[r#"
-            buildspec.yml:6:7: warning: builds of a `build-list` wait for nothing; `depend-on` is ignored
+            warning[misplaced-key]: builds of a `build-list` wait for nothing; `depend-on` is ignored
+             --> buildspec.yml:6:7
               |
             6 |       depend-on: [b]
               |       ^^^^^^^^^
+              |
               = help: use `build-graph`
-            buildspec.yml:7:19: error: the identifier `a` is taken already
+            error[conflict]: the identifier `a` is taken already
+             --> buildspec.yml:7:19
               |
             7 |     - identifier: a
               |                   ^
               aws: the identifier `a` is taken already at line 7
-            buildspec.yml:8:7: error: `batch.build-list[2]` has no `identifier`
+            error[missing]: `batch.build-list[2]` has no `identifier`
+             --> buildspec.yml:8:7
               |
             8 |     - ignore-failure: true
               |       ^
+              |
               = help: add `identifier`
               aws: `batch.build-list[2]` has no `identifier` at line 8
-            buildspec.yml:9:7: error: `batch.build-list[3]` must be a mapping, but here is text
+            error[wrong-type]: `batch.build-list[3]` must be a mapping, but here is text
+             --> buildspec.yml:9:7
               |
             9 |     - text
               |       ^^^^
               aws: `batch.build-list[3]` must be a mapping, but here is text at line 9
-            buildspec.yml:10:6: error: `batch.build-list[4]` has no `identifier`
+            error[missing]: `batch.build-list[4]` has no `identifier`
+              --> buildspec.yml:10:6
                |
             10 |     -
                |      ^
+               |
                = help: add `identifier`
               aws: `batch.build-list[4]` has no `identifier` at line 10
             not usable
@@ -65,15 +73,18 @@ batch:
       depend-on: [third]
 "#,
         expect![[r#"
-            buildspec.yml:8:19: error: builds wait for each other: second -> fourth -> third -> second
+            error[conflict]: builds wait for each other: second -> fourth -> third -> second
+             --> buildspec.yml:8:19
               |
             8 |       depend-on: [second, frist]
               |                   ^^^^^^
               aws: builds wait for each other: second -> fourth -> third -> second at line 8
-            buildspec.yml:8:27: error: no build has the identifier `frist`
+            error[bad-value]: no build has the identifier `frist`
+             --> buildspec.yml:8:27
               |
             8 |       depend-on: [second, frist]
               |                           ^^^^^
+              |
               = help: did you mean `first`?
               aws: no build has the identifier `frist` at line 8
             not usable
@@ -91,18 +102,23 @@ batch:
       env: {fleet: f, compute-type: g, typ: h, privileged-mode: what}
 "#,
         expect![[r#"
-            buildspec.yml:5:7: error: `batch.build-list[0].env` has both `compute-type` and `fleet`
+            error[conflict]: `batch.build-list[0].env` has both `compute-type` and `fleet`
+             --> buildspec.yml:5:7
               |
             5 |       env: {fleet: f, compute-type: g, typ: h, privileged-mode: what}
               |       ^^^
+              |
               = help: remove one of them
               aws: `batch.build-list[0].env` has both `compute-type` and `fleet` at line 5
-            buildspec.yml:5:40: warning: `typ` means nothing in batch.build-list[0].env and is ignored
+            warning[unknown-key]: `typ` means nothing in batch.build-list[0].env and is ignored
+             --> buildspec.yml:5:40
               |
             5 |       env: {fleet: f, compute-type: g, typ: h, privileged-mode: what}
               |                                        ^^^
+              |
               = help: did you mean `type`?
-            buildspec.yml:5:65: error: `batch.build-list[0].env.privileged-mode` is `yes` or `no`, not `what`
+            error[bad-value]: `batch.build-list[0].env.privileged-mode` is `yes` or `no`, not `what`
+             --> buildspec.yml:5:65
               |
             5 |       env: {fleet: f, compute-type: g, typ: h, privileged-mode: what}
               |                                                                 ^^^^
@@ -122,15 +138,18 @@ batch:
   build-list: []
 "#,
         expect![[r#"
-            buildspec.yml:4:18: error: `batch.build-fanout.parallelism` is a whole number from 1 on, not `none`
+            error[bad-value]: `batch.build-fanout.parallelism` is a whole number from 1 on, not `none`
+             --> buildspec.yml:4:18
               |
             4 |     parallelism: none
               |                  ^^^^
               aws: `batch.build-fanout.parallelism` is a whole number from 1 on, not `none` at line 4
-            buildspec.yml:5:3: error: `batch` has `build-fanout` already; `build-list` cannot stand beside it
+            error[conflict]: `batch` has `build-fanout` already; `build-list` cannot stand beside it
+             --> buildspec.yml:5:3
               |
             5 |   build-list: []
               |   ^^^^^^^^^^
+              |
               = help: keep one of them
               aws: `batch` has `build-fanout` already; `build-list` cannot stand beside it at line 5
             not usable
@@ -141,10 +160,12 @@ batch:
 batch: {}
 "#,
         expect![[r#"
-            buildspec.yml:2:1: error: `batch` does not say which builds there are
+            error[missing]: `batch` does not say which builds there are
+             --> buildspec.yml:2:1
               |
             2 | batch: {}
               | ^^^^^
+              |
               = help: add one of build-list, build-matrix, build-graph, build-fanout
               aws: `batch` does not say which builds there are at line 2
             not usable
@@ -155,10 +176,12 @@ batch: {}
 batch: {build-fanout: {}}
 "#,
         expect![[r#"
-            buildspec.yml:2:9: error: `batch.build-fanout` has no `parallelism`
+            error[missing]: `batch.build-fanout` has no `parallelism`
+             --> buildspec.yml:2:9
               |
             2 | batch: {build-fanout: {}}
               |         ^^^^^^^^^^^^
+              |
               = help: add `parallelism`
               aws: `batch.build-fanout` has no `parallelism` at line 2
             not usable
@@ -177,39 +200,51 @@ batch:
     other: 1
 "#,
         expect![[r#"
-            buildspec.yml:4:30: error: `batch.build-matrix.static.ignore-failure` is `yes` or `no`, not `x`
+            error[bad-value]: `batch.build-matrix.static.ignore-failure` is `yes` or `no`, not `x`
+             --> buildspec.yml:4:30
               |
             4 |     static: {ignore-failure: x, env: {image: y}}
               |                              ^
               aws: `batch.build-matrix.static.ignore-failure` is `yes` or `no`, not `x` at line 4
-            buildspec.yml:4:39: warning: `image` means nothing in batch.build-matrix.static.env and is ignored
+            warning[unknown-key]: `image` means nothing in batch.build-matrix.static.env and is ignored
+             --> buildspec.yml:4:39
               |
             4 |     static: {ignore-failure: x, env: {image: y}}
               |                                       ^^^^^
+              |
               = help: known here: privileged-mode, type
-            buildspec.yml:5:26: warning: `batch.build-matrix.dynamic.buildspec` is a list; this one value is taken as its only entry
+            warning[one-for-a-list]: `batch.build-matrix.dynamic.buildspec` is a list; this one value is taken as its only entry
+             --> buildspec.yml:5:26
               |
             5 |     dynamic: {buildspec: one.yml, env: {variables: {A: [1, 2], B: [], C: 3}, type: t}}
               |                          ^^^^^^^
+              |
               = help: put `- ` before it
-            buildspec.yml:5:64: warning: `batch.build-matrix.dynamic.env.variables.B` is empty and has no effect
+            warning[empty]: `batch.build-matrix.dynamic.env.variables.B` is empty and has no effect
+             --> buildspec.yml:5:64
               |
             5 |     dynamic: {buildspec: one.yml, env: {variables: {A: [1, 2], B: [], C: 3}, type: t}}
               |                                                                ^
-            buildspec.yml:5:74: warning: `batch.build-matrix.dynamic.env.variables.C` is a list; this one value is taken as its only entry
+            warning[one-for-a-list]: `batch.build-matrix.dynamic.env.variables.C` is a list; this one value is taken as its only entry
+             --> buildspec.yml:5:74
               |
             5 |     dynamic: {buildspec: one.yml, env: {variables: {A: [1, 2], B: [], C: 3}, type: t}}
               |                                                                          ^
+              |
               = help: put `- ` before it
-            buildspec.yml:5:78: warning: `type` means nothing in batch.build-matrix.dynamic.env and is ignored
+            warning[unknown-key]: `type` means nothing in batch.build-matrix.dynamic.env and is ignored
+             --> buildspec.yml:5:78
               |
             5 |     dynamic: {buildspec: one.yml, env: {variables: {A: [1, 2], B: [], C: 3}, type: t}}
               |                                                                              ^^^^
+              |
               = help: known here: compute-type, image, variables
-            buildspec.yml:6:5: warning: `other` means nothing in batch.build-matrix and is ignored
+            warning[unknown-key]: `other` means nothing in batch.build-matrix and is ignored
+             --> buildspec.yml:6:5
               |
             6 |     other: 1
               |     ^^^^^
+              |
               = help: known here: static, dynamic
             not usable
         "#]],

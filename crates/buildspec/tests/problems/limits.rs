@@ -14,27 +14,30 @@ fn aliases_count_as_what_they_stand_for() {
     check(
         &bomb,
         expect![[r#"
-        buildspec.yml:7:15: error: the buildspec holds more than 100000 values
-          |
-        7 | a5: &a5 [*a4, *a4, *a4, *a4, *a4, *a4, *a4, *a4, *a4]
-          |               ^^^
-          = help: each use of an alias counts as all that its anchor holds
-          aws: document contains excessive aliasing
-        not usable
-    "#]],
+            error[too-large]: the buildspec holds more than 100000 values
+             --> buildspec.yml:7:15
+              |
+            7 | a5: &a5 [*a4, *a4, *a4, *a4, *a4, *a4, *a4, *a4, *a4]
+              |               ^^^
+              |
+              = help: each use of an alias counts as all that its anchor holds
+              aws: document contains excessive aliasing
+            not usable
+        "#]],
     );
     let long = "x".repeat(100_000);
     let uses = "*long, ".repeat(100);
     check(
         &format!("a: &long {long}\nb: [{uses}]\n"),
         expect![[r#"
-        buildspec.yml:2:586: error: with its aliases written out the buildspec is over 8388608 bytes
-          |
-        2 | …ng, *long, *long, *long, *long, *long, *long, *long, *long, *long, *long, *long, *long, *long, *long…
-          |                                                              ^^^^^
-          aws: document contains excessive aliasing
-        not usable
-    "#]],
+            error[too-large]: with its aliases written out the buildspec is over 8388608 bytes
+             --> buildspec.yml:2:586
+              |
+            2 | ...g, *long, *long, *long, *long, *long, *long, *long, *long, *long, *long, *long, *long, *long, *long, *long, *l...
+              |                                                        ^^^^^
+              aws: document contains excessive aliasing
+            not usable
+        "#]],
     );
 }
 
@@ -44,13 +47,14 @@ fn aliases_cannot_nest_without_end() {
     check(
         &format!("a0: &a0 x\n{anchors}"),
         expect![[r#"
-        buildspec.yml:65:11: error: lists and mappings are nested deeper than 64 levels
-           |
-        65 | a64: &a64 [*a63]
-           |           ^
-          aws: lists and mappings are nested deeper than 64 levels at line 65
-        not usable
-    "#]],
+            error[too-deep]: lists and mappings are nested deeper than 64 levels
+              --> buildspec.yml:65:11
+               |
+            65 | a64: &a64 [*a63]
+               |           ^
+              aws: lists and mappings are nested deeper than 64 levels at line 65
+            not usable
+        "#]],
     );
 }
 
@@ -59,21 +63,26 @@ fn nesting_and_size_have_limits() {
     check(
         &format!("a: {}", "[".repeat(20_000)),
         expect![[r#"
-        buildspec.yml:1:68: error: lists and mappings are nested deeper than 64 levels
-          |
-        1 | …[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[…
-          |                                                              ^
-          aws: lists and mappings are nested deeper than 64 levels at line 1
-        not usable
-    "#]],
+            error[too-deep]: lists and mappings are nested deeper than 64 levels
+             --> buildspec.yml:1:68
+              |
+            1 | a: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[...
+              |                                                                    ^
+              aws: lists and mappings are nested deeper than 64 levels at line 1
+            not usable
+        "#]],
     );
     check(
         &" ".repeat(10 * 1024 * 1024),
         expect![[r#"
-        buildspec.yml:1:1: error: the buildspec has 10485760 bytes, more than 1048576
-          aws: the buildspec has 10485760 bytes, more than 1048576 at line 1
-        not usable
-    "#]],
+            error[too-large]: the buildspec has more than 1048576 bytes
+             --> buildspec.yml:1:1
+              |
+            1 |                                                                                                                  ...
+              | ^
+              aws: the buildspec has more than 1048576 bytes at line 1
+            not usable
+        "#]],
     );
 }
 

@@ -8,7 +8,7 @@ mod phases;
 mod sections;
 mod yaml;
 
-use buildspec::{Severity, parse};
+use buildspec::{Look, Severity, parse};
 use expect_test::Expect;
 use std::fmt::Write;
 
@@ -18,7 +18,7 @@ fn check(text: &str, expected: Expect) {
     let parsed = parse(text);
     let mut shown = String::new();
     for problem in &parsed.problems {
-        shown.push_str(&problem.render("buildspec.yml", text));
+        shown.push_str(&problem.render("buildspec.yml", text, Look::Plain));
         if problem.severity == Severity::Error {
             writeln!(shown, "  aws: {}", problem.aws_message()).expect("a string takes all");
         }

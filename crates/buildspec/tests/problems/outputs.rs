@@ -17,34 +17,44 @@ reports:
   r6: {files: [a]}
 "#,
         expect![[r#"
-            buildspec.yml:4:21: error: `reports.r1.file-format` cannot be `junit`
+            error[bad-value]: `reports.r1.file-format` cannot be `junit`
+             --> buildspec.yml:4:21
               |
             4 |   r1: {file-format: junit, files: x}
               |                     ^^^^^
+              |
               = help: did you mean `JUNITXML`?
               aws: `reports.r1.file-format` cannot be `junit` at line 4
-            buildspec.yml:4:35: warning: `reports.r1.files` is a list; this one value is taken as its only entry
+            warning[one-for-a-list]: `reports.r1.files` is a list; this one value is taken as its only entry
+             --> buildspec.yml:4:35
               |
             4 |   r1: {file-format: junit, files: x}
               |                                   ^
+              |
               = help: put `- ` before it
-            buildspec.yml:5:3: error: `reports.r2` has no `files`
+            error[missing]: `reports.r2` has no `files`
+             --> buildspec.yml:5:3
               |
             5 |   r2: {}
               |   ^^
+              |
               = help: add `files`
               aws: `reports.r2` has no `files` at line 5
-            buildspec.yml:6:7: error: `reports.r3` must be a mapping, but here is a list
+            error[wrong-type]: `reports.r3` must be a mapping, but here is a list
+             --> buildspec.yml:6:7
               |
             6 |   r3: [a]
               |       ^
               aws: `reports.r3` must be a mapping, but here is a list at line 6
-            buildspec.yml:8:20: warning: `base-dir` means nothing in reports.r5 and is ignored
+            warning[unknown-key]: `base-dir` means nothing in reports.r5 and is ignored
+             --> buildspec.yml:8:20
               |
             8 |   r5: {files: [a], base-dir: x}
               |                    ^^^^^^^^
+              |
               = help: known here: files, file-format, base-directory, discard-paths
-            buildspec.yml:9:3: warning: a build has at most 5 report groups; this is one more
+            warning[too-many]: a build has at most 5 report groups; this is one more
+             --> buildspec.yml:9:3
               |
             9 |   r6: {files: [a]}
               |   ^^
@@ -65,26 +75,34 @@ artifacts:
     two: {files: ['**/*'], secondary-artifacts: {}}
 "#,
         expect![[r#"
-            buildspec.yml:3:1: warning: `artifacts` has no `files`; the primary artifact will hold nothing
+            warning[no-files]: `artifacts` has no `files`; the primary artifact will hold nothing
+             --> buildspec.yml:3:1
               |
             3 | artifacts:
               | ^^^^^^^^^
+              |
               = help: add `files`, also where only the secondary artifacts are wanted
-            buildspec.yml:4:3: warning: `artifacts.type` is ignored; the project says where artifacts go
+            warning[old-key]: `artifacts.type` is ignored; the project says where artifacts go
+             --> buildspec.yml:4:3
               |
             4 |   type: zip
               |   ^^^^
+              |
               = help: remove it
-            buildspec.yml:6:5: error: `artifacts.secondary-artifacts.one` has no `files`
+            error[missing]: `artifacts.secondary-artifacts.one` has no `files`
+             --> buildspec.yml:6:5
               |
             6 |     one: {name: x}
               |     ^^^
+              |
               = help: add `files`
               aws: `artifacts.secondary-artifacts.one` has no `files` at line 6
-            buildspec.yml:7:28: warning: `secondary-artifacts` means nothing in artifacts.secondary-artifacts.two and is ignored
+            warning[unknown-key]: `secondary-artifacts` means nothing in artifacts.secondary-artifacts.two and is ignored
+             --> buildspec.yml:7:28
               |
             7 |     two: {files: ['**/*'], secondary-artifacts: {}}
               |                            ^^^^^^^^^^^^^^^^^^^
+              |
               = help: known here: files, name, discard-paths, base-directory, exclude-paths, enable-symlinks, s3-prefix
             not usable
         "#]],
@@ -99,10 +117,12 @@ phases: {build: {commands: [a]}}
 artifacts: {name: x}
 "#,
         expect![[r#"
-            buildspec.yml:3:1: error: `artifacts` has no `files`
+            error[missing]: `artifacts` has no `files`
+             --> buildspec.yml:3:1
               |
             3 | artifacts: {name: x}
               | ^^^^^^^^^
+              |
               = help: add `files`
               aws: `artifacts` has no `files` at line 3
             not usable
@@ -115,11 +135,13 @@ artifacts:
 cache:
 "#,
         expect![[r#"
-            buildspec.yml:3:1: warning: `artifacts` is empty and has no effect
+            warning[empty]: `artifacts` is empty and has no effect
+             --> buildspec.yml:3:1
               |
             3 | artifacts:
               | ^^^^^^^^^
-            buildspec.yml:4:1: warning: `cache` is empty and has no effect
+            warning[empty]: `cache` is empty and has no effect
+             --> buildspec.yml:4:1
               |
             4 | cache:
               | ^^^^^
@@ -133,10 +155,12 @@ artifacts:
   files: {a: b}
 "#,
         expect![[r#"
-            buildspec.yml:4:10: error: `artifacts.files` must be a list, but here is a mapping
+            error[wrong-type]: `artifacts.files` must be a list, but here is a mapping
+             --> buildspec.yml:4:10
               |
             4 |   files: {a: b}
               |          ^
+              |
               = help: each entry has a line of its own and begins with `- `
               aws: `artifacts.files` must be a list, but here is a mapping at line 4
             not usable
@@ -154,21 +178,27 @@ cache:
   fallback-keys: [a, b, c, d, e, f]
 "#,
         expect![[r#"
-            buildspec.yml:4:11: error: `cache.action` cannot be `store`
+            error[bad-value]: `cache.action` cannot be `store`
+             --> buildspec.yml:4:11
               |
             4 |   action: store
               |           ^^^^^
+              |
               = help: did you mean `restore`?
               aws: `cache.action` cannot be `store` at line 4
-            buildspec.yml:5:3: warning: `cache.fallback-keys` is ignored without `cache.key`
+            warning[fallback-without-key]: `cache.fallback-keys` is ignored without `cache.key`
+             --> buildspec.yml:5:3
               |
             5 |   fallback-keys: [a, b, c, d, e, f]
               |   ^^^^^^^^^^^^^
+              |
               = help: add `key`
-            buildspec.yml:5:34: error: `cache.fallback-keys` has at most 5 entries; this is one more
+            error[bad-value]: `cache.fallback-keys` has at most 5 entries; this is one more
+             --> buildspec.yml:5:34
               |
             5 |   fallback-keys: [a, b, c, d, e, f]
               |                                  ^
+              |
               = help: remove it
               aws: `cache.fallback-keys` has at most 5 entries; this is one more at line 5
             not usable

@@ -31,22 +31,28 @@ phases:
      - [a]
 "#,
         expect![[r#"
-            buildspec.yml:6:19: error: `phases.build.commands[0]` is a mapping, not a command
+            error[command-not-text]: `phases.build.commands[0]` is a mapping, not a command
+             --> buildspec.yml:6:19
               |
             6 |      - echo "Hello: world"
               |                   ^
-              = help: a colon and a space make a mapping: put quotes around the whole command
+              |
+              = help: a colon and a blank make a mapping; write: - 'echo "Hello: world"'
               aws: Expected Commands[0] to be of string type: found subkeys instead at line 6, value of the key tag on line 5 might be empty
-            buildspec.yml:7:8: error: `phases.build.commands[1]` is a mapping, not a command
+            error[command-not-text]: `phases.build.commands[1]` is a mapping, not a command
+             --> buildspec.yml:7:8
               |
             7 |      - { make; }
               |        ^
-              = help: a command that begins with `{` needs quotes, or `|` before it
+              |
+              = help: braces make a mapping; write: - '{ make; }'
               aws: Expected Commands[1] to be of string type: found subkeys instead at line 7, value of the key tag on line 6 might be empty
-            buildspec.yml:8:8: error: `phases.build.commands[2]` is a list, not a command
+            error[command-not-text]: `phases.build.commands[2]` is a list, not a command
+             --> buildspec.yml:8:8
               |
             8 |      - [a]
               |        ^
+              |
               = help: write the commands of an inner list as entries of the outer one
               aws: Expected Commands[2] to be of string type: found subkeys instead at line 8, value of the key tag on line 7 might be empty
             not usable
@@ -67,15 +73,19 @@ phases:
       - ""
 "#,
         expect![[r#"
-            buildspec.yml:6:8: warning: `phases.build.commands[1]` is empty
+            warning[empty]: `phases.build.commands[1]` is empty
+             --> buildspec.yml:6:8
               |
             6 |       -
               |        ^
+              |
               = help: remove the dash
-            buildspec.yml:7:9: warning: `phases.build.commands[2]` is empty
+            warning[empty]: `phases.build.commands[2]` is empty
+             --> buildspec.yml:7:9
               |
             7 |       - ~
               |         ^
+              |
               = help: remove the dash
             usable
         "#]],
@@ -96,28 +106,36 @@ phases:
     commands: [c]
 "#,
         expect![[r#"
-            buildspec.yml:3:3: error: there is no phase `prebuild`
+            error[unknown-phase]: there is no phase `prebuild`
+             --> buildspec.yml:3:3
               |
             3 |   prebuild:
               |   ^^^^^^^^
+              |
               = help: did you mean `pre_build`?
               aws: Invalid buildspec phase name: prebuild. Expecting: build,install,post_build,pre_build
-            buildspec.yml:5:3: error: there is no phase `artifacts`
+            error[unknown-phase]: there is no phase `artifacts`
+             --> buildspec.yml:5:3
               |
             5 |   artifacts:
               |   ^^^^^^^^^
+              |
               = help: `artifacts` is no phase: indent it as far as `phases` itself
               aws: Invalid buildspec phase name: artifacts. Expecting: build,install,post_build,pre_build
-            buildspec.yml:7:3: error: there is no phase `deploy`
+            error[unknown-phase]: there is no phase `deploy`
+             --> buildspec.yml:7:3
               |
             7 |   deploy:
               |   ^^^^^^
+              |
               = help: the phases are install, pre_build, build, post_build
               aws: Invalid buildspec phase name: deploy. Expecting: build,install,post_build,pre_build
-            buildspec.yml:8:3: warning: `BUILD` is taken for `build`
+            warning[phase-case]: `BUILD` is taken for `build`
+             --> buildspec.yml:8:3
               |
             8 |   BUILD:
               |   ^^^^^
+              |
               = help: phases are written in lower case
             not usable
         "#]],
@@ -137,21 +155,27 @@ phases:
     finally: [x]
 "#,
         expect![[r#"
-            buildspec.yml:3:3: warning: the phase `install` has neither commands nor runtime versions
+            warning[empty]: the phase `install` has neither commands nor runtime versions
+             --> buildspec.yml:3:3
               |
             3 |   install:
               |   ^^^^^^^
+              |
               = help: remove it
-            buildspec.yml:4:3: error: the phase `pre_build` has no commands
+            error[missing]: the phase `pre_build` has no commands
+             --> buildspec.yml:4:3
               |
             4 |   pre_build:
               |   ^^^^^^^^^
+              |
               = help: add `commands` to it, or remove `pre_build`
               aws: Commands of phase pre_build must not be empty
-            buildspec.yml:6:3: error: the phase `build` has no commands
+            error[missing]: the phase `build` has no commands
+             --> buildspec.yml:6:3
               |
             6 |   build: {}
               |   ^^^^^
+              |
               = help: add `commands` to it, or remove `build`
               aws: Commands of phase build must not be empty
             not usable
@@ -168,12 +192,14 @@ phases:
   post_build: [make]
 "#,
         expect![[r#"
-            buildspec.yml:3:10: error: `phases.build` must be a mapping, but here is text
+            error[wrong-type]: `phases.build` must be a mapping, but here is text
+             --> buildspec.yml:3:10
               |
             3 |   build: make
               |          ^^^^
               aws: `phases.build` must be a mapping, but here is text at line 3
-            buildspec.yml:4:15: error: `phases.post_build` must be a mapping, but here is a list
+            error[wrong-type]: `phases.post_build` must be a mapping, but here is a list
+             --> buildspec.yml:4:15
               |
             4 |   post_build: [make]
               |               ^
@@ -186,7 +212,8 @@ phases:
 phases: [build]
 "#,
         expect![[r#"
-            buildspec.yml:2:9: error: `phases` must be a mapping, but here is a list
+            error[wrong-type]: `phases` must be a mapping, but here is a list
+             --> buildspec.yml:2:9
               |
             2 | phases: [build]
               |         ^
@@ -199,7 +226,8 @@ phases: [build]
 phases:
 "#,
         expect![[r#"
-            buildspec.yml:2:1: warning: `phases` is empty; no command will run
+            warning[empty]: `phases` is empty; no command will run
+             --> buildspec.yml:2:1
               |
             2 | phases:
               | ^^^^^^
@@ -226,34 +254,44 @@ phases:
     runtime-versions: {java: corretto17}
 "#,
         expect![[r#"
-            buildspec.yml:4:17: error: `phases.install.on-failure` cannot be `RETRY-3-(`: the pattern is not a regular expression: unclosed group
+            error[bad-value]: `phases.install.on-failure` cannot be `RETRY-3-(`: the pattern is not a regular expression: unclosed group
+             --> buildspec.yml:4:17
               |
             4 |     on-failure: RETRY-3-(
               |                 ^^^^^^^^^
+              |
               = help: ABORT, CONTINUE, RETRY, RETRY-<0 to 100>, RETRY-<regex>, RETRY-<n>-<regex>
               aws: `phases.install.on-failure` cannot be `RETRY-3-(`: the pattern is not a regular expression: unclosed group at line 4
-            buildspec.yml:7:17: error: `phases.pre_build.on-failure` cannot be `ABROT`: it is none of ABORT, CONTINUE and RETRY
+            error[bad-value]: `phases.pre_build.on-failure` cannot be `ABROT`: it is none of ABORT, CONTINUE and RETRY
+             --> buildspec.yml:7:17
               |
             7 |     on-failure: ABROT
               |                 ^^^^^
+              |
               = help: did you mean `ABORT`?
               aws: `phases.pre_build.on-failure` cannot be `ABROT`: it is none of ABORT, CONTINUE and RETRY at line 7
-            buildspec.yml:10:17: error: `phases.build.on-failure` cannot be `RETRY-101`: a build is retried at most 100 times
+            error[bad-value]: `phases.build.on-failure` cannot be `RETRY-101`: a build is retried at most 100 times
+              --> buildspec.yml:10:17
                |
             10 |     on-failure: RETRY-101
                |                 ^^^^^^^^^
+               |
                = help: ABORT, CONTINUE, RETRY, RETRY-<0 to 100>, RETRY-<regex>, RETRY-<n>-<regex>
               aws: `phases.build.on-failure` cannot be `RETRY-101`: a build is retried at most 100 times at line 10
-            buildspec.yml:11:13: error: `phases.build.run-as` cannot be `two words`
+            error[bad-value]: `phases.build.run-as` cannot be `two words`
+              --> buildspec.yml:11:13
                |
             11 |     run-as: two words
                |             ^^^^^^^^^
+               |
                = help: it is the name of a user that the image has
               aws: `phases.build.run-as` cannot be `two words` at line 11
-            buildspec.yml:13:5: warning: `runtime-versions` means nothing in `build`
+            warning[misplaced-key]: `runtime-versions` means nothing in `build`
+              --> buildspec.yml:13:5
                |
             13 |     runtime-versions: {java: corretto17}
                |     ^^^^^^^^^^^^^^^^
+               |
                = help: move it to `phases.install`; it is ignored here
             not usable
         "#]],

@@ -12,10 +12,12 @@ phases:
     commands: [make, test
 "#,
         expect![[r#"
-            buildspec.yml:4:15: error: this is not YAML: did not find expected ',' or ']'
+            error[yaml]: this is not YAML: did not find expected ',' or ']'
+             --> buildspec.yml:4:15
               |
             4 |     commands: [make, test
               |               ^
+              |
               = help: close the `[`, or put quotes around a text that begins with it
               aws: did not find expected ',' or ']' at line 4
             not usable
@@ -26,10 +28,12 @@ phases:
 env: {a: b
 "#,
         expect![[r#"
-            buildspec.yml:2:6: error: this is not YAML: did not find expected ',' or '}'
+            error[yaml]: this is not YAML: did not find expected ',' or '}'
+             --> buildspec.yml:2:6
               |
             2 | env: {a: b
               |      ^
+              |
               = help: close the `{`, or put quotes around a text that begins with it
               aws: did not find expected ',' or '}' at line 2
             not usable
@@ -41,12 +45,14 @@ phases: {build: {commands: [a]}}
 cache: {paths: [a}}
 "#,
         expect![[r#"
-            buildspec.yml:3:16: error: this is not YAML: did not find expected ',' or ']'
+            error[yaml]: this is not YAML: did not find expected ',' or ']'
+             --> buildspec.yml:3:16
               |
             3 | cache: {paths: [a}}
               |                ^
+              |
               = help: close the `[`, or put quotes around a text that begins with it
-              aws: did not find expected ',' or ']' at line 3
+              aws: did not find expected ',' or ']' at line 2
             not usable
         "#]],
     );
@@ -61,24 +67,94 @@ phases:
 		commands:
 "#,
         expect![[r#"
-            buildspec.yml:3:2: error: this is not YAML: found character that cannot start any token
+            error[yaml]: a tab indents this line, which YAML forbids
+             --> buildspec.yml:3:1
               |
-            3 |  build:
-              |  ^
-              = help: indent with spaces; YAML forbids tabs there
-              aws: found character that cannot start any token at line 3
+            3 |     build:
+              | ^^^^
+              |
+              = help: indent with spaces; a line of blanks alone must have no tab either
+              aws: found character that cannot start any token at line 2
             not usable
         "#]],
     );
+    check(
+        "version: 0.2\nphases:\n  build:\n    commands:\n      -\tmake\tall\n",
+        expect![[r#"
+            error[yaml]: a tab indents this line, which YAML forbids
+             --> buildspec.yml:5:8
+              |
+            5 |       -    make    all
+              |        ^^^^
+              |
+              = help: indent with spaces; a line of blanks alone must have no tab either
+              aws: found character that cannot start any token at line 4
+            not usable
+        "#]],
+    );
+    check(
+        "version: 0.2\nphases:\n  build:\n    commands:\n      - make\n\t\n      - |\n        a\n \t\n        b\n",
+        expect![[r#"
+            error[yaml]: a tab indents this line, which YAML forbids
+             --> buildspec.yml:6:1
+              |
+            6 |     
+              | ^^^^
+              |
+              = help: indent with spaces; a line of blanks alone must have no tab either
+              aws: found a tab character that violates indentation at line 5
+            not usable
+        "#]],
+    );
+}
+
+#[test]
+fn tabs_stand_where_they_mean_nothing() {
+    check(
+        "version:\t0.2\t# the newest\nphases:\n  build:\n    commands: [\n\t\tmake\tall,\n\t\t\"a\tb\"\n\t]\n  \
+         post_build:\n    commands:\n      - make\tall \n      - |\n        \tindented\n        all:\n          \tx\n",
+        expect![[r#"
+            usable
+        "#]],
+    );
+    check(
+        "{\n\t\"version\": \"0.2\",\n\t\"phases\": {\"build\": {\"commands\": [\n\t\t\"make\"\n\t]}}\n}\n",
+        expect![[r#"
+            usable
+        "#]],
+    );
+}
+
+#[test]
+fn a_comment_may_follow_a_bracket_or_a_quote_at_once() {
+    check(
+        "version: '0.2'# newest\nphases: {build: {commands: [make]}}# all\n",
+        expect![[r#"
+            usable
+        "#]],
+    );
+}
+
+#[test]
+fn an_ampersand_begins_no_command() {
     check(
         r#"version: 0.2
 phases:
   build:
     commands:
-      -	make	all
+      - cd app
+      - && make
 "#,
         expect![[r#"
-            usable
+            error[yaml]: `&` begins an anchor, and this is not the name of one
+             --> buildspec.yml:6:9
+              |
+            6 |       - && make
+              |         ^^
+              |
+              = help: a text that begins with `&` needs quotes
+              aws: did not find expected alphabetic or numeric character at line 5
+            not usable
         "#]],
     );
 }
@@ -89,12 +165,14 @@ fn colons_and_quotes_are_explained() {
         r#"version: 0.2 phases: build
 "#,
         expect![[r#"
-            buildspec.yml:1:20: error: this is not YAML: mapping values are not allowed in this context
+            error[yaml]: this is not YAML: mapping values are not allowed in this context
+             --> buildspec.yml:1:20
               |
             1 | version: 0.2 phases: build
               |                    ^
+              |
               = help: put quotes around a text with a colon and a space, or end the key above with a colon
-              aws: mapping values are not allowed in this context at line 1
+              aws: mapping values are not allowed in this context at line 0
             not usable
         "#]],
     );
@@ -110,10 +188,12 @@ phases:
       - "echo
 "#,
         expect![[r#"
-            buildspec.yml:5:9: error: this is not YAML: found unexpected end of stream
+            error[yaml]: this is not YAML: found unexpected end of stream
+             --> buildspec.yml:5:9
               |
             5 |       - "echo
               |         ^
+              |
               = help: the quote that opens here is never closed
               aws: found unexpected end of stream at line 5
             not usable
@@ -127,12 +207,14 @@ phases:
       - "a" b
 "#,
         expect![[r#"
-            buildspec.yml:5:13: error: this is not YAML: did not find expected key
+            error[yaml]: this is not YAML: did not find expected key
+             --> buildspec.yml:5:13
               |
             5 |       - "a" b
               |             ^
-              = help: the text goes on behind its closing quote; put quotes around all of it
-              aws: did not find expected key at line 5
+              |
+              = help: the text goes on behind its closing quote: put quotes around all of it, or escape a quote inside
+              aws: did not find expected key at line 4
             not usable
         "#]],
     );
@@ -144,12 +226,14 @@ phases:
       - "\d"
 "#,
         expect![[r#"
-            buildspec.yml:5:9: error: this is not YAML: found unknown escape character
+            error[yaml]: this is not YAML: found unknown escape character
+             --> buildspec.yml:5:9
               |
             5 |       - "\d"
               |         ^
+              |
               = help: double the backslash, or use single quotes, where it means itself
-              aws: found unknown escape character at line 5
+              aws: found unknown escape character at line 4
             not usable
         "#]],
     );
@@ -165,12 +249,14 @@ phases:
       - @x
 "#,
         expect![[r#"
-            buildspec.yml:5:9: error: this is not YAML: found character that cannot start any token
+            error[yaml]: this is not YAML: found character that cannot start any token
+             --> buildspec.yml:5:9
               |
             5 |       - @x
               |         ^
+              |
               = help: put quotes around a text that begins with this character
-              aws: found character that cannot start any token at line 5
+              aws: found character that cannot start any token at line 4
             not usable
         "#]],
     );
@@ -182,12 +268,14 @@ phases:
       - echo a: b: c
 "#,
         expect![[r#"
-            buildspec.yml:5:18: error: this is not YAML: mapping values are not allowed in this context
+            error[yaml]: this is not YAML: mapping values are not allowed in this context
+             --> buildspec.yml:5:18
               |
             5 |       - echo a: b: c
               |                  ^
+              |
               = help: put quotes around a text with a colon and a space, or end the key above with a colon
-              aws: mapping values are not allowed in this context at line 5
+              aws: mapping values are not allowed in this context at line 4
             not usable
         "#]],
     );
@@ -204,12 +292,14 @@ phases:
      - test
 "#,
         expect![[r#"
-            buildspec.yml:6:6: error: this is not YAML: did not find expected key
+            error[yaml]: this is not YAML: did not find expected key
+             --> buildspec.yml:6:6
               |
             6 |      - test
               |      ^
+              |
               = help: compare the indentation with that of the lines above
-              aws: did not find expected key at line 6
+              aws: did not find expected key at line 5
             not usable
         "#]],
     );
@@ -221,12 +311,14 @@ phases:
   - make
 "#,
         expect![[r#"
-            buildspec.yml:5:5: error: this is not YAML: did not find expected key
+            error[yaml]: this is not YAML: did not find expected key
+             --> buildspec.yml:5:5
               |
             5 |   - make
               |     ^
+              |
               = help: compare the indentation with that of the lines above
-              aws: did not find expected key at line 5
+              aws: did not find expected key at line 4
             not usable
         "#]],
     );
@@ -242,12 +334,14 @@ phases:
       - make
 "#,
         expect![[r#"
-            buildspec.yml:4:13: error: this is not YAML: mapping values are not allowed in this context
+            error[yaml]: this is not YAML: mapping values are not allowed in this context
+             --> buildspec.yml:4:13
               |
             4 |     commands:
               |             ^
+              |
               = help: put quotes around a text with a colon and a space, or end the key above with a colon
-              aws: mapping values are not allowed in this context at line 4
+              aws: mapping values are not allowed in this context at line 3
             not usable
         "#]],
     );
@@ -261,12 +355,14 @@ phases:
        two
 "#,
         expect![[r#"
-            buildspec.yml:7:8: error: this is not YAML: did not find expected '-' indicator
+            error[yaml]: this is not YAML: did not find expected '-' indicator
+             --> buildspec.yml:7:8
               |
             7 |        two
               |        ^
+              |
               = help: every entry of a list begins with `- ` in the same column
-              aws: did not find expected '-' indicator at line 7
+              aws: did not find expected '-' indicator at line 6
             not usable
         "#]],
     );
@@ -277,26 +373,30 @@ fn control_characters_are_named() {
     check(
         "version: 0.2\r\nphases: \u{1}x\n",
         expect![[r#"
-        buildspec.yml:2:9: error: the character U+0001 is not allowed in YAML
-          |
-        2 | phases:  x
-          |         ^
-          = help: write it as an escape in double quotes, or remove it
-          aws: control characters are not allowed
-        not usable
-    "#]],
+            error[yaml]: the character U+0001 is not allowed in YAML
+             --> buildspec.yml:2:9
+              |
+            2 | phases: ␁x
+              |         ^
+              |
+              = help: write it as an escape in double quotes, or remove it
+              aws: control characters are not allowed
+            not usable
+        "#]],
     );
     check(
         "version: 0.2\0\n",
         expect![[r#"
-        buildspec.yml:1:13: error: the character U+0000 is not allowed in YAML
-          |
-        1 | version: 0.2 
-          |             ^
-          = help: write it as an escape in double quotes, or remove it
-          aws: control characters are not allowed
-        not usable
-    "#]],
+            error[yaml]: the character U+0000 is not allowed in YAML
+             --> buildspec.yml:1:13
+              |
+            1 | version: 0.2␀
+              |             ^
+              |
+              = help: write it as an escape in double quotes, or remove it
+              aws: control characters are not allowed
+            not usable
+        "#]],
     );
 }
 
@@ -310,12 +410,14 @@ artifacts:
     - *.jar
 "#,
         expect![[r#"
-            buildspec.yml:5:7: error: `*.jar` refers to an anchor that is not defined before it
+            error[alias]: `*.jar` refers to an anchor that is not defined before it
+             --> buildspec.yml:5:7
               |
             5 |     - *.jar
               |       ^^^^^
+              |
               = help: a pattern that begins with a star needs quotes: '*.jar'
-              aws: did not find expected alphabetic or numeric character at line 5
+              aws: did not find expected alphabetic or numeric character at line 4
             not usable
         "#]],
     );
@@ -327,12 +429,14 @@ artifacts:
     - **/*
 "#,
         expect![[r#"
-            buildspec.yml:5:7: error: `**/*` refers to an anchor that is not defined before it
+            error[alias]: `**/*` refers to an anchor that is not defined before it
+             --> buildspec.yml:5:7
               |
             5 |     - **/*
               |       ^^^^
+              |
               = help: a pattern that begins with a star needs quotes: '**/*'
-              aws: did not find expected alphabetic or numeric character at line 5
+              aws: did not find expected alphabetic or numeric character at line 4
             not usable
         "#]],
     );
@@ -344,10 +448,12 @@ artifacts:
     - *common
 "#,
         expect![[r#"
-            buildspec.yml:5:7: error: `*common` refers to an anchor that is not defined before it
+            error[alias]: `*common` refers to an anchor that is not defined before it
+             --> buildspec.yml:5:7
               |
             5 |     - *common
               |       ^^^^^^^
+              |
               = help: define it with `&common`, or put quotes around a text with a star
               aws: unknown anchor 'common' referenced
             not usable
@@ -361,7 +467,8 @@ artifacts:
     - &x [*x]
 "#,
         expect![[r#"
-            buildspec.yml:5:11: error: this alias stands inside the value that it refers to
+            error[alias]: this alias stands inside the value that it refers to
+             --> buildspec.yml:5:11
               |
             5 |     - &x [*x]
               |           ^^
@@ -382,10 +489,12 @@ phases:
     commands: [b]
 "#,
         expect![[r#"
-            buildspec.yml:5:3: warning: `build` stands here a second time; this one counts
+            warning[duplicate-key]: `build` stands here a second time; this one counts
+             --> buildspec.yml:5:3
               |
             5 |   build:
               |   ^^^^^
+              |
               = help: the first is in line 3; remove one
             usable
         "#]],
@@ -405,12 +514,15 @@ phases:
 version: 0.2
 "#,
         expect![[r#"
-            buildspec.yml:5:9: warning: the tag `!Sub` has no meaning in a buildspec
+            warning[tag]: the tag `!Sub` has no meaning in a buildspec
+             --> buildspec.yml:5:9
               |
             5 |       - !Sub b
               |         ^^^^
+              |
               = help: the value is taken as it stands, without being computed
-            buildspec.yml:7:1: warning: only the first document is read; a second one begins here
+            warning[extra-document]: only the first document is read; a second one begins here
+             --> buildspec.yml:7:1
               |
             7 | ---
               | ^^^
@@ -420,17 +532,19 @@ version: 0.2
 }
 
 #[test]
-fn merges_and_keys_have_their_shapes() {
+fn merges_have_their_shape() {
     check(
         r#"version: 0.2
 phases:
   <<: text
 "#,
         expect![[r#"
-            buildspec.yml:3:7: error: `<<` merges mappings, but here is text
+            error[merge]: `<<` merges mappings, but here is text
+             --> buildspec.yml:3:7
               |
             3 |   <<: text
               |       ^^^^
+              |
               = help: write `<<: *anchor`, or `<<: [*one, *two]`
               aws: map merge requires map or sequence of maps as the value
             not usable
@@ -442,15 +556,21 @@ phases:
   <<: [{}, text]
 "#,
         expect![[r#"
-            buildspec.yml:3:12: error: `<<` merges mappings, but here is text
+            error[merge]: `<<` merges mappings, but here is text
+             --> buildspec.yml:3:12
               |
             3 |   <<: [{}, text]
               |            ^^^^
+              |
               = help: write `<<: *anchor`, or `<<: [*one, *two]`
               aws: map merge requires map or sequence of maps as the value
             not usable
         "#]],
     );
+}
+
+#[test]
+fn keys_are_text() {
     check(
         r#"version: 0.2
 phases:
@@ -462,22 +582,28 @@ phases:
     {{x}}: 1
 "#,
         expect![[r#"
-            buildspec.yml:6:7: error: a key must be text, but here is a list
+            error[wrong-type]: a key must be text, but here is a list
+             --> buildspec.yml:6:7
               |
             6 |     ? [c]
               |       ^
+              |
               = help: a value that begins with `{` or `[` needs quotes to be text
               aws: a key must be text, but here is a list at line 6
-            buildspec.yml:8:5: error: a key must be text, but here is a mapping
+            error[wrong-type]: a key must be text, but here is a mapping
+             --> buildspec.yml:8:5
               |
             8 |     {{x}}: 1
               |     ^
+              |
               = help: a value that begins with `{` or `[` needs quotes to be text
               aws: a key must be text, but here is a mapping at line 8
-            buildspec.yml:8:6: error: a key must be text, but here is a mapping
+            error[wrong-type]: a key must be text, but here is a mapping
+             --> buildspec.yml:8:6
               |
             8 |     {{x}}: 1
               |      ^
+              |
               = help: a value that begins with `{` or `[` needs quotes to be text
               aws: a key must be text, but here is a mapping at line 8
             not usable

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod build;
+mod buildspec;
 mod commands;
 mod console;
 mod credentials;
@@ -34,6 +35,8 @@ enum Command {
     /// The source is not changed. Exit status: 0 when the build succeeded, 1 when it did not, 2 when
     /// it could not be started.
     Build(build::BuildHere),
+    /// Looks at buildspecs without building anything.
+    Buildspec(buildspec::BuildspecCommand),
     /// Prints the endpoint and the root user's keys as lines for a shell.
     ///
     /// Use it like this: eval "$(buildyard credentials)"
@@ -43,6 +46,7 @@ enum Command {
     /// Asks the service that runs on the data folder.
     Commands(commands::ShowCommands),
     /// Prints a completion script for a shell.
+    #[command(visible_alias = "completions")]
     Completion {
         /// The shell.
         shell: clap_complete::Shell,
@@ -84,23 +88,26 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Serve(serve) => serve.run(),
         Command::Build(build) => build.run(),
+        Command::Buildspec(buildspec) => buildspec.run(),
         Command::Credentials(credentials) => credentials.run(),
         Command::Commands(commands) => commands.run(),
-        Command::Completion { shell } => {
-            clap_complete::generate(
-                shell,
-                &mut Cli::command(),
-                "buildyard",
-                &mut std::io::stdout(),
-            );
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Completion { shell } => print_completion(shell),
     };
     result.unwrap_or_else(|error| {
         // Nobody is left to tell when standard error is closed.
         let _ = writeln!(std::io::stderr(), "buildyard: {error:#}");
         ExitCode::from(2)
     })
+}
+
+fn print_completion(shell: clap_complete::Shell) -> anyhow::Result<ExitCode> {
+    // In memory first: whoever reads the script may stop early.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "buildyard", &mut script);
+    match std::io::stdout().write_all(&script) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        Ok(()) | Err(_) => Ok(ExitCode::SUCCESS),
+    }
 }
 
 /// The root keys that the environment gives; both or none.

@@ -45,13 +45,15 @@ impl Counts {
 }
 
 impl Commands<'_> {
-    /// Runs commands until one fails, and says what failed.
+    /// Runs commands until one fails, and says what failed. The first of them is number `first` of its
+    /// list.
     pub(crate) fn run(
         &mut self,
         list: CommandList,
+        first: u32,
         commands: &[String],
     ) -> Result<Option<String>, Fault> {
-        for (index, command) in (0..).zip(commands) {
+        for (index, command) in (first..).zip(commands) {
             let shown = shown(command);
             let told = self.build.counts.told.fetch_add(1, Ordering::Relaxed) < COMMANDS_MAX;
             let started = told.then(|| Fact::CommandStarted(self.started(list, index, shown)));

@@ -65,6 +65,21 @@ impl Layout {
         self.root.join("etc/group")
     }
 
+    /// What CodeBuild's own images say about their runtimes.
+    pub(crate) fn runtimes_file(&self) -> PathBuf {
+        self.root.join("codebuild/image/config/runtimes.yml")
+    }
+
+    /// Where programs and links are put for commands to find before all others.
+    pub(crate) fn programs(&self) -> PathBuf {
+        self.root.join("codebuild/user/bin")
+    }
+
+    /// A path of the environment, which begins with a slash.
+    pub(crate) fn inside(&self, path: &str) -> PathBuf {
+        self.root.join(path.trim_start_matches('/'))
+    }
+
     /// Where the container sees its own control group.
     pub(crate) fn control_group(&self) -> PathBuf {
         self.root.join("sys/fs/cgroup")

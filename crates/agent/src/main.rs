@@ -18,6 +18,7 @@ mod parallel;
 mod processes;
 mod rules;
 mod run;
+mod runtimes;
 mod session;
 mod shell;
 mod source;

@@ -173,11 +173,11 @@ fn run_phase(commands: &mut Commands<'_>, phase: &Phase, run_as: Option<&str>) -
         commands.user = Some(user);
     }
     // AWS: `finally` runs in any case, and what failed first is what the phase says.
-    let first = commands.run(CommandList::Commands, &phase.commands);
+    let first = commands.run(CommandList::Commands, 0, &phase.commands);
     if first.as_ref().is_ok_and(|failed| failed.is_some()) {
         commands.succeeding = Succeeding::No;
     }
-    let finally = commands.run(CommandList::Finally, &phase.finally);
+    let finally = commands.run(CommandList::Finally, 0, &phase.finally);
     match (first, finally) {
         (Ok(None), Ok(None)) => PhaseOutcome::succeeded(),
         (Err(fault), _) | (_, Err(fault)) => outcome::fault(fault.to_string()),

@@ -100,22 +100,54 @@ impl Shell {
         beginning: Beginning,
     ) -> Result<Self, Fault> {
         let Beginning { program, source_dir, carried, variables } = beginning;
-        fs::write(layout.env_file(), env_file(&variables)).doing(|| "write env.sh".to_owned())?;
         fs::write(layout.dir_file(), format!("{source_dir}\n"))
             .doing(|| "write dir.txt".to_owned())?;
         let (nameable, unnameable): (Vec<_>, Vec<_>) =
             variables.into_iter().partition(|(name, _)| is_shell_name(name));
-        Ok(Self {
+        let nameable = nameable.into_iter().map(|(name, value)| (name.into(), value.into()));
+        let shell = Self {
             layout,
             output,
             program,
             carried,
             folder: source_dir.into(),
-            environment: nameable.into_iter().map(|(n, v)| (n.into(), v.into())).collect(),
+            environment: nameable.collect(),
             unnameable,
             last_exit: 0,
             last_user: None,
-        })
+        };
+        shell.write_env_file()?;
+        Ok(shell)
+    }
+
+    /// The next command starts in this folder.
+    pub(crate) fn go_to(&mut self, folder: &str) -> Result<(), Fault> {
+        self.folder = folder.into();
+        self.replace("PWD", Some(folder.into())).map(drop)
+    }
+
+    /// Says whether later commands see what the next ones change, and gives what held before.
+    pub(crate) fn carry(&mut self, carried: Carried) -> Carried {
+        std::mem::replace(&mut self.carried, carried)
+    }
+
+    /// Sets an exported variable for the commands that follow, or removes it, and gives the value
+    /// that it had.
+    pub(crate) fn replace(
+        &mut self,
+        name: &str,
+        value: Option<OsString>,
+    ) -> Result<Option<OsString>, Fault> {
+        let known = self.environment.iter().position(|(known, _)| known == name);
+        let before = known.map(|at| self.environment.remove(at).1);
+        self.environment.extend(value.map(|value| (name.into(), value)));
+        self.write_env_file()?;
+        Ok(before)
+    }
+
+    fn write_env_file(&self) -> Result<(), Fault> {
+        fs::write(self.layout.env_file(), env_file(&self.environment))
+            .doing(|| "write env.sh".to_owned())
     }
 
     /// The value of an exported variable, as the last command left it.

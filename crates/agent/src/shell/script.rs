@@ -2,7 +2,7 @@
 //!
 //! AWS: the user's text begins at line 4 of the script, which shows in a shell's own messages.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -62,9 +62,10 @@ impl Script<'_> {
 }
 
 /// The text of a file that sets and exports `variables`, names that a shell cannot have left out.
-pub(crate) fn env_file(variables: &[(String, String)]) -> Vec<u8> {
+pub(crate) fn env_file(variables: &[(OsString, OsString)]) -> Vec<u8> {
     let mut text = Vec::new();
-    for (name, value) in variables.iter().filter(|(name, _)| is_shell_name(name)) {
+    for (name, value) in variables {
+        let Some(name) = name.to_str().filter(|name| is_shell_name(name)) else { continue };
         write!(text, "export {name}=").expect("memory takes every write");
         quote(&mut text, value.as_bytes());
         text.push(b'\n');

@@ -14,6 +14,7 @@ use crate::fault::Doing;
 use crate::log;
 use crate::outcome::Stop;
 use crate::run::Build;
+use crate::runtimes;
 use crate::shell::{Beginning, Carried, Shell};
 use agent_protocol::{Fact, Source};
 use buildspec::{Buildspec, Version, phases_found};
@@ -47,7 +48,18 @@ pub(crate) fn prepare(build: &Build) -> Result<Prepared, Stop> {
     });
     let buildspec = buildspec_file::read(build)?;
     refuse_what_is_not_there(&buildspec)?;
-    let shell = begin_shell(build, &buildspec, resolved)?;
+    let mut shell = begin_shell(build, &buildspec, resolved)?;
+    let uses_s3 = matches!(orders.source, Source::S3Zip(_) | Source::S3Folder(_));
+    build.journal.append(|batch| {
+        if let Some(shell) = &buildspec.env.shell {
+            batch.line(&log::selecting_shell(shell.program()));
+        }
+        if uses_s3 {
+            batch.line(log::S3_TIMEOUT);
+        }
+        batch.line(log::PROCESSING_VARIABLES);
+    });
+    runtimes::prepare(build, &buildspec, &mut shell)?;
     announce(build, &buildspec);
     Ok(Prepared { buildspec, shell })
 }
@@ -120,18 +132,7 @@ fn begin_shell(
 }
 
 fn announce(build: &Build, buildspec: &Buildspec) {
-    let uses_s3 = |source: &Source| matches!(source, Source::S3Zip(_) | Source::S3Folder(_));
-    let selects_runtime =
-        buildspec.phases.iter().any(|(_, phase)| !phase.runtime_versions.is_empty());
     build.journal.append(|batch| {
-        if let Some(shell) = &buildspec.env.shell {
-            batch.line(&log::selecting_shell(shell.program()));
-        }
-        if uses_s3(&build.orders.source) {
-            batch.line(log::S3_TIMEOUT);
-        }
-        batch.line(log::PROCESSING_VARIABLES);
-        batch.line(if selects_runtime { log::RUNTIMES_SKIPPED } else { log::NO_RUNTIME_VERSION });
         batch.line(&log::moving_to(&build.orders.source_dir));
         if buildspec.cache.is_none() {
             batch.line(log::NO_CACHE);

@@ -9,6 +9,7 @@ mod contract;
 mod git;
 mod git_server;
 mod process;
+mod runtimes;
 mod session;
 mod shell;
 mod source;

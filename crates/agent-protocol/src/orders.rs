@@ -3,7 +3,7 @@
 //! Everything here is settled: overrides are applied, precedence among the API's own levels is
 //! decided, images are chosen. What only the buildspec can say is left to the agent.
 
-use crate::{Course, GitSettings, GitSource};
+use crate::{CacheOrder, Course, GitSettings, GitSource};
 use serde::{Deserialize, Serialize};
 
 /// The whole build, as the agent needs to know it.
@@ -41,6 +41,9 @@ pub struct Orders {
     pub artifacts: Option<ArtifactsOrder>,
     /// Where the secondary artifacts go.
     pub secondary_artifacts: Vec<ArtifactsOrder>,
+    /// Where the build's cache is.
+    #[serde(default)]
+    pub cache: CacheOrder,
     /// The object store that sources come from and artifacts go to.
     pub object_store: ObjectStore,
 }

@@ -2,7 +2,7 @@
 
 use agent_protocol::journal::Reader;
 use agent_protocol::{
-    BuildspecLocation, Course, Credentials, Fact, GitSettings, ObjectStore, Orders,
+    BuildspecLocation, CacheOrder, Course, Credentials, Fact, GitSettings, ObjectStore, Orders,
     PROTOCOL_VERSION, Record, RecordBody, RuntimesOrder, Source, Variable,
 };
 use expect_test::Expect;
@@ -46,6 +46,7 @@ pub(crate) fn inline(buildspec: &str) -> Trial {
         compute: None,
         artifacts: None,
         secondary_artifacts: Vec::new(),
+        cache: CacheOrder::NoCache,
         object_store: ObjectStore {
             endpoint: "http://127.0.0.1:9".to_owned(),
             region: "eu-west-1".to_owned(),

@@ -15,6 +15,7 @@ pub mod journal;
 mod orders;
 mod phase;
 mod record;
+mod reference;
 mod timestamp;
 
 pub use cache::{CacheOrder, LocalCache, LocalMode, LocalState, S3Cache};
@@ -30,6 +31,7 @@ pub use orders::{
 };
 pub use phase::{AgentPhase, PhaseContext, PhaseOutcome, PhaseStatus};
 pub use record::{ArtifactUploaded, Fact, Record, RecordBody};
+pub use reference::{Keeper, Reference};
 pub use timestamp::Timestamp;
 
 /// The version of orders and facts that this crate speaks.

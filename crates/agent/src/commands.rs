@@ -54,7 +54,7 @@ impl Commands<'_> {
         commands: &[String],
     ) -> Result<Option<String>, Fault> {
         for (index, command) in (first..).zip(commands) {
-            let shown = shown(command);
+            let shown = &*shown(self.build, command);
             let told = self.build.counts.told.fetch_add(1, Ordering::Relaxed) < COMMANDS_MAX;
             let started = told.then(|| Fact::CommandStarted(self.started(list, index, shown)));
             let began = self.build.meter.begin();
@@ -127,9 +127,9 @@ impl Commands<'_> {
 }
 
 /// A command as everything that tells of it shows it: the log's lines, the facts and the phase's
-/// context. Whatever must not be told of a command's text is taken out here.
-fn shown(command: &str) -> &str {
-    command.trim_end_matches('\n')
+/// context. Whatever must not be told of a command's text is taken out here, before it is cut.
+fn shown(build: &Build, command: &str) -> String {
+    build.journal.masked(command.trim_end_matches('\n'))
 }
 
 /// Why the command failed; none when it did not.

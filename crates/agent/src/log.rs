@@ -34,6 +34,9 @@ pub(crate) const S3_TIMEOUT: &str = "Setting HTTP client timeout to higher timeo
 /// The variables are settled.
 pub(crate) const PROCESSING_VARIABLES: &str = "Processing environment variables";
 
+/// Values are asked for from Parameter Store.
+pub(crate) const DECRYPTING_PARAMETERS: &str = "Decrypting parameter store environment variables";
+
 /// The buildspec chooses a shell.
 pub(crate) fn selecting_shell(shell: &str) -> String {
     format!("Selecting shell {shell} as specified in buildspec.")

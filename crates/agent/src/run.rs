@@ -158,8 +158,11 @@ fn export(build: &Build, buildspec: &Buildspec, shell: &Shell) {
     let names = &buildspec.env.exported_variables;
     let variables: Vec<_> = names
         .iter()
-        .filter(|name| is_exportable(name))
-        .map(|name| (name.clone(), shell.variable(name).unwrap_or_default()))
+        .filter(|name| is_exportable(&build.orders, name))
+        .map(|name| {
+            let value = shell.variable(name).unwrap_or_default();
+            (name.clone(), build.journal.masked(&value))
+        })
         .collect();
     if !variables.is_empty() {
         build.journal.append(|batch| batch.fact(&Fact::Exported { variables }));

@@ -3,6 +3,8 @@
 //! A function of the request, the occasion and the configuration alone, so that a service that was
 //! restarted makes the same spec again.
 
+mod variables;
+
 use crate::{
     build_request::{BuildRequest, compute, compute_types_like},
     config::Config,
@@ -141,7 +143,8 @@ impl Provision {
         let asked = request.source_version.as_deref();
         let project = &request.project;
         let environment = request.environment();
-        let own_variables = environment.environment_variables.unwrap_or_default();
+        let (variables, references) =
+            variables::variables(environment.environment_variables.unwrap_or_default());
         let secondary = project.secondary_artifacts.iter().flatten();
         Orders {
             protocol: PROTOCOL_VERSION,
@@ -156,10 +159,8 @@ impl Provision {
             git: self.git_settings(request),
             buildspec: buildspec_location(source.buildspec.as_deref()),
             base_variables: self.base_variables(request, occasion),
-            variables: own_variables
-                .into_iter()
-                .map(|variable| Variable { name: variable.name, value: variable.value })
-                .collect(),
+            variables,
+            references,
             runtimes: self.runtimes(&occasion.image),
             course: request.local.as_ref().map(|local| local.course).unwrap_or_default(),
             compute: Some(self.compute_order(&environment.compute_type)),

@@ -41,6 +41,7 @@ pub(crate) fn inline(buildspec: &str) -> Trial {
         buildspec: BuildspecLocation::Inline { text: buildspec.to_owned() },
         base_variables: vec![Variable { name: "CODEBUILD_CI".into(), value: "true".into() }],
         variables: Vec::new(),
+        references: Vec::new(),
         runtimes: RuntimesOrder::Image,
         course: Course::default(),
         compute: None,

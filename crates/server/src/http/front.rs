@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     codebuild::CodeBuildService, driver::Grounds, identity::Identity, logs::LogsService,
-    permission, s3::S3Service, sts::StsService,
+    permission, s3::S3Service, secrets::SecretsService, sts::StsService,
 };
 use axum::{
     Extension, Router,
@@ -34,6 +34,8 @@ pub struct Front {
     pub logs: LogsService,
     /// S3.
     pub s3: S3Service,
+    /// Secrets Manager.
+    pub secrets: SecretsService,
     /// Whose keys are whose.
     pub identity: Arc<Identity>,
     /// The account, twelve digits.
@@ -103,6 +105,14 @@ impl Front {
             return self
                 .answer(logs, operation, &request_id, request, async |caller, body| {
                     wire::logs::call(&self.logs, caller, operation, body).await
+                })
+                .await;
+        }
+        let secrets = &wire::secretsmanager::SERVICE;
+        if let Some(operation) = secrets.operation_of_target(target) {
+            return self
+                .answer(secrets, operation, &request_id, request, async |caller, body| {
+                    wire::secretsmanager::call(&self.secrets, caller, operation, body).await
                 })
                 .await;
         }

@@ -411,6 +411,11 @@ def container_folders(service):
 
 def kept_in_clear(service, text):
     """The files of the data folder, and what the service says of itself, that hold the text."""
-    needle = text.encode()
-    files = [path for path in service.data_dir.rglob("*") if path.is_file()]
-    return [str(path) for path in [*files, service.errors] if needle in path.read_bytes()]
+    needle, found = text.encode(), []
+    # A walk, not a glob: what builds leave is being removed meanwhile.
+    for folder, _, names in os.walk(service.data_dir):
+        for path in (pathlib.Path(folder) / name for name in names):
+            with contextlib.suppress(FileNotFoundError):
+                if path.is_file() and needle in path.read_bytes():
+                    found.append(str(path))
+    return found + [str(service.errors)] * (needle in service.errors.read_bytes())

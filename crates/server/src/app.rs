@@ -77,6 +77,8 @@ impl App {
         let objects = ObjectStore::open(data_dir.join("objects"))?;
         let sandbox = Arc::new(sandbox(&config, data_dir)?);
         let vault = vault(&config, data_dir, &store).await?;
+        let readable = config.secrets.readable.clone();
+        let secrets = SecretsService::new(store.clone(), vault.clone(), readable);
 
         // Builds that are under way need the front before it can be made of the driver.
         let front: Arc<OnceLock<Arc<Front>>> = Arc::default();
@@ -105,7 +107,7 @@ impl App {
             codebuild: CodeBuildService {
                 store: store.clone(),
                 driver,
-                credentials: SourceCredentials::new(store.clone(), vault.clone()),
+                credentials: SourceCredentials::new(store.clone(), vault),
                 config: Arc::clone(&config),
             },
             logs: LogsService::new(logs.clone(), &account_id),
@@ -114,7 +116,7 @@ impl App {
                 Arc::clone(&identity) as Arc<dyn s3::Access>,
                 s3::Config { account_id: account_id.clone(), ..s3::Config::default() },
             ),
-            secrets: SecretsService::new(store.clone(), vault, config.secrets.readable.clone()),
+            secrets,
             identity,
             account_id,
             grounds,
@@ -123,14 +125,8 @@ impl App {
         tokio::spawn(made.logs.clone().keep_swept());
         let swept = Arc::clone(&made);
         tokio::spawn(async move { swept.secrets.keep_swept().await });
-        Ok(Self {
-            front: made,
-            objects,
-            logs,
-            store,
-            data_dir: data_dir.to_path_buf(),
-            _lock: lock,
-        })
+        let data_dir = data_dir.to_path_buf();
+        Ok(Self { front: made, objects, logs, store, data_dir, _lock: lock })
     }
 
     /// Answers requests on a listener until the process ends.

@@ -3,6 +3,7 @@
 //! The file holds what an operator decides once; flags and variables override it. Unknown keys are
 //! refused, so that a typing error is not silently a default.
 
+use crate::name_patterns::NamePatterns;
 use executor::Opening;
 use serde::Deserialize;
 use std::{
@@ -30,14 +31,14 @@ pub struct Config {
     pub builds: Builds,
     /// What the `host` image shows of this machine.
     pub host_image: HostImage,
-    /// What is kept for later builds.
-    pub caches: Caches,
-    /// Where the sources of builds come from.
-    pub sources: Sources,
     /// Secrets Manager, and the key that values are kept under.
     pub secrets: Secrets,
     /// Parameter Store.
     pub parameters: Parameters,
+    /// What is kept for later builds.
+    pub caches: Caches,
+    /// Where the sources of builds come from.
+    pub sources: Sources,
 }
 
 /// An account's twelve digits.
@@ -129,22 +130,6 @@ pub struct HostImage {
     pub variables: std::collections::BTreeMap<String, String>,
 }
 
-/// Where the sources of builds come from.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-#[serde(deny_unknown_fields, default)]
-pub struct Sources {
-    /// Folders of this machine whose Git repositories any build may clone, by `file://` locations.
-    pub folders: Vec<PathBuf>,
-    /// Seconds after which a Git server that sends nothing is given up.
-    pub stalled_seconds_max: u32,
-}
-
-impl Default for Sources {
-    fn default() -> Self {
-        Self { folders: Vec::new(), stalled_seconds_max: 60 }
-    }
-}
-
 /// Secrets Manager, and the key that the values of secrets and parameters are kept under.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, default)]
@@ -163,52 +148,20 @@ pub struct Parameters {
     pub readable: NamePatterns,
 }
 
-/// Names, with `*` for any characters and `?` for one. Every name, unless told otherwise.
+/// Where the sources of builds come from.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-#[serde(transparent)]
-pub struct NamePatterns(Vec<String>);
+#[serde(deny_unknown_fields, default)]
+pub struct Sources {
+    /// Folders of this machine whose Git repositories any build may clone, by `file://` locations.
+    pub folders: Vec<PathBuf>,
+    /// Seconds after which a Git server that sends nothing is given up.
+    pub stalled_seconds_max: u32,
+}
 
-impl Default for NamePatterns {
+impl Default for Sources {
     fn default() -> Self {
-        Self::new(["*"])
+        Self { folders: Vec::new(), stalled_seconds_max: 60 }
     }
-}
-
-impl NamePatterns {
-    /// These patterns.
-    pub fn new<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Self {
-        Self(patterns.into_iter().map(ToOwned::to_owned).collect())
-    }
-
-    /// Whether a pattern fits the whole name.
-    pub fn allow(&self, name: &str) -> bool {
-        self.0.iter().any(|pattern| fits(pattern.as_bytes(), name.as_bytes()))
-    }
-}
-
-/// Whether a pattern fits a whole name. Goes back to the last star only, so it takes no longer than
-/// the product of the two lengths.
-fn fits(pattern: &[u8], name: &[u8]) -> bool {
-    let (mut at, mut from, mut star) = (0, 0, None);
-    while from < name.len() {
-        match pattern.get(at) {
-            Some(b'*') => {
-                star = Some((at, from));
-                at += 1;
-            }
-            Some(byte) if *byte == b'?' || *byte == name[from] => {
-                at += 1;
-                from += 1;
-            }
-            Some(_) | None => {
-                let Some((star_at, began)) = star else { return false };
-                star = Some((star_at, began + 1));
-                at = star_at + 1;
-                from = began + 1;
-            }
-        }
-    }
-    pattern[at..].iter().all(|byte| *byte == b'*')
 }
 
 /// Why a configuration cannot be used.
@@ -260,7 +213,7 @@ pub fn default_data_dir() -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use super::{Config, NamePatterns};
+    use super::Config;
 
     #[test]
     fn an_empty_file_is_the_default() {
@@ -273,19 +226,5 @@ mod tests {
         assert!(toml::from_str::<Config>("account_id = '12'").is_err());
         assert!(toml::from_str::<Config>("[builds]\nat_once = 3").is_err());
         assert!(toml::from_str::<Config>("[builds]\nnetwork_allow = ['10.0.0.1/8']").is_err());
-    }
-
-    #[test]
-    fn patterns_fit_whole_names() {
-        for (pattern, name) in
-            [("*", ""), ("ci/*", "ci/a/b"), ("*-key", "a-key-key"), ("a?c", "abc"), ("a*b*", "aab")]
-        {
-            assert!(NamePatterns::new([pattern]).allow(name), "{pattern} {name}");
-        }
-        for (pattern, name) in
-            [("", "a"), ("ci/*", "prod/ci/a"), ("a?c", "ac"), ("*b", "abc"), ("abc", "ab")]
-        {
-            assert!(!NamePatterns::new([pattern]).allow(name), "{pattern} {name}");
-        }
     }
 }

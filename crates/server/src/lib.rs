@@ -15,6 +15,7 @@ pub mod http;
 pub mod identity;
 pub mod local_caches;
 pub mod logs;
+pub mod name_patterns;
 mod page_token;
 mod permission;
 pub mod provision;

@@ -1,6 +1,6 @@
 //! What a caller may do. The root user may do everything; a build what builds are for.
 
-use crate::config::NamePatterns;
+use crate::name_patterns::NamePatterns;
 use wire::{Caller, Principal};
 
 /// Whether the caller may do `action`, such as `codebuild:StartBuild`.
@@ -61,7 +61,7 @@ pub(crate) fn build_may(action: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{may, may_read};
-    use crate::config::NamePatterns;
+    use crate::name_patterns::NamePatterns;
     use wire::{Caller, Principal};
 
     fn caller(principal: Principal) -> Caller {

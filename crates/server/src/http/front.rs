@@ -3,7 +3,7 @@
 
 use super::{
     authenticate::authenticate,
-    commands,
+    commands, console,
     own::{self, Origin},
 };
 use crate::{
@@ -51,6 +51,7 @@ pub fn router(front: Arc<Front>, origin: Origin) -> Router {
         .route("/v2/credentials/{id}", get(own::credentials))
         .route("/v2/source-credentials/{id}", post(own::source_credentials))
         .route("/-/builds/{id}/commands", get(commands::commands))
+        .route("/-/console", post(console::console))
         .fallback(service)
         .layer(Extension(origin))
         .with_state(front)

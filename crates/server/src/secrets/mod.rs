@@ -16,7 +16,7 @@ mod view;
 
 pub(crate) use kept::VALUES;
 
-use crate::{clock, config::NamePatterns, vault::Vault};
+use crate::{clock, name_patterns::NamePatterns, vault::Vault};
 use desk::Desk;
 use store::Store;
 use tokio::sync::Mutex;

@@ -19,6 +19,7 @@ HONOURED = {
     "CreateProject",
     "UpdateProject",
     "DeleteProject",
+    "InvalidateProjectCache",
     "BatchGetProjects",
     "ListProjects",
     "StartBuild",

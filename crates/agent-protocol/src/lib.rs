@@ -7,6 +7,7 @@
 //! Both programs link this crate and may be of different versions. It knows how things are
 //! spelled, and nothing of how they are decided, moved or stored.
 
+mod cache;
 mod command;
 mod git;
 pub mod journal;
@@ -15,6 +16,7 @@ mod phase;
 mod record;
 mod timestamp;
 
+pub use cache::{CacheOrder, LocalCache, LocalMode, LocalState, S3Cache};
 pub use command::{
     BuildUsed, COMMAND_TEXT_BYTES_MAX, COMMANDS_MAX, CommandEnded, CommandList, CommandStarted,
     Used,

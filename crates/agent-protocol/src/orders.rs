@@ -3,6 +3,7 @@
 //! Everything here is settled: overrides are applied, precedence among the API's own levels is
 //! decided, images are chosen. What only the buildspec can say is left to the agent.
 
+use crate::CacheOrder;
 use crate::{GitSettings, GitSource};
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +39,9 @@ pub struct Orders {
     pub artifacts: Option<ArtifactsOrder>,
     /// Where the secondary artifacts go.
     pub secondary_artifacts: Vec<ArtifactsOrder>,
+    /// Where the build's cache is.
+    #[serde(default)]
+    pub cache: CacheOrder,
     /// The object store that sources come from and artifacts go to.
     pub object_store: ObjectStore,
 }

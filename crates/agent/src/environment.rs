@@ -91,6 +91,7 @@ mod tests {
             compute: None,
             artifacts: None,
             secondary_artifacts: Vec::new(),
+            cache: agent_protocol::CacheOrder::NoCache,
             object_store: ObjectStore {
                 endpoint: String::new(),
                 region: String::new(),

@@ -45,6 +45,18 @@ impl Layout {
         self.tmp().join("dir.txt")
     }
 
+    /// What `codebuild-hash-files` read, one file a line, while a cache's key is evaluated.
+    pub(crate) fn hashed_files(&self) -> PathBuf {
+        self.tmp().join("hashed.jsonl")
+    }
+
+    /// The root of the environment in which a program of ours was found on the `PATH`, which
+    /// holds them in `codebuild/user/bin`.
+    pub(crate) fn root_of_program(program: &Path) -> Option<&Path> {
+        let folder = program.parent()?;
+        folder.ends_with("codebuild/user/bin").then(|| folder.ancestors().nth(3)).flatten()
+    }
+
     /// The home folder of git while it fetches sources.
     pub(crate) fn git_home(&self) -> PathBuf {
         self.tmp().join("git")

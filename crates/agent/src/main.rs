@@ -1,20 +1,25 @@
 //! The environment's first process: source, phases, artifacts, journal.
 
 mod artifacts;
+mod cache;
 mod calendar;
 mod commands;
 mod credential_helper;
+mod digest;
 mod environment;
 mod fault;
 mod inherited;
 mod journal;
 mod layout;
 mod log;
+mod new_files;
 mod object_store;
 mod outcome;
 mod output;
 mod parallel;
+mod pieces;
 mod processes;
+mod programs;
 mod rules;
 mod run;
 mod runtimes;
@@ -25,10 +30,16 @@ mod usage;
 
 use crate::layout::Layout;
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args_os().skip(1).peekable();
+    let mut arguments = std::env::args_os().peekable();
+    let name = arguments.next().unwrap_or_default();
+    let name = Path::new(&name).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    if let Some(code) = programs::run(&name, std::env::args_os().skip(1)) {
+        return code;
+    }
     if arguments.next_if(|first| first == credential_helper::VERB).is_some() {
         return credential_helper::run(arguments);
     }

@@ -66,30 +66,35 @@ pub(crate) fn run(build: &Build) {
         Err(stop) => return finish(build, AgentPhase::DownloadSource, stop.into_outcome()),
     };
     finish(build, AgentPhase::DownloadSource, PhaseOutcome::succeeded());
-    let Prepared { buildspec, mut shell } = prepared;
-    let followed = command_phases(build, &buildspec, &mut shell);
+    let Prepared { buildspec, mut shell, caching } = prepared;
+    let (followed, succeeding) = command_phases(build, &buildspec, &mut shell);
     export(build, &buildspec, &shell);
     match followed {
-        Next::Following => upload(build, &buildspec, &shell),
+        Next::Following => {
+            let phase = AgentPhase::UploadArtifacts;
+            build.journal.append(|batch| batch.phase_started(phase));
+            let outcome = upload(build, &buildspec, &shell);
+            let uploaded = outcome.status == PhaseStatus::Succeeded;
+            caching.save(build, if uploaded { succeeding } else { Succeeding::No });
+            finish(build, phase, outcome);
+        }
         Next::End => {}
     }
 }
 
-fn upload(build: &Build, buildspec: &Buildspec, shell: &Shell) {
-    let phase = AgentPhase::UploadArtifacts;
-    build.journal.append(|batch| batch.phase_started(phase));
-    let outcome = match artifacts::upload(build, buildspec, shell) {
+fn upload(build: &Build, buildspec: &Buildspec, shell: &Shell) -> PhaseOutcome {
+    match artifacts::upload(build, buildspec, shell) {
         Ok(()) => PhaseOutcome::succeeded(),
         Err(stop) => stop.into_outcome(),
-    };
-    finish(build, phase, outcome);
+    }
 }
 
 fn finish(build: &Build, phase: AgentPhase, outcome: PhaseOutcome) {
     build.journal.append(|batch| batch.phase_finished(phase, outcome));
 }
 
-fn command_phases(build: &Build, buildspec: &Buildspec, shell: &mut Shell) -> Next {
+/// Runs the phases that have commands. What follows them, and whether all of them went well.
+fn command_phases(build: &Build, buildspec: &Buildspec, shell: &mut Shell) -> (Next, Succeeding) {
     let mut succeeding = Succeeding::Yes;
     for name in PhaseName::ALL {
         let phase = agent_phase(name);
@@ -115,10 +120,10 @@ fn command_phases(build: &Build, buildspec: &Buildspec, shell: &mut Shell) -> Ne
         }
         finish(build, phase, outcome);
         if next(phase, status, on_failure) == Next::End {
-            return Next::End;
+            return (Next::End, succeeding);
         }
     }
-    Next::Following
+    (Next::Following, succeeding)
 }
 
 /// Tells what the build used, and which compute type would have done.

@@ -7,6 +7,7 @@ use crate::{
     driver::{Driver, Grounds, JournalWatch, Observed, ServedBuild},
     http::{Front, Origin, router},
     identity::{Identity, RootKeys},
+    local_caches::LocalCaches,
     logs::LogsService,
     provision::Provision,
     s3,
@@ -14,6 +15,7 @@ use crate::{
 use anyhow::Context;
 use build_core::queue::Capacity;
 use executor::{Agent, Container, Executor, HostImage, OutboundNetwork, Sandbox, SandboxConfig};
+use sha2::{Digest, Sha256};
 use std::{
     fs::{self, File, Permissions},
     net::{SocketAddr, TcpListener},
@@ -79,7 +81,15 @@ impl App {
             logs: logs.clone(),
             watch: JournalWatch::start().context("failed to follow journals with inotify")?,
             journals,
-            provision: Provision { config: Arc::clone(&config), identity: Arc::clone(&identity) },
+            provision: Provision {
+                config: Arc::clone(&config),
+                identity: Arc::clone(&identity),
+                programs: programs(data_dir).context("failed to write the builds' programs")?,
+            },
+            caches: Arc::new(
+                LocalCaches::open(data_dir.join("caches"), config.caches.local_gib_max << 30)
+                    .with_context(|| place(&data_dir.join("caches")))?,
+            ),
             serve: serve_builds(Arc::clone(&front)),
             changed: watch::Sender::new(0),
             observer,
@@ -165,6 +175,32 @@ fn sandbox(config: &Config, data_dir: &Path) -> anyhow::Result<Sandbox> {
         },
     };
     Sandbox::new(sandbox_config).context("failed to prepare the sandbox")
+}
+
+/// Writes the programs that builds find on their `PATH`, which are the agent under other names, and
+/// gives their folder. Builds that an older service has started keep those that they have.
+fn programs(data_dir: &Path) -> std::io::Result<PathBuf> {
+    const NAMES: [&str; 3] =
+        ["codebuild-hash-files", "codebuild-glob-search", "codebuild-tests-run"];
+    let all = data_dir.canonicalize()?.join("programs");
+    let mut version = hex::encode(Sha256::digest(AGENT));
+    version.truncate(16);
+    let folder = all.join(&version);
+    if !folder.exists() {
+        let new = all.join("new");
+        let _ = fs::remove_dir_all(&new);
+        fs::create_dir_all(&new)?;
+        fs::write(new.join(NAMES[0]), zstd::decode_all(AGENT)?)?;
+        fs::set_permissions(new.join(NAMES[0]), Permissions::from_mode(0o555))?;
+        for name in &NAMES[1..] {
+            fs::hard_link(new.join(NAMES[0]), new.join(name))?;
+        }
+        fs::rename(&new, &folder)?;
+    }
+    for other in fs::read_dir(&all)?.flatten().filter(|other| other.path() != folder) {
+        let _ = fs::remove_dir_all(other.path());
+    }
+    Ok(folder)
 }
 
 /// What the machine gives to builds.

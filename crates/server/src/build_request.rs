@@ -1,10 +1,13 @@
 //! What was asked for when a build was started: settled, kept with the build, and never changed.
 
+use agent_protocol::Timestamp;
 use build_core::{BuildId, queue::Share};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 use wire::codebuild::{
-    ComputeType, LogsConfigStatusType, Project, ProjectArtifacts, ProjectEnvironment, ProjectSource,
+    CacheMode, CacheType, ComputeType, LogsConfigStatusType, Project, ProjectArtifacts,
+    ProjectEnvironment, ProjectSource,
 };
 
 /// A build's settings: its project's, with the caller's overrides applied.
@@ -33,6 +36,9 @@ pub struct BuildRequest {
     /// Whether the caller wants to look into the build while it runs.
     #[serde(default)]
     pub debug_session: bool,
+    /// When somebody last invalidated the project's cache: what is older counts no more.
+    #[serde(default)]
+    pub cache_invalidated_at: Option<Timestamp>,
     /// A folder of this machine that is the source, for a build that no project describes.
     pub local_source: Option<PathBuf>,
 }
@@ -122,6 +128,23 @@ impl BuildRequest {
     /// The environment.
     pub fn environment(&self) -> ProjectEnvironment {
         self.project.environment.clone().unwrap_or_default()
+    }
+
+    /// What the local caches of the build's project go by: a project that was made again under its
+    /// old name is another one. None for a build that has no use for them.
+    pub fn local_cache_id(&self) -> Option<String> {
+        let cache = self.project.cache.as_ref().filter(|cache| cache.r#type == CacheType::Local)?;
+        let has_use = |mode: &CacheMode| match mode {
+            CacheMode::LocalCustomCache | CacheMode::LocalSourceCache => true,
+            CacheMode::LocalDockerLayerCache | CacheMode::Unknown(_) => false,
+        };
+        if !cache.modes.iter().flatten().any(has_use) {
+            return None;
+        }
+        let created = self.project.created.map_or(0, wire::Timestamp::millis);
+        let name = self.id.project();
+        let text = format!("{}/{}/{name}/{created}", self.account_id, self.region);
+        Some(hex::encode(Sha256::digest(text)))
     }
 
     /// The primary source.

@@ -30,6 +30,8 @@ pub struct Config {
     pub builds: Builds,
     /// What the `host` image shows of this machine.
     pub host_image: HostImage,
+    /// What is kept for later builds.
+    pub caches: Caches,
     /// Where the sources of builds come from.
     pub sources: Sources,
 }
@@ -96,6 +98,20 @@ impl Default for Builds {
             compute_advice: true,
             network_allow: Vec::new(),
         }
+    }
+}
+
+/// What is kept for later builds.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
+pub struct Caches {
+    /// GiB that the `LOCAL` caches of all projects take together, at most, while no build runs.
+    pub local_gib_max: u64,
+}
+
+impl Default for Caches {
+    fn default() -> Self {
+        Self { local_gib_max: 20 }
     }
 }
 

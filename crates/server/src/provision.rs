@@ -7,12 +7,13 @@ use crate::{
     build_request::{BuildRequest, compute, compute_types_like},
     config::Config,
     identity::{Claims, Identity},
+    local_caches::Lease,
     sources::{self, Location, Scheme},
 };
 use agent_protocol::{
-    ArtifactsOrder, BuildspecLocation, ComputeOrder, ComputeType, Credentials, GitSettings,
-    NamespaceType, ObjectStore, Orders, PROTOCOL_VERSION, Packaging, RuntimesOrder, S3Location,
-    SecondarySource, Source, Timestamp, Variable,
+    ArtifactsOrder, BuildspecLocation, CacheOrder, ComputeOrder, ComputeType, Credentials,
+    GitSettings, LocalCache, LocalMode, NamespaceType, ObjectStore, Orders, PROTOCOL_VERSION,
+    Packaging, RuntimesOrder, S3Cache, S3Location, SecondarySource, Source, Timestamp, Variable,
 };
 use executor::{ContainerId, ContainerSpec, Image, Limits, Mount, MountKind, Network};
 use std::{
@@ -21,8 +22,8 @@ use std::{
     sync::Arc,
 };
 use wire::codebuild::{
-    ArtifactNamespace, ArtifactPackaging, ArtifactsType, ProjectArtifacts, ProjectSource,
-    SourceType,
+    ArtifactNamespace, ArtifactPackaging, ArtifactsType, CacheMode, CacheType, ProjectArtifacts,
+    ProjectSource, SourceType,
 };
 
 /// Where the service answers inside every environment.
@@ -32,6 +33,12 @@ pub const SERVICE_ADDRESS: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST,
 pub const CREDENTIALS_ADDRESS: SocketAddrV4 =
     SocketAddrV4::new(Ipv4Addr::new(169, 254, 170, 2), 80);
 
+/// Where builds find the programs that CodeBuild's images have. AWS: the same folder.
+const PROGRAMS: &str = "/codebuild/user/bin";
+
+/// Where a build's local cache is. AWS: the same folder.
+const LOCAL_CACHE: &str = "/codebuild/local-cache";
+
 const PATH_DEFAULT: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Makes specs.
@@ -40,6 +47,8 @@ pub struct Provision {
     pub config: Arc<Config>,
     /// Issues the builds' credentials.
     pub identity: Arc<Identity>,
+    /// The folder with the programs that builds find on their `PATH`.
+    pub programs: PathBuf,
 }
 
 /// What is known of a build only once it was accepted.
@@ -54,6 +63,8 @@ pub struct Occasion {
     pub image: Image,
     /// The variables that the image sets for whatever runs in it.
     pub image_environment: Vec<(String, String)>,
+    /// The folder of its local cache, if it has one.
+    pub local_cache: Option<Lease>,
 }
 
 impl Provision {
@@ -73,7 +84,17 @@ impl Provision {
             container: orders.source_dir.clone().into(),
             kind: MountKind::CopyOnWrite,
         });
-        let mounts = local.chain(self.repositories(request));
+        let cache = occasion.local_cache.iter().map(|lease| Mount {
+            host: lease.folder.clone(),
+            container: LOCAL_CACHE.into(),
+            kind: MountKind::ReadWrite,
+        });
+        let programs = std::iter::once(Mount {
+            host: self.programs.clone(),
+            container: PROGRAMS.into(),
+            kind: MountKind::ReadOnly,
+        });
+        let mounts = local.chain(self.repositories(request)).chain(cache).chain(programs);
         let builds = &self.config.builds;
         ContainerSpec {
             id,
@@ -155,6 +176,7 @@ impl Provision {
             secondary_artifacts: secondary
                 .filter_map(|artifacts| artifacts_order(artifacts, request))
                 .collect(),
+            cache: cache_order(request, occasion.local_cache.as_ref()),
             object_store: ObjectStore {
                 endpoint: format!("http://{SERVICE_ADDRESS}"),
                 region: request.region.clone(),
@@ -243,6 +265,9 @@ impl Provision {
         for (name, value) in self.service_variables(request, occasion) {
             set(&name, &value);
         }
+        if let Some(path) = variables.iter_mut().find(|variable| variable.name == "PATH") {
+            path.value = format!("{}:{PROGRAMS}", path.value);
+        }
         variables
     }
 
@@ -303,6 +328,40 @@ impl Provision {
             variables.push((format!("CODEBUILD_SOURCE_VERSION_{identifier}"), version));
         }
         variables
+    }
+}
+
+fn cache_order(request: &BuildRequest, lease: Option<&Lease>) -> CacheOrder {
+    let Some(cache) = &request.project.cache else { return CacheOrder::NoCache };
+    match &cache.r#type {
+        CacheType::NoCache | CacheType::Unknown(_) => CacheOrder::NoCache,
+        CacheType::S3 => {
+            let place = s3_location(cache.location.as_deref().unwrap_or_default(), None);
+            CacheOrder::S3(S3Cache {
+                bucket: place.bucket,
+                prefix: place.key.trim_matches('/').to_owned(),
+                project: format!("{}/{}", request.region, request.id().project()),
+                namespace: cache.cache_namespace.clone().filter(|name| !name.is_empty()),
+                invalidated_at: request.cache_invalidated_at,
+            })
+        }
+        CacheType::Local => {
+            let (Some(lease), Some(id)) = (lease, request.local_cache_id()) else {
+                return CacheOrder::NoCache;
+            };
+            let mode = |wanted: &CacheMode| match cache.modes.iter().flatten().any(|m| m == wanted)
+            {
+                true => LocalMode::On,
+                false => LocalMode::Off,
+            };
+            CacheOrder::Local(LocalCache {
+                folder: LOCAL_CACHE.to_owned(),
+                id,
+                custom: mode(&CacheMode::LocalCustomCache),
+                source: mode(&CacheMode::LocalSourceCache),
+                state: lease.state.clone(),
+            })
+        }
     }
 }
 

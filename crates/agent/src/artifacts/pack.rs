@@ -1,104 +1,225 @@
 //! One ZIP of an artifact's files, written to a file and never held in memory.
+//!
+//! Small files are compressed many at a time, a large one in pieces, on as many threads as there are
+//! processors; what they make is written in the files' order and summed up on its way.
 
+use crate::artifacts::deflate::Compressors;
 use crate::artifacts::select::{Kind, Selected};
-use crate::calendar;
+use crate::artifacts::zip_format::{self, About, Method, Sums};
+use crate::digest::{Checksums, Summing, summed};
 use crate::fault::plain;
-use md5::Md5;
-use sha2::{Digest, Sha256};
+use crate::parallel;
+use crate::pieces::{self, Place, Steady, Task};
+use crc32fast::Hasher;
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
-use std::time::{SystemTime, UNIX_EPOCH};
-use zip::result::ZipError;
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, DateTime, ZipWriter};
+use std::sync::Arc;
+use std::time::SystemTime;
 
-/// Fast first: most artifacts are compressed already, and the store is near.
-const COMPRESSION_LEVEL: i64 = 1;
-/// Files beyond this need the fields of ZIP64, which must be known before the first byte; half of
-/// what the plain fields hold leaves room for a file that still grows.
-const PLAIN_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
-
-/// The checksums of a ZIP, in hexadecimal.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Checksums {
-    /// MD5.
-    pub(super) md5: String,
-    /// SHA-256.
-    pub(super) sha256: String,
-}
+/// What one thread compresses at a time.
+const PIECE_BYTES: u64 = 1024 * 1024;
+const MODE_LINK: u32 = 0o120_777;
+const MODE_FILE: u32 = 0o100_000;
 
 /// Writes the ZIP, and gives its checksums.
 pub(super) fn pack(files: &[Selected], into: &File) -> io::Result<Checksums> {
-    let mut zip = ZipWriter::new(BufWriter::with_capacity(256 * 1024, into));
-    for file in files {
-        add(&mut zip, file).map_err(|error| {
-            let error = io::Error::from(error);
-            io::Error::other(format!("{}: {}", file.path.display(), plain(&error)))
-        })?;
+    let found = files.iter().map(Found::look).collect::<io::Result<Vec<_>>>()?;
+    let plan = pieces::plan(found.iter().map(|file| file.content.length()), PIECE_BYTES);
+    let compressors = Compressors::default();
+    let ((), checksums) = summed(|summing| {
+        let mut archive = Archive::new(into, summing);
+        let work = |number: usize| compress(&plan[number], &found, &compressors);
+        parallel::in_order(plan.len(), work, |packed| archive.add(&found, packed))?;
+        archive.finish()
+    })?;
+    Ok(checksums)
+}
+
+/// A selected file as it was found when packing began.
+struct Found<'a> {
+    selected: &'a Selected,
+    mode: u32,
+    modified: Option<SystemTime>,
+    content: Steady,
+}
+
+impl<'a> Found<'a> {
+    fn look(selected: &'a Selected) -> io::Result<Self> {
+        let about = match selected.kind {
+            Kind::Link => fs::symlink_metadata(&selected.path),
+            Kind::Content => fs::metadata(&selected.path),
+        };
+        let about = about.map_err(|error| at(selected, &error))?;
+        let (mode, length) = match selected.kind {
+            Kind::Link => (MODE_LINK, 0),
+            Kind::Content => (MODE_FILE | about.permissions().mode() & 0o777, about.len()),
+        };
+        let content = Steady::new(selected.path.clone(), length);
+        Ok(Self { selected, mode, modified: about.modified().ok(), content })
     }
-    let mut written = zip.finish().map_err(io::Error::from)?;
-    written.flush()?;
-    checksums(into)
-}
 
-fn add<W: Write + Seek>(zip: &mut ZipWriter<W>, file: &Selected) -> Result<(), ZipError> {
-    let options = SimpleFileOptions::default()
-        .compression_method(CompressionMethod::Deflated)
-        .compression_level(Some(COMPRESSION_LEVEL));
-    match file.kind {
-        Kind::Link => {
-            let target = fs::read_link(&file.path)?;
-            let options = options.last_modified_time(date_of(&fs::symlink_metadata(&file.path)?));
-            zip.add_symlink(&file.name, target.to_string_lossy(), options)
+    fn about(&self) -> About<'_> {
+        About {
+            name: self.selected.name.as_bytes(),
+            mode: self.mode,
+            modified: self.modified,
+            length_max: self.content.length(),
         }
-        Kind::Content => {
-            let mut content = File::open(&file.path)?;
-            let about = content.metadata()?;
-            let options = options
-                .unix_permissions(about.permissions().mode() & 0o777)
-                .last_modified_time(date_of(&about))
-                .large_file(about.len() > PLAIN_BYTES_MAX);
-            zip.start_file(&file.name, options)?;
-            io::copy(&mut content, zip)?;
-            Ok(())
+    }
+
+    fn read_whole(&self, into: &mut Vec<u8>) -> io::Result<()> {
+        match self.selected.kind {
+            Kind::Link => {
+                into.extend_from_slice(fs::read_link(&self.selected.path)?.as_os_str().as_bytes());
+                Ok(())
+            }
+            Kind::Content => self.content.read_whole(into),
         }
     }
 }
 
-fn date_of(about: &fs::Metadata) -> DateTime {
-    about.modified().ok().and_then(date).unwrap_or_default()
+/// What a thread made.
+enum Packed {
+    /// Entries from the first byte of their headers, each with its place among the bytes.
+    Entries { bytes: Vec<u8>, entries: Vec<(usize, u64, Sums)> },
+    /// A piece of an entry, without anything before or behind it.
+    Piece { file: usize, bytes: Vec<u8>, crc: Hasher, length: u64, place: Place },
 }
 
-/// A ZIP's date for a moment, or none outside 1980 to 2107.
-fn date(moment: SystemTime) -> Option<DateTime> {
-    let seconds = moment.duration_since(UNIX_EPOCH).ok()?.as_secs();
-    let (year, month, day) = calendar::date(seconds / 86_400);
-    let byte = |number: u64| u8::try_from(number).ok();
-    DateTime::from_date_and_time(
-        u16::try_from(year).ok()?,
-        byte(month)?,
-        byte(day)?,
-        byte(seconds / 3_600 % 24)?,
-        byte(seconds / 60 % 60)?,
-        byte(seconds % 60)?,
-    )
-    .ok()
+fn compress(task: &Task, found: &[Found<'_>], compressors: &Compressors) -> io::Result<Packed> {
+    let mut content = Vec::new();
+    match task {
+        Task::Whole(numbers) => {
+            let (mut bytes, mut entries) = (Vec::new(), Vec::with_capacity(numbers.len()));
+            for number in numbers.clone() {
+                let file = &found[number];
+                let start = bytes.len() as u64;
+                content.clear();
+                let packed = file
+                    .read_whole(&mut content)
+                    .and_then(|()| pack_whole(&file.about(), &content, compressors, &mut bytes));
+                let sums = packed.map_err(|error| at(file.selected, &error))?;
+                entries.push((number, start, sums));
+            }
+            Ok(Packed::Entries { bytes, entries })
+        }
+        Task::Piece { file: number, from, place } => {
+            let file = &found[*number];
+            let mut bytes = Vec::new();
+            file.content
+                .read_piece(*from, PIECE_BYTES, &mut content)
+                .and_then(|()| compressors.deflate(&content, *place, &mut bytes))
+                .map_err(|error| at(file.selected, &error))?;
+            let mut crc = Hasher::new();
+            crc.update(&content);
+            let length = content.len() as u64;
+            Ok(Packed::Piece { file: *number, bytes, crc, length, place: *place })
+        }
+    }
 }
 
-fn checksums(mut file: &File) -> io::Result<Checksums> {
-    file.seek(SeekFrom::Start(0))?;
-    let mut reader = BufReader::with_capacity(64 * 1024, file);
-    let (mut md5, mut sha256) = (Md5::new(), Sha256::new());
-    let mut buffer = vec![0; 64 * 1024];
-    loop {
-        match reader.read(&mut buffer)? {
-            0 => break,
-            length => {
-                md5.update(&buffer[..length]);
-                sha256.update(&buffer[..length]);
+/// Appends one entry whose content is there; compressed, if that makes it smaller.
+fn pack_whole(
+    about: &About<'_>,
+    content: &[u8],
+    compressors: &Compressors,
+    into: &mut Vec<u8>,
+) -> io::Result<Sums> {
+    let length = content.len() as u64;
+    let mut compressed = Vec::new();
+    if !content.is_empty() {
+        compressors.deflate(content, Place::Last, &mut compressed)?;
+    }
+    let smaller = (compressed.len() as u64) < length;
+    let (method, kept) =
+        if smaller { (Method::Deflated, &compressed[..]) } else { (Method::Stored, content) };
+    let sums = Sums { method, crc: crc32fast::hash(content), length, kept: kept.len() as u64 };
+    about.local_header(Some(sums), into);
+    into.extend_from_slice(kept);
+    Ok(sums)
+}
+
+/// The ZIP as it is written.
+struct Archive<'a> {
+    into: &'a File,
+    summing: &'a Summing,
+    at: u64,
+    directory: Vec<u8>,
+    entries: u64,
+    /// The entry whose pieces come: where it began, and what came of it so far.
+    open: Option<(u64, Hasher, Sums)>,
+}
+
+impl<'a> Archive<'a> {
+    fn new(into: &'a File, summing: &'a Summing) -> Self {
+        Self { into, summing, at: 0, directory: Vec::new(), entries: 0, open: None }
+    }
+
+    fn add(&mut self, found: &[Found<'_>], packed: Packed) -> io::Result<()> {
+        match packed {
+            Packed::Entries { bytes, entries } => {
+                for (number, start, sums) in entries {
+                    self.list(&found[number].about(), sums, false, self.at + start);
+                }
+                self.write(bytes)
+            }
+            Packed::Piece { file, bytes, crc, length, place } => {
+                let file = &found[file];
+                let about = file.about();
+                let mut before = Vec::new();
+                let nothing = Sums { method: Method::Deflated, crc: 0, length: 0, kept: 0 };
+                let (start, mut whole, mut sums) = self.open.take().unwrap_or_else(|| {
+                    about.local_header(None, &mut before);
+                    (self.at, Hasher::new(), nothing)
+                });
+                whole.combine(&crc);
+                sums.length += length;
+                sums.kept += bytes.len() as u64;
+                if !before.is_empty() {
+                    self.write(before)?;
+                }
+                self.write(bytes)?;
+                match place {
+                    Place::Before => self.open = Some((start, whole, sums)),
+                    Place::Last => {
+                        file.content.close();
+                        sums.crc = whole.finalize();
+                        let mut behind = Vec::new();
+                        about.descriptor(sums, &mut behind);
+                        self.write(behind)?;
+                        self.list(&about, sums, true, start);
+                    }
+                }
+                Ok(())
             }
         }
     }
-    Ok(Checksums { md5: hex::encode(md5.finalize()), sha256: hex::encode(sha256.finalize()) })
+
+    fn list(&mut self, about: &About<'_>, sums: Sums, has_descriptor: bool, at: u64) {
+        self.directory.extend(about.directory_header(sums, has_descriptor, at));
+        self.entries += 1;
+    }
+
+    fn finish(mut self) -> io::Result<()> {
+        let (at, directory) = (self.at, std::mem::take(&mut self.directory));
+        let length = directory.len() as u64;
+        self.write(directory)?;
+        self.write(zip_format::end(self.entries, length, at))
+    }
+
+    fn write(&mut self, bytes: Vec<u8>) -> io::Result<()> {
+        let bytes = Arc::new(bytes);
+        self.summing.take(&bytes);
+        self.at += bytes.len() as u64;
+        self.into.write_all(&bytes)
+    }
 }
+
+fn at(selected: &Selected, error: &io::Error) -> io::Error {
+    io::Error::other(format!("{}: {}", selected.path.display(), plain(error)))
+}
+
+#[cfg(test)]
+mod tests;

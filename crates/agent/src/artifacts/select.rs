@@ -3,8 +3,11 @@
 use crate::journal::Journal;
 use crate::log;
 use crate::outcome::Stop;
+use crate::source::target_inside;
+use agent_protocol::Packaging;
 use buildspec::{Artifacts, BaseDirectory, FilePatterns};
 use std::collections::{BTreeSet, HashMap};
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirEntry};
 use std::path::{Path, PathBuf};
 
@@ -13,8 +16,8 @@ use std::path::{Path, PathBuf};
 pub(super) struct Selected {
     /// Where it is.
     pub(super) path: PathBuf,
-    /// What it is called in the artifact, with `/` between folders.
-    pub(super) name: String,
+    /// What it is called in the artifact, with `/` between folders; in any encoding.
+    pub(super) name: OsString,
     /// What is kept of it.
     pub(super) kind: Kind,
 }
@@ -28,13 +31,35 @@ pub(super) enum Kind {
     Link,
 }
 
+/// What the project and the buildspec together want of an artifact's files.
+pub(super) struct Wanted<'a> {
+    /// The buildspec's side.
+    pub(super) artifacts: &'a Artifacts,
+    /// The base directory, evaluated.
+    pub(super) base: &'a str,
+    /// How the files are kept.
+    pub(super) packaging: Packaging,
+}
+
+impl Wanted<'_> {
+    /// Whether links that lead to somewhere in the artifact stay links.
+    // AWS: `enable-symlinks` speaks of ZIPs alone, and of links inside the artifact.
+    fn keeps_links(&self) -> bool {
+        let zip = match self.packaging {
+            Packaging::Zip => true,
+            Packaging::None => false,
+        };
+        zip && self.artifacts.enable_symlinks && !self.artifacts.discard_paths
+    }
+}
+
 /// Finds the files that the buildspec wants from the source's folder, and tells the log how.
 pub(super) fn select(
     journal: &Journal,
     source_dir: &Path,
-    wanted: &Artifacts,
-    base: &str,
+    wanted: &Wanted<'_>,
 ) -> Result<Vec<Selected>, Stop> {
+    let base = wanted.base;
     journal.append(|batch| {
         batch.line(&log::expanding_base(base));
         batch.line(log::ASSEMBLING);
@@ -51,10 +76,10 @@ pub(super) fn select(
     });
     let mut walk = Walk::new(wanted);
     for folder in &bases {
-        walk.folder(folder, "");
+        walk.folder(folder, OsStr::new(""));
     }
     journal.append(|batch| {
-        for (number, pattern) in wanted.files.iter().enumerate() {
+        for (number, pattern) in wanted.artifacts.files.iter().enumerate() {
             batch.line(&log::expanding(pattern));
             if !walk.matched.contains(&number) {
                 batch.line(&log::skipping(pattern));
@@ -78,17 +103,17 @@ fn base_folders(source_dir: &Path, base: &str) -> Vec<PathBuf> {
         return if folder.is_dir() { vec![folder] } else { Vec::new() };
     }
     let mut found = Vec::new();
-    find_bases(&wanted, source_dir, "", &mut found);
+    find_bases(&wanted, source_dir, OsStr::new(""), &mut found);
     found
 }
 
-fn find_bases(wanted: &BaseDirectory, folder: &Path, name: &str, found: &mut Vec<PathBuf>) {
+fn find_bases(wanted: &BaseDirectory, folder: &Path, name: &OsStr, found: &mut Vec<PathBuf>) {
     for entry in entries(folder) {
         if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             continue;
         }
         let below = join(name, &entry);
-        if wanted.matches(&below) {
+        if wanted.matches(&below.to_string_lossy()) {
             found.push(entry.path());
         } else {
             find_bases(wanted, &entry.path(), &below, found);
@@ -97,29 +122,29 @@ fn find_bases(wanted: &BaseDirectory, folder: &Path, name: &str, found: &mut Vec
 }
 
 struct Walk<'a> {
-    wanted: &'a Artifacts,
+    wanted: &'a Wanted<'a>,
     files: FilePatterns,
     excluded: FilePatterns,
     /// The numbers of the patterns that matched something.
     matched: BTreeSet<usize>,
     found: Vec<Selected>,
     /// Where in `found` a name is. AWS: of two files with one name the later stays.
-    names: HashMap<String, usize>,
+    names: HashMap<OsString, usize>,
 }
 
 impl<'a> Walk<'a> {
-    fn new(wanted: &'a Artifacts) -> Self {
+    fn new(wanted: &'a Wanted<'a>) -> Self {
         Self {
             wanted,
-            files: FilePatterns::new(&wanted.files),
-            excluded: FilePatterns::new(&wanted.exclude_paths),
+            files: FilePatterns::new(&wanted.artifacts.files),
+            excluded: FilePatterns::new(&wanted.artifacts.exclude_paths),
             matched: BTreeSet::new(),
             found: Vec::new(),
             names: HashMap::new(),
         }
     }
 
-    fn folder(&mut self, folder: &Path, name: &str) {
+    fn folder(&mut self, folder: &Path, name: &OsStr) {
         for entry in entries(folder) {
             let below = join(name, &entry);
             let Ok(kind) = entry.file_type() else { continue };
@@ -133,21 +158,21 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn descend(&mut self, folder: &Path, name: &str) {
-        if self.files.may_match_in(name) {
+    fn descend(&mut self, folder: &Path, name: &OsStr) {
+        if self.files.may_match_in(&name.to_string_lossy()) {
             self.folder(folder, name);
         }
     }
 
     /// A symbolic link is followed, except to a folder that no pattern names: links to folders may
     /// lead in circles and multiply what is behind them.
-    fn link(&mut self, path: &Path, name: String) {
-        if self.wanted.enable_symlinks {
+    fn link(&mut self, path: &Path, name: OsString) {
+        if self.wanted.keeps_links() && leads_inside(path, &name) {
             return self.consider(path.to_owned(), name, Kind::Link);
         }
         match fs::metadata(path) {
             Ok(target) if target.is_file() => self.consider(path.to_owned(), name, Kind::Content),
-            Ok(target) if target.is_dir() && self.names_folder(&name) => {
+            Ok(target) if target.is_dir() && self.names_folder(&name.to_string_lossy()) => {
                 self.descend(path, &name);
             }
             Ok(_) | Err(_) => {}
@@ -156,23 +181,23 @@ impl<'a> Walk<'a> {
 
     /// Whether a pattern leads through this folder before its first wildcard.
     fn names_folder(&self, name: &str) -> bool {
-        self.wanted.files.iter().any(|pattern| {
+        self.wanted.artifacts.files.iter().any(|pattern| {
             let mut parts = pattern.split('/').filter(|part| !matches!(*part, "" | "."));
             name.split('/').all(|folder| parts.next() == Some(folder))
         })
     }
 
-    fn consider(&mut self, path: PathBuf, name: String, kind: Kind) {
-        let numbers: Vec<usize> = self.files.matching(&name).collect();
-        if numbers.is_empty() || self.excluded.matches(&name) {
+    fn consider(&mut self, path: PathBuf, name: OsString, kind: Kind) {
+        let text = name.to_string_lossy();
+        let numbers: Vec<usize> = self.files.matching(&text).collect();
+        if numbers.is_empty() || self.excluded.matches(&text) {
             return;
         }
+        drop(text);
         self.matched.extend(numbers);
-        let name = if self.wanted.discard_paths {
-            name.rsplit('/').next().unwrap_or(&name).to_owned()
-        } else {
-            name
-        };
+        let discarded = self.wanted.artifacts.discard_paths;
+        let own_name = path.file_name().filter(|_| discarded).map(OsStr::to_owned);
+        let name = own_name.unwrap_or(name);
         let selected = Selected { path, name: name.clone(), kind };
         match self.names.get(&name) {
             Some(at) => self.found[*at] = selected,
@@ -184,6 +209,12 @@ impl<'a> Walk<'a> {
     }
 }
 
+/// Whether a link leads to a place in the artifact, whatever is there.
+fn leads_inside(link: &Path, name: &OsStr) -> bool {
+    let target = fs::read_link(link).unwrap_or_default();
+    target.to_str().is_some_and(|target| target_inside(Path::new(name), target).is_some())
+}
+
 /// What is in a folder, by name. A folder that cannot be read is empty: the command that made it
 /// unreadable is older than us.
 fn entries(folder: &Path) -> Vec<DirEntry> {
@@ -192,8 +223,11 @@ fn entries(folder: &Path) -> Vec<DirEntry> {
     entries
 }
 
-fn join(folder: &str, entry: &DirEntry) -> String {
-    let name = entry.file_name();
-    let name = name.to_string_lossy();
-    if folder.is_empty() { name.into_owned() } else { format!("{folder}/{name}") }
+fn join(folder: &OsStr, entry: &DirEntry) -> OsString {
+    let mut name = folder.to_owned();
+    if !name.is_empty() {
+        name.push("/");
+    }
+    name.push(entry.file_name());
+    name
 }

@@ -1,11 +1,12 @@
 //! Brings every artifact that the project and the buildspec agree on to its bucket.
 
 use crate::artifacts::key::{Place, file_key};
-use crate::artifacts::pack::{Checksums, pack};
-use crate::artifacts::select::{Selected, select};
-use crate::fault::Doing;
+use crate::artifacts::pack::pack;
+use crate::artifacts::select::{Selected, Wanted, select};
+use crate::digest::Checksums;
+use crate::fault::{Doing, plain};
 use crate::log;
-use crate::object_store::{StoreError, Upload};
+use crate::object_store::Upload;
 use crate::outcome::Stop;
 use crate::parallel;
 use crate::run::Build;
@@ -49,7 +50,8 @@ fn upload_one(
     wanted: &Artifacts,
 ) -> Result<(), Stop> {
     let evaluated = |text: &Option<String>| {
-        text.as_deref().map(|text| shell.evaluate(text)).transpose().map_err(upload_failed)
+        let evaluated = text.as_deref().map(|text| shell.evaluate(text)).transpose();
+        evaluated.map_err(|error| upload_failed(plain(&error)))
     };
     let base = evaluated(&wanted.base_directory)?.unwrap_or_else(|| ".".to_owned());
     let name = if order.override_artifact_name { evaluated(&wanted.name)? } else { None };
@@ -59,7 +61,8 @@ fn upload_one(
         s3_prefix: wanted.s3_prefix.as_deref(),
         build_uuid: &build.orders.build_uuid,
     };
-    let files = select(&build.journal, Path::new(&build.orders.source_dir), wanted, &base)?;
+    let wanted = Wanted { artifacts: wanted, base: &base, packaging: order.packaging };
+    let files = select(&build.journal, Path::new(&build.orders.source_dir), &wanted)?;
     let upload = ArtifactUpload { build, order, files: &files, key: place.key() };
     let checksums = match order.packaging {
         Packaging::None => upload.loose().map(|()| None)?,
@@ -90,15 +93,19 @@ impl ArtifactUpload<'_> {
         let client = self.build.store();
         let metadata = [self.whose()];
         parallel::for_each(self.files, |selected| {
-            let file = File::open(&selected.path).map_err(StoreError::Local)?;
-            client.upload(&Upload {
+            let at = || format!("{FAILED}{}: ", selected.path.display());
+            let name = selected.name.to_str().ok_or_else(|| {
+                Stop::client(at() + "an object's key is UTF-8, which the file's name is not")
+            })?;
+            let file = File::open(&selected.path).map_err(|e| Stop::client(at() + &plain(&e)))?;
+            let upload = Upload {
                 bucket: &self.order.bucket,
-                key: &file_key(&self.key, &selected.name),
+                key: &file_key(&self.key, name),
                 metadata: &metadata,
                 file: &file,
-            })
+            };
+            client.upload(&upload).map_err(|error| error.stop(FAILED))
         })
-        .map_err(|error| error.stop(FAILED))
     }
 
     fn zip(&self) -> Result<Checksums, Stop> {
@@ -107,7 +114,8 @@ impl ArtifactUpload<'_> {
         }
         let build = self.build;
         let file = build.layout.nameless_file().doing(|| "make a file for the ZIP".to_owned())?;
-        let checksums = pack(self.files, &file).map_err(upload_failed)?;
+        let packed = pack(self.files, &file);
+        let checksums = packed.map_err(|error| upload_failed(plain(&error)))?;
         let metadata = [
             self.whose(),
             ("codebuild-content-md5", checksums.md5.clone()),

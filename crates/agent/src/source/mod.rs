@@ -8,7 +8,9 @@ mod tree;
 mod unzip;
 
 pub(crate) use ownership::give;
+pub(crate) use tree::target_inside;
 
+use crate::cache::{self, Caching};
 use crate::environment::{merge, secondary_folder_variable};
 use crate::fault::Doing;
 use crate::log;
@@ -26,6 +28,8 @@ pub(crate) struct Prepared {
     pub(crate) buildspec: Buildspec,
     /// What runs it.
     pub(crate) shell: Shell,
+    /// What becomes of its cache.
+    pub(crate) caching: Caching,
 }
 
 /// Prepares everything, or says why the phase fails.
@@ -60,8 +64,15 @@ pub(crate) fn prepare(build: &Build) -> Result<Prepared, Stop> {
         batch.line(log::PROCESSING_VARIABLES);
     });
     runtimes::prepare(build, &buildspec, &mut shell)?;
-    announce(build, &buildspec);
-    Ok(Prepared { buildspec, shell })
+    build.journal.line(&log::moving_to(&build.orders.source_dir));
+    let caching = cache::restore(build, &buildspec, &shell);
+    build.journal.append(|batch| {
+        batch.line(log::REGISTERING);
+        for line in phases_found(&buildspec) {
+            batch.line(&line);
+        }
+    });
+    Ok(Prepared { buildspec, shell, caching })
 }
 
 /// Fetches a source, and says which version it is where that has a name. `identifier` is the
@@ -129,18 +140,4 @@ fn begin_shell(
         variables,
     };
     Ok(Shell::begin(build.layout.clone(), build.output.clone(), beginning)?)
-}
-
-fn announce(build: &Build, buildspec: &Buildspec) {
-    build.journal.append(|batch| {
-        batch.line(&log::moving_to(&build.orders.source_dir));
-        if buildspec.cache.is_none() {
-            batch.line(log::NO_CACHE);
-            batch.line(log::CACHE_SKIPPED);
-        }
-        batch.line(log::REGISTERING);
-        for line in phases_found(buildspec) {
-            batch.line(&line);
-        }
-    });
 }

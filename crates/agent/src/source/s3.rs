@@ -31,7 +31,7 @@ pub(super) fn fetch_folder(build: &Build, from: &S3Location, folder: &Path) -> R
     }
     let mut files = Vec::new();
     let mut folders = BTreeSet::new();
-    for key in keys {
+    for key in keys.into_iter().map(|object| object.key) {
         let name = key.strip_prefix(&from.key).unwrap_or(&key);
         let path = inside(name).ok_or_else(|| {
             Stop::client(format!("{key}: the path leads out of the source's folder"))

@@ -26,7 +26,7 @@ pub(super) fn inside(name: &str) -> Option<PathBuf> {
 ///
 /// What is given goes up first and then only down. Every step up is from a real folder, and every
 /// link on the way down was judged the same way, so following it stays inside.
-pub(super) fn target_inside(link: &Path, target: &str) -> Option<PathBuf> {
+pub(crate) fn target_inside(link: &Path, target: &str) -> Option<PathBuf> {
     let target = Path::new(target);
     let mut ups = 0;
     let mut downs: Vec<&std::ffi::OsStr> = Vec::new();

@@ -2,8 +2,8 @@
 
 use agent_protocol::journal::Reader;
 use agent_protocol::{
-    BuildspecLocation, Credentials, Fact, GitSettings, ObjectStore, Orders, PROTOCOL_VERSION,
-    Record, RecordBody, RuntimesOrder, Source, Variable,
+    BuildspecLocation, CacheOrder, Credentials, Fact, GitSettings, ObjectStore, Orders,
+    PROTOCOL_VERSION, Record, RecordBody, RuntimesOrder, Source, Variable,
 };
 use expect_test::Expect;
 use std::fs;
@@ -45,6 +45,7 @@ pub(crate) fn inline(buildspec: &str) -> Trial {
         compute: None,
         artifacts: None,
         secondary_artifacts: Vec::new(),
+        cache: CacheOrder::NoCache,
         object_store: ObjectStore {
             endpoint: "http://127.0.0.1:9".to_owned(),
             region: "eu-west-1".to_owned(),

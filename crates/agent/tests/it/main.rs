@@ -5,6 +5,7 @@
 
 mod agent;
 mod artifacts;
+mod caches;
 mod contract;
 mod git;
 mod git_server;

@@ -213,3 +213,30 @@ fn a_store_that_is_busy_is_asked_again() {
         ok
     "#]]);
 }
+
+#[test]
+fn a_large_zip_comes_in_stretches_and_an_empty_object_is_none() {
+    let store = Store::start();
+    let noise: Vec<u8> =
+        (0..40_000_000_u32).map(|n| (n.wrapping_mul(n) >> 7).to_le_bytes()[0]).collect();
+    let spec = "version: 0.2\nphases: {build: {commands: [\"md5sum noise | cut -c1-32\"]}}\n";
+    store.put(
+        "sources/large.zip",
+        zip(|zip| {
+            zip.start_file("buildspec.yml", options(0o644)).unwrap();
+            zip.write_all(spec.as_bytes()).unwrap();
+            let stored = options(0o644).compression_method(zip::CompressionMethod::Stored);
+            zip.start_file("noise", stored).unwrap();
+            zip.write_all(&noise).unwrap();
+        }),
+    );
+    let build = build(&store, Source::S3Zip(from("large.zip"))).run();
+    use md5::{Digest, Md5};
+    assert_eq!(build.printed(), format!("{}\n", hex::encode(Md5::digest(&noise))));
+    assert_eq!(store.requests().len(), 3, "{:?}", store.requests());
+    let empty = Store::start();
+    empty.put("sources/app/buildspec.yml", "version: 0.2\nphases: {build: {commands: [ls -s]}}\n");
+    empty.put("sources/app/nothing", "");
+    let build = self::build(&empty, Source::S3Folder(from("app/"))).run();
+    assert!(build.printed().contains("0 nothing"), "{}", build.printed());
+}

@@ -30,6 +30,8 @@ pub(crate) struct Object {
     pub(crate) body: Vec<u8>,
     /// The metadata, without `x-amz-meta-`.
     pub(crate) metadata: BTreeMap<String, String>,
+    /// The number of the request that put it, as its time.
+    modified: usize,
 }
 
 impl Store {
@@ -52,6 +54,11 @@ impl Store {
     pub(crate) fn put(&self, path: &str, body: impl Into<Vec<u8>>) {
         let object = Object { body: body.into(), ..Object::default() };
         self.state.lock().unwrap().objects.insert(format!("/{path}"), object);
+    }
+
+    /// Takes an object away.
+    pub(crate) fn remove(&self, path: &str) {
+        self.state.lock().unwrap().objects.remove(&format!("/{path}")).unwrap();
     }
 
     /// Answers the next requests with 503.
@@ -160,12 +167,23 @@ fn answer(call: &Call, state: &mut State) -> Answer {
     match (call.method.as_str(), query("list-type"), query("uploadId"), query("uploads")) {
         ("GET", Some(_), _, _) => list(call, state),
         ("GET", None, _, _) => match state.objects.get(&call.path) {
-            Some(object) => (200, String::new(), object.body.clone()),
+            Some(object) => read(call, object),
             None => error(404, "NoSuchKey", "The specified key does not exist."),
         },
+        ("PUT" | "POST", _, _, None)
+            if call.headers.get("if-none-match").is_some_and(|wanted| wanted == "*")
+                && state.objects.contains_key(&call.path) =>
+        {
+            error(412, "PreconditionFailed", "An object is there.")
+        }
         ("PUT", _, None, _) => {
-            state.objects.insert(call.path.clone(), object(&call.headers, call.body.clone()));
+            let put = object(state, &call.headers, call.body.clone());
+            state.objects.insert(call.path.clone(), put);
             (200, String::new(), Vec::new())
+        }
+        ("DELETE", _, Some(_), _) => {
+            state.parts.clear();
+            (204, String::new(), Vec::new())
         }
         ("PUT", _, Some(_), _) => {
             let number = query("partNumber").unwrap().parse().unwrap();
@@ -182,19 +200,43 @@ fn answer(call: &Call, state: &mut State) -> Answer {
             for number in state.parts.keys() {
                 assert!(tags.contains(&format!("part{number}")), "{tags}");
             }
-            let body = state.parts.values().flatten().copied().collect();
-            state.objects.insert(call.path.clone(), object(&state.pending, body));
+            let body = std::mem::take(&mut state.parts).into_values().flatten().collect();
+            let put = object(state, &state.pending, body);
+            state.objects.insert(call.path.clone(), put);
             xml("<CompleteMultipartUploadResult/>")
         }
         _ => error(405, "MethodNotAllowed", "Not here."),
     }
 }
 
-fn object(headers: &BTreeMap<String, String>, body: Vec<u8>) -> Object {
+/// The object, or what is asked for of it.
+fn read(call: &Call, object: &Object) -> Answer {
+    use md5::{Digest, Md5};
+    let tag = format!("\"{}\"", hex::encode(Md5::digest(&object.body)));
+    if call.headers.get("if-match").is_some_and(|wanted| *wanted != tag) {
+        return error(412, "PreconditionFailed", "Another object is there.");
+    }
+    let Some(range) = call.headers.get("range").map(|range| &range["bytes=".len()..]) else {
+        return (200, format!("etag: {tag}\r\n"), object.body.clone());
+    };
+    let length = object.body.len();
+    let (first, last) = range.split_once('-').unwrap();
+    let (first, end) = match first.parse::<usize>() {
+        Ok(first) => (first, last.parse::<usize>().map_or(length, |last| length.min(last + 1))),
+        Err(_) => (length.saturating_sub(last.parse().unwrap()), length),
+    };
+    if first >= end {
+        return error(416, "InvalidRange", "The requested range is not satisfiable");
+    }
+    let headers = format!("etag: {tag}\r\ncontent-range: bytes {first}-{}/{length}\r\n", end - 1);
+    (206, headers, object.body[first..end].to_vec())
+}
+
+fn object(state: &State, headers: &BTreeMap<String, String>, body: Vec<u8>) -> Object {
     let metadata = headers.iter().filter_map(|(name, value)| {
         Some((name.strip_prefix("x-amz-meta-")?.to_owned(), value.clone()))
     });
-    Object { body, metadata: metadata.collect() }
+    Object { body, metadata: metadata.collect(), modified: state.requests.len() }
 }
 
 /// Pages of two keys.
@@ -206,7 +248,12 @@ fn list(call: &Call, state: &State) -> Answer {
     let page: Vec<_> = keys.by_ref().filter(|path| **path > after).take(2).collect();
     let contents: String = page
         .iter()
-        .map(|path| format!("<Contents><Key>{}</Key></Contents>", &path[bucket.len()..]))
+        .map(|path| {
+            let (key, modified) = (&path[bucket.len()..], state.objects[*path].modified);
+            format!(
+                "<Contents><Key>{key}</Key><LastModified>{modified:09}</LastModified></Contents>"
+            )
+        })
         .collect();
     let more = match (keys.next(), page.last()) {
         (Some(_), Some(last)) => format!(

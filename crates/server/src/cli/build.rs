@@ -165,6 +165,7 @@ impl BuildHere {
             timeout_minutes: limits::TIMEOUT_MINUTES_DEFAULT,
             queued_timeout_minutes: limits::QUEUED_TIMEOUT_MINUTES_DEFAULT,
             debug_session: false,
+            cache_invalidated_at: None,
             local_source: Some(folder.to_path_buf()),
         }
     }

@@ -4,7 +4,7 @@
 //! Turns requests into inputs for the driver, and states into views. Knows nothing of containers.
 
 use super::{
-    CodeBuildService, overrides, page,
+    CodeBuildService, cache, overrides, page,
     project::{self, Kept},
     refusal,
     token::{self, Meaning},
@@ -59,6 +59,7 @@ pub(super) async fn start(
         queued_timeout_minutes: minutes(project.queued_timeout_in_minutes)
             .unwrap_or(limits::QUEUED_TIMEOUT_MINUTES_DEFAULT),
         local_source: None,
+        cache_invalidated_at: cache::invalidated_at(service, caller, &project).await?,
         debug_session: input.debug_session_enabled.unwrap_or_default(),
         id,
         project,
@@ -79,6 +80,7 @@ pub(super) async fn retry(
     let mut request: BuildRequest = parse(service, caller, &stored.request)?;
     request.id = BuildId::new(id.project().clone(), service.new_uuid()).expect("a fresh UUID");
     request.initiator = initiator(caller);
+    request.cache_invalidated_at = cache::invalidated_at(service, caller, &request.project).await?;
     if sources::is_git(&request.source().r#type) {
         let retried: Build = parse(service, caller, &stored.state)?;
         request.source_commit = retried.resolved_source_version.or(request.source_commit);

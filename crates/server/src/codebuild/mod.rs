@@ -1,6 +1,7 @@
 //! AWS CodeBuild: the table of contents. Each operation is a function in the file of its noun.
 
 mod build;
+mod cache;
 mod overrides;
 mod page;
 mod project;
@@ -20,10 +21,11 @@ use wire::{
     codebuild::{
         BatchDeleteBuildsInput, BatchDeleteBuildsOutput, BatchGetBuildsInput, BatchGetBuildsOutput,
         BatchGetProjectsInput, BatchGetProjectsOutput, CodeBuild, CreateProjectInput,
-        CreateProjectOutput, DeleteProjectInput, DeleteProjectOutput, ListBuildsForProjectInput,
-        ListBuildsForProjectOutput, ListBuildsInput, ListBuildsOutput, ListProjectsInput,
-        ListProjectsOutput, RetryBuildInput, RetryBuildOutput, StartBuildInput, StartBuildOutput,
-        StopBuildInput, StopBuildOutput, UpdateProjectInput, UpdateProjectOutput,
+        CreateProjectOutput, DeleteProjectInput, DeleteProjectOutput, InvalidateProjectCacheInput,
+        InvalidateProjectCacheOutput, ListBuildsForProjectInput, ListBuildsForProjectOutput,
+        ListBuildsInput, ListBuildsOutput, ListProjectsInput, ListProjectsOutput, RetryBuildInput,
+        RetryBuildOutput, StartBuildInput, StartBuildOutput, StopBuildInput, StopBuildOutput,
+        UpdateProjectInput, UpdateProjectOutput,
     },
 };
 
@@ -76,6 +78,14 @@ impl CodeBuild for CodeBuildService {
         input: DeleteProjectInput,
     ) -> Result<DeleteProjectOutput, ServiceError> {
         project::delete(self, caller, input).await
+    }
+
+    async fn invalidate_project_cache(
+        &self,
+        caller: &Caller,
+        input: InvalidateProjectCacheInput,
+    ) -> Result<InvalidateProjectCacheOutput, ServiceError> {
+        cache::invalidate(self, caller, input).await
     }
 
     async fn batch_get_projects(

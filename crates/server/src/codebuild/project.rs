@@ -246,7 +246,7 @@ pub(super) fn project_arn(caller: &Caller, name: &str) -> String {
 }
 
 /// The name in a name or an ARN.
-fn name_of(name_or_arn: &str) -> &str {
+pub(super) fn name_of(name_or_arn: &str) -> &str {
     match name_or_arn.starts_with("arn:") {
         true => name_or_arn.rsplit_once(":project/").map_or(name_or_arn, |(_, name)| name),
         false => name_or_arn,

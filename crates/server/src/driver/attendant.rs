@@ -15,6 +15,7 @@ use crate::{
     build_request::BuildRequest,
     clock,
     fault::chain,
+    local_caches::{Lease, LocalCaches},
     provision::{Occasion, Provision, image_named},
 };
 use agent_protocol::{Fact, Timestamp};
@@ -57,6 +58,8 @@ pub struct Grounds {
     pub journals: PathBuf,
     /// Makes specs from requests.
     pub provision: Provision,
+    /// The folders of local caches.
+    pub caches: Arc<LocalCaches>,
     /// Serves the service to a container, on sockets inside its network.
     pub serve: Box<dyn Fn(Container, ServedBuild) + Send + Sync>,
     /// Changes whenever a build has, for whoever waits for one.
@@ -124,6 +127,8 @@ pub(super) async fn sweep(grounds: &Grounds, live: &HashSet<String>) {
         }
         Err(fault) => tracing::warn!(error = %chain(&fault), "containers cannot be listed"),
     }
+    let (caches, builds) = (Arc::clone(&grounds.caches), live.clone());
+    spawn_blocking(move || caches.sweep(&builds));
     for entry in std::fs::read_dir(&grounds.journals).into_iter().flatten().flatten() {
         if !live.contains(entry.file_name().to_string_lossy().as_ref()) {
             let _ = std::fs::remove_file(entry.path());
@@ -179,6 +184,7 @@ impl Attendant {
         let on_disk = self.logged(stream);
         tokio::join!(self.destroy(&container), self.sync(stream));
         gone.cancel();
+        self.give_back_cache().await;
         self.read_out(&mut follower, stream, &mut commands).await;
         if self.logged(stream) != on_disk {
             self.sync(stream).await;
@@ -196,6 +202,7 @@ impl Attendant {
         let expires_at = charge.deadline.unwrap_or(charge.received_at);
         let image = image_named(&charge.request.environment().image).map_err(LaunchError::Image)?;
         let occasion = Occasion {
+            local_cache: self.local_cache().await,
             number: charge.number,
             received_at: charge.received_at,
             expires_at,
@@ -209,6 +216,43 @@ impl Attendant {
             ServedBuild { request: Arc::clone(&charge.request), expires_at, gone: gone.clone() };
         (self.grounds.serve)(launched, served);
         Ok(())
+    }
+
+    /// The folder of the build's local cache. A build does without one that cannot be had.
+    async fn local_cache(&self) -> Option<Lease> {
+        let request = &self.charge.request;
+        let (project, build) = (request.local_cache_id()?, request.id().uuid().to_owned());
+        let (caches, invalidated_at) =
+            (Arc::clone(&self.grounds.caches), request.cache_invalidated_at);
+        let leased =
+            spawn_blocking(move || caches.lease(&project, &build, invalidated_at)).await.ok()?;
+        leased
+            .inspect_err(|error| tracing::warn!(build = %request.id(), %error, "no local cache"))
+            .ok()
+    }
+
+    /// Gives back the folder of the build's local cache. The next build may have it before it is
+    /// known how large it has become.
+    async fn give_back_cache(&self) {
+        let request = &self.charge.request;
+        let Some(project) = request.local_cache_id() else { return };
+        let (caches, build) = (Arc::clone(&self.grounds.caches), request.id().uuid().to_owned());
+        let given = spawn_blocking(move || caches.release(&project, &build)).await;
+        let id = request.id().clone();
+        match given {
+            Ok(Ok(Some(folder))) => {
+                let caches = Arc::clone(&self.grounds.caches);
+                spawn_blocking(move || {
+                    if let Err(error) = caches.settle(&folder) {
+                        tracing::warn!(build = %id, %error, "a local cache's size is not known");
+                    }
+                });
+            }
+            Ok(Ok(None)) | Err(_) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(build = %id, %error, "a local cache is not given back");
+            }
+        }
     }
 
     /// Follows the journal until the container is to go or has gone.

@@ -9,6 +9,7 @@ use server::{
     config::Config,
     driver::{Counts, Driver, Grounds, JournalWatch, Submission, SubmitError},
     identity::Identity,
+    local_caches::LocalCaches,
     provision::Provision,
 };
 use std::{
@@ -113,6 +114,7 @@ impl World {
             timeout_minutes: 60,
             queued_timeout_minutes: 480,
             debug_session: false,
+            cache_invalidated_at: None,
             local_source: None,
         });
         let service = self.service();
@@ -257,7 +259,12 @@ impl World {
             logs: logs.clone(),
             watch: JournalWatch::start().unwrap(),
             journals: self.journals(),
-            provision: Provision { config: Arc::new(Config::default()), identity },
+            provision: Provision {
+                config: Arc::new(Config::default()),
+                identity,
+                programs: folder.join("programs"),
+            },
+            caches: Arc::new(LocalCaches::open(folder.join("caches"), u64::MAX).unwrap()),
             serve: Box::new(|_, _| {}),
             changed: watch::Sender::new(0),
             observer: None,

@@ -108,6 +108,15 @@ pub trait CodeBuild: Send + Sync {
         std::future::ready(Err(ServiceError::not_supported(&SERVICE, "DeleteProject")))
     }
 
+    fn invalidate_project_cache(
+        &self,
+        caller: &Caller,
+        input: InvalidateProjectCacheInput,
+    ) -> impl Future<Output = Result<InvalidateProjectCacheOutput, ServiceError>> + Send {
+        let _ = (caller, input);
+        std::future::ready(Err(ServiceError::not_supported(&SERVICE, "InvalidateProjectCache")))
+    }
+
     fn batch_get_projects(
         &self,
         caller: &Caller,
@@ -212,6 +221,11 @@ pub async fn call<S: CodeBuild>(
         "DeleteProject" => {
             let input = json::request(&SERVICE, body)?;
             let output = service.delete_project(caller, input).await?;
+            Ok(json::answer(&output))
+        }
+        "InvalidateProjectCache" => {
+            let input = json::request(&SERVICE, body)?;
+            let output = service.invalidate_project_cache(caller, input).await?;
             Ok(json::answer(&output))
         }
         "BatchGetProjects" => {
@@ -742,6 +756,28 @@ pub struct GitSubmodulesConfig {
 impl Shape for GitSubmodulesConfig {
     fn schema() -> &'static crate::Schema {
         &constraints::GIT_SUBMODULES_CONFIG
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct InvalidateProjectCacheInput {
+    pub project_name: String,
+}
+
+impl Shape for InvalidateProjectCacheInput {
+    fn schema() -> &'static crate::Schema {
+        &constraints::INVALIDATE_PROJECT_CACHE_INPUT
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct InvalidateProjectCacheOutput {}
+
+impl Shape for InvalidateProjectCacheOutput {
+    fn schema() -> &'static crate::Schema {
+        &constraints::INVALIDATE_PROJECT_CACHE_OUTPUT
     }
 }
 
@@ -1994,6 +2030,11 @@ mod constraints {
     pub(super) static IMAGE_PULL_CREDENTIALS_TYPE: Schema =
         Schema::Enum(super::ImagePullCredentialsType::VALUES);
 
+    pub(super) static INVALIDATE_PROJECT_CACHE_INPUT: Schema =
+        Schema::Structure(Structure(&[("projectName", true, &NON_EMPTY_STRING)]));
+
+    pub(super) static INVALIDATE_PROJECT_CACHE_OUTPUT: Schema = Schema::Structure(Structure(&[]));
+
     pub(super) static KEY_INPUT: Schema = Schema::Text(Text {
         min: 1,
         max: 127,
@@ -2455,6 +2496,8 @@ pub(crate) static SCHEMAS: &[&crate::Schema] = &[
     &constraints::GIT_CLONE_DEPTH,
     &constraints::GIT_SUBMODULES_CONFIG,
     &constraints::IMAGE_PULL_CREDENTIALS_TYPE,
+    &constraints::INVALIDATE_PROJECT_CACHE_INPUT,
+    &constraints::INVALIDATE_PROJECT_CACHE_OUTPUT,
     &constraints::KEY_INPUT,
     &constraints::LIST_BUILDS_FOR_PROJECT_INPUT,
     &constraints::LIST_BUILDS_FOR_PROJECT_OUTPUT,

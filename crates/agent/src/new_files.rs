@@ -1,0 +1,68 @@
+//! Files that are made one after the other, most of them in the folder of the one before.
+
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::io::Errno;
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+/// Makes files. A path of many folders is not walked for each of them.
+#[derive(Default)]
+pub(crate) struct NewFiles {
+    open: Option<(PathBuf, OwnedFd)>,
+}
+
+impl NewFiles {
+    /// Makes an empty file with these permissions less the umask, and its folder when that is
+    /// missing. It is an error that something is there already, were it a link.
+    pub(crate) fn create(&mut self, path: &Path, mode: u32) -> io::Result<File> {
+        let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
+        let folder = self.folder(path.parent().unwrap_or_else(|| Path::new("/")))?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        Ok(File::from(openat(folder, name, flags, Mode::from_raw_mode(mode))?))
+    }
+
+    fn folder(&mut self, path: &Path) -> io::Result<&OwnedFd> {
+        if self.open.as_ref().is_none_or(|(open, _)| open != path) {
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let opened = match openat(CWD, path, flags, Mode::empty()) {
+                Err(Errno::NOENT) => {
+                    fs::create_dir_all(path)?;
+                    openat(CWD, path, flags, Mode::empty())
+                }
+                opened => opened,
+            };
+            self.open = Some((path.to_owned(), opened?));
+        }
+        Ok(&self.open.as_ref().expect("it was opened above").1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::os::unix::fs::symlink;
+    use tempfile::TempDir;
+
+    #[test]
+    fn files_are_made_with_their_folders_and_never_through_links() {
+        let folder = TempDir::new().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let mut files = NewFiles::default();
+        let mut make = |name: &str| {
+            let made = files.create(&at(name), 0o644);
+            made.and_then(|mut file| file.write_all(b"new")).map_err(|error| error.kind())
+        };
+        assert_eq!(make("a/b/c"), Ok(()));
+        assert_eq!(make("a/b/d"), Ok(()));
+        fs::write(at("target"), "old").unwrap();
+        symlink("target", at("link")).unwrap();
+        for there in ["a/b/c", "link", "a/b"] {
+            assert_eq!(make(there), Err(io::ErrorKind::AlreadyExists), "{there}");
+        }
+        assert_eq!(fs::read_to_string(at("target")).unwrap(), "old");
+        assert_eq!(fs::read_to_string(at("a/b/d")).unwrap(), "new");
+    }
+}

@@ -71,7 +71,9 @@ def expected(ended, project):
         "HOME": "/root",
         "LC_CTYPE": "C.UTF-8",
         "OLDPWD": "/codebuild/readonly",
-        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "PATH": (
+            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/codebuild/user/bin"
+        ),
         "PWD": re.compile(r"/codebuild/output/src\d{9,10}/src"),
     }
 

@@ -1,13 +1,18 @@
 //! The variables that the first command finds: who may override whom. Pure.
 
+use crate::secrets::Held;
 use agent_protocol::{Orders, Variable};
 
 /// Where programs are looked for, if the image does not say.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Merges the environment's own variables, the buildspec's and the caller's, weakest first, and
-/// what the agent itself has to say.
-pub(crate) fn merge(orders: &Orders, buildspec: &[(String, String)]) -> Vec<(String, String)> {
+/// what the agent itself has to say. `held` are the values that services keep.
+pub(crate) fn merge(
+    orders: &Orders,
+    buildspec: &[(String, String)],
+    held: &Held,
+) -> Vec<(String, String)> {
     let pairs = |variables: &[Variable]| {
         variables.iter().map(|v| (v.name.clone(), v.value.clone())).collect::<Vec<_>>()
     };
@@ -24,7 +29,9 @@ pub(crate) fn merge(orders: &Orders, buildspec: &[(String, String)]) -> Vec<(Str
         defaults,
         base.clone(),
         buildspec.to_vec(),
+        held.buildspec.clone(),
         pairs(&orders.variables),
+        held.caller.clone(),
         settled,
     ])
 }
@@ -41,15 +48,17 @@ pub(crate) fn secondary_folder_variable(identifier: &str) -> String {
 }
 
 /// Whether a variable's value may be told to the caller.
-pub(crate) fn is_exportable(name: &str) -> bool {
-    !name.starts_with("AWS_")
+// AWS: a variable that the project takes from a service is not exported.
+pub(crate) fn is_exportable(orders: &Orders, name: &str) -> bool {
+    !name.starts_with("AWS_") && orders.references.iter().all(|reference| reference.name != name)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use agent_protocol::{
-        BuildspecLocation, Credentials, GitSettings, ObjectStore, RuntimesOrder, Source,
+        BuildspecLocation, Course, Credentials, GitSettings, Keeper, ObjectStore, Reference,
+        RuntimesOrder, Source,
     };
 
     fn variables(pairs: &[(&str, &str)]) -> Vec<Variable> {
@@ -87,7 +96,13 @@ mod tests {
                 ("CODEBUILD_MINE", "mine"),
                 ("AWS_REGION", "there"),
             ]),
+            references: vec![Reference {
+                name: "E".to_owned(),
+                keeper: Keeper::ParameterStore,
+                value: "e".to_owned(),
+            }],
             runtimes: RuntimesOrder::Image,
+            course: Course::default(),
             compute: None,
             artifacts: None,
             secondary_artifacts: Vec::new(),
@@ -102,13 +117,20 @@ mod tests {
                 },
             },
         };
-        let buildspec = [("B", "buildspec"), ("C", "buildspec")];
-        let merged = merge(&orders, &buildspec.map(|(n, v)| (n.to_owned(), v.to_owned())));
+        let pair = |(n, v): (&str, &str)| (n.to_owned(), v.to_owned());
+        let buildspec = [("B", "buildspec"), ("C", "buildspec"), ("D", "plain")].map(pair);
+        let held = Held {
+            buildspec: vec![pair(("D", "secret")), pair(("E", "secret"))],
+            caller: vec![pair(("E", "parameter"))],
+        };
+        let merged = merge(&orders, &buildspec, &held);
         let value = |name: &str| &merged.iter().find(|(known, _)| known == name).unwrap().1;
         for (name, expected) in [
             ("A", "image"),
             ("B", "buildspec"),
             ("C", "$HOME"),
+            ("D", "secret"),
+            ("E", "parameter"),
             ("CODEBUILD_SRC_DIR", "/src"),
             ("CODEBUILD_BUILD_ID", "demo:1"),
             ("CODEBUILD_CONFIG_AUTO_DISCOVER", "false"),
@@ -117,5 +139,7 @@ mod tests {
         ] {
             assert_eq!(value(name), expected, "{name}");
         }
+        let exportable = |name| is_exportable(&orders, name);
+        assert!(exportable("D") && !exportable("E") && !exportable("AWS_REGION"));
     }
 }

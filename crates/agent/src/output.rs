@@ -8,7 +8,7 @@
 use crate::fault::{Doing, Fault};
 use crate::journal::Journal;
 use agent_protocol::journal::LOG_BYTES_MAX;
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::io::{Errno, ioctl_fionread, read};
 use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
@@ -18,6 +18,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// More than the default, so that a command that prints a lot seldom waits for us.
 const PIPE_BYTES: usize = 256 * 1024;
+
+/// How long the beginning of something hidden waits for the rest of it. A line that has ended does
+/// not wait, and the service shows one that has not only after as long.
+const HELD_BACK_AT_MOST: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000_000 };
 
 /// The pipe that every command prints to.
 pub(crate) struct Output {
@@ -60,12 +64,14 @@ impl Output {
     pub(crate) fn drain(&self) {
         let _gate = lock(&self.gate);
         self.drain_behind_gate();
+        self.journal.settle();
     }
 
     /// Moves what was printed until now, and nothing that is printed later.
     pub(crate) fn close(&self) {
         let gate = lock(&self.gate);
         self.drain_behind_gate();
+        self.journal.settle();
         std::mem::forget(gate);
     }
 
@@ -84,7 +90,9 @@ impl Output {
     fn pump(&self) {
         loop {
             let mut ready = [PollFd::new(&self.reader, PollFlags::IN)];
-            match poll(&mut ready, None) {
+            let patience = self.journal.holds_back().then_some(&HELD_BACK_AT_MOST);
+            match poll(&mut ready, patience) {
+                Ok(0) => self.journal.settle(),
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(error) => panic!("the output's pipe cannot be watched: {error}"),
             }

@@ -5,12 +5,15 @@ use crate::{
     codebuild::CodeBuildService,
     config::{Config, LISTEN_DEFAULT},
     driver::{Driver, Grounds, JournalWatch, Observed, ServedBuild},
+    fault,
     http::{Front, Origin, router},
     identity::{Identity, RootKeys},
     local_caches::LocalCaches,
     logs::LogsService,
     provision::Provision,
     s3,
+    secrets::{self, SecretsService},
+    vault::{Vault, key_file_beside},
 };
 use anyhow::Context;
 use build_core::queue::Capacity;
@@ -72,6 +75,8 @@ impl App {
         let logs = LogStore::open(&data_dir.join("logs"))?;
         let objects = ObjectStore::open(data_dir.join("objects"))?;
         let sandbox = Arc::new(sandbox(&config, data_dir)?);
+        let vault = vault(&config, data_dir, &store).await?;
+        let secrets = SecretsService::new(store.clone(), vault, config.secrets.readable.clone());
 
         // Builds that are under way need the front before it can be made of the driver.
         let front: Arc<OnceLock<Arc<Front>>> = Arc::default();
@@ -104,12 +109,15 @@ impl App {
                 Arc::clone(&identity) as Arc<dyn s3::Access>,
                 s3::Config { account_id: account_id.clone(), ..s3::Config::default() },
             ),
+            secrets,
             identity,
             account_id,
             grounds,
         });
         let _ = front.set(Arc::clone(&made));
         tokio::spawn(made.logs.clone().keep_swept());
+        let swept = Arc::clone(&made);
+        tokio::spawn(async move { swept.secrets.keep_swept().await });
         Ok(Self {
             front: made,
             objects,
@@ -158,6 +166,21 @@ fn lock(data_dir: &Path) -> anyhow::Result<File> {
         }
         Err(fs::TryLockError::Error(error)) => Err(error).context("failed to lock the data folder"),
     }
+}
+
+/// The vault. Values that cannot be opened do not keep the service from its other work.
+async fn vault(config: &Config, data_dir: &Path, store: &Store) -> anyhow::Result<Vault> {
+    let folder = data_dir.canonicalize().context("failed to find the data folder")?;
+    let path = match &config.secrets.key_file {
+        Some(path) => path.clone(),
+        None => key_file_beside(&folder)
+            .context("failed to name a key file beside the data folder: set secrets.key_file")?,
+    };
+    let vault = Vault::new(path, store.clone(), vec![secrets::VALUES]);
+    if let Err(error) = vault.check().await {
+        tracing::error!("secrets cannot be read: failed to {}", fault::chain(&error));
+    }
+    Ok(vault)
 }
 
 fn sandbox(config: &Config, data_dir: &Path) -> anyhow::Result<Sandbox> {

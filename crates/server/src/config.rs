@@ -3,6 +3,7 @@
 //! The file holds what an operator decides once; flags and variables override it. Unknown keys are
 //! refused, so that a typing error is not silently a default.
 
+use crate::name_patterns::NamePatterns;
 use executor::Opening;
 use serde::Deserialize;
 use std::{
@@ -30,6 +31,10 @@ pub struct Config {
     pub builds: Builds,
     /// What the `host` image shows of this machine.
     pub host_image: HostImage,
+    /// Secrets Manager, and the key that values are kept under.
+    pub secrets: Secrets,
+    /// Parameter Store.
+    pub parameters: Parameters,
     /// What is kept for later builds.
     pub caches: Caches,
     /// Where the sources of builds come from.
@@ -123,6 +128,24 @@ pub struct HostImage {
     pub folders: Vec<PathBuf>,
     /// Variables of the environment, such as a longer `PATH`.
     pub variables: std::collections::BTreeMap<String, String>,
+}
+
+/// Secrets Manager, and the key that the values of secrets and parameters are kept under.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
+pub struct Secrets {
+    /// The key's file; beside the data folder when absent.
+    pub key_file: Option<PathBuf>,
+    /// The names of the secrets that builds may read.
+    pub readable: NamePatterns,
+}
+
+/// Parameter Store.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
+pub struct Parameters {
+    /// The names of the parameters that builds may read.
+    pub readable: NamePatterns,
 }
 
 /// Where the sources of builds come from.

@@ -3,6 +3,8 @@
 //! A function of the request, the occasion and the configuration alone, so that a service that was
 //! restarted makes the same spec again.
 
+mod variables;
+
 use crate::{
     build_request::{BuildRequest, compute, compute_types_like},
     config::Config,
@@ -79,11 +81,7 @@ impl Provision {
         let environment = request.environment();
         let orders = self.orders(request, occasion);
         let size = compute(&environment.compute_type);
-        let local = request.local_source.iter().map(|host| Mount {
-            host: host.clone(),
-            container: orders.source_dir.clone().into(),
-            kind: MountKind::CopyOnWrite,
-        });
+        let local = local_mounts(request, &orders).into_iter();
         let cache = occasion.local_cache.iter().map(|lease| Mount {
             host: lease.folder.clone(),
             container: LOCAL_CACHE.into(),
@@ -151,13 +149,14 @@ impl Provision {
         let asked = request.source_version.as_deref();
         let project = &request.project;
         let environment = request.environment();
-        let own_variables = environment.environment_variables.unwrap_or_default();
+        let (variables, references) =
+            variables::variables(environment.environment_variables.unwrap_or_default());
         let secondary = project.secondary_artifacts.iter().flatten();
         Orders {
             protocol: PROTOCOL_VERSION,
             build_arn: request.arn(),
             build_uuid: request.id().uuid().to_owned(),
-            source: match request.local_source {
+            source: match &request.local {
                 Some(_) => Source::Mounted,
                 None => source_order(&source, asked, request.source_commit.as_deref()),
             },
@@ -166,11 +165,10 @@ impl Provision {
             git: self.git_settings(request),
             buildspec: buildspec_location(source.buildspec.as_deref()),
             base_variables: self.base_variables(request, occasion),
-            variables: own_variables
-                .into_iter()
-                .map(|variable| Variable { name: variable.name, value: variable.value })
-                .collect(),
+            variables,
+            references,
             runtimes: self.runtimes(&occasion.image),
+            course: request.local.as_ref().map(|local| local.course).unwrap_or_default(),
             compute: Some(self.compute_order(&environment.compute_type)),
             artifacts: artifacts_order(&request.artifacts(), request),
             secondary_artifacts: secondary
@@ -414,13 +412,34 @@ fn output_dir(request: &BuildRequest) -> String {
 /// The primary source's folder. AWS: a repository's has the repository's place in its path.
 fn source_dir(request: &BuildRequest) -> String {
     let folder = format!("{}/src", output_dir(request));
-    match request.local_source {
+    match &request.local {
         Some(_) => folder,
         None => match repository(&request.source()) {
             Some(location) => format!("{folder}/{}", location.place()),
             None => folder,
         },
     }
+}
+
+/// The folder of this machine that is a secondary source; none for one that is fetched.
+fn local_folder<'a>(request: &'a BuildRequest, identifier: &str) -> Option<&'a PathBuf> {
+    request.local.as_ref()?.secondary_sources.get(identifier)
+}
+
+/// The folders of this machine that are sources, for a build that nobody has described.
+fn local_mounts(request: &BuildRequest, orders: &Orders) -> Vec<Mount> {
+    let Some(local) = &request.local else { return Vec::new() };
+    let secondary = orders.secondary_sources.iter().filter_map(|secondary| {
+        Some((local.secondary_sources.get(&secondary.identifier)?, &secondary.source_dir))
+    });
+    std::iter::once((&local.source, &orders.source_dir))
+        .chain(secondary)
+        .map(|(host, folder)| Mount {
+            host: host.clone(),
+            container: folder.into(),
+            kind: MountKind::CopyOnWrite,
+        })
+        .collect()
 }
 
 /// Where a source's repository is; none for a source that is not in Git.
@@ -481,7 +500,10 @@ fn secondary_sources(request: &BuildRequest) -> Vec<SecondarySource> {
             let identifier = source.source_identifier.clone().unwrap_or_default();
             let version = secondary_version(request, &identifier);
             SecondarySource {
-                source: source_order(source, version.as_deref(), None),
+                source: match local_folder(request, &identifier) {
+                    Some(_) => Source::Mounted,
+                    None => source_order(source, version.as_deref(), None),
+                },
                 source_dir: secondary_dir(request, source, index + 1),
                 identifier,
             }

@@ -1,8 +1,9 @@
 //! Objects that are uploaded while they are made, before anybody knows how long they will be.
 
-use super::client::{Client, persist};
+use super::client::Client;
 use super::error::StoreError;
 use super::upload::{Condition, Parts, describe, require};
+use crate::patience::persist;
 use rusty_s3::Bucket;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};

@@ -2,7 +2,7 @@
 
 use agent_protocol::journal::Reader;
 use agent_protocol::{
-    BuildspecLocation, CacheOrder, Credentials, Fact, GitSettings, ObjectStore, Orders,
+    BuildspecLocation, CacheOrder, Course, Credentials, Fact, GitSettings, ObjectStore, Orders,
     PROTOCOL_VERSION, Record, RecordBody, RuntimesOrder, Source, Variable,
 };
 use expect_test::Expect;
@@ -41,7 +41,9 @@ pub(crate) fn inline(buildspec: &str) -> Trial {
         buildspec: BuildspecLocation::Inline { text: buildspec.to_owned() },
         base_variables: vec![Variable { name: "CODEBUILD_CI".into(), value: "true".into() }],
         variables: Vec::new(),
+        references: Vec::new(),
         runtimes: RuntimesOrder::Image,
+        course: Course::default(),
         compute: None,
         artifacts: None,
         secondary_artifacts: Vec::new(),

@@ -241,18 +241,6 @@ fn a_broken_buildspec_is_told_with_its_place() {
 }
 
 #[test]
-fn secrets_without_a_service_are_refused() {
-    let text = "version: 0.2\nenv:\n  parameter-store: {A: /name}\nphases:\n  build:\n    \
-                commands: [echo never]\n";
-    inline(text).run().expect_facts(expect![[r#"
-        hello 1
-        started DOWNLOAD_SOURCE
-        ended DOWNLOAD_SOURCE FAILED CLIENT_ERROR env.parameter-store of the buildspec is not supported: no service here keeps such values yet
-        finished
-    "#]]);
-}
-
-#[test]
 fn a_journal_that_has_begun_goes_on() {
     let trial = inline("");
     let path = trial.root.path().join("journal");

@@ -225,13 +225,6 @@ pub(super) fn buildable(project: &Project, config: &Config) -> Checked {
         let what = format!("Environment type {}", environment.r#type);
         return Err(refusal::not_here_yet(&what));
     }
-    let variables = environment.environment_variables.iter().flatten();
-    for variable in variables {
-        if variable.r#type.as_ref().is_some_and(|kind| kind.as_str() != "PLAINTEXT") {
-            let what = format!("The type of environment variable {}", variable.name);
-            return Err(refusal::not_here_yet(&what));
-        }
-    }
     let s3_logs = project.logs_config.as_ref().and_then(|logs| logs.s3_logs.as_ref());
     let fleet = environment.fleet.as_ref().and_then(|fleet| fleet.fleet_arn.as_ref());
     let lacking = [

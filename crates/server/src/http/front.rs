@@ -3,12 +3,12 @@
 
 use super::{
     authenticate::authenticate,
-    commands,
+    commands, console,
     own::{self, Origin},
 };
 use crate::{
     codebuild::CodeBuildService, driver::Grounds, identity::Identity, logs::LogsService,
-    permission, s3::S3Service, sts::StsService,
+    permission, s3::S3Service, secrets::SecretsService, sts::StsService,
 };
 use axum::{
     Extension, Router,
@@ -16,7 +16,7 @@ use axum::{
     extract::{Request, State},
     http::{HeaderMap, Method, StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{get, post},
 };
 use std::sync::Arc;
 use uuid::Uuid;
@@ -34,6 +34,8 @@ pub struct Front {
     pub logs: LogsService,
     /// S3.
     pub s3: S3Service,
+    /// Secrets Manager.
+    pub secrets: SecretsService,
     /// Whose keys are whose.
     pub identity: Arc<Identity>,
     /// The account, twelve digits.
@@ -48,6 +50,7 @@ pub fn router(front: Arc<Front>, origin: Origin) -> Router {
         .route("/health", get(own::health))
         .route("/v2/credentials/{id}", get(own::credentials))
         .route("/-/builds/{id}/commands", get(commands::commands))
+        .route("/-/console", post(console::console))
         .fallback(service)
         .layer(Extension(origin))
         .with_state(front)
@@ -102,6 +105,14 @@ impl Front {
             return self
                 .answer(logs, operation, &request_id, request, async |caller, body| {
                     wire::logs::call(&self.logs, caller, operation, body).await
+                })
+                .await;
+        }
+        let secrets = &wire::secretsmanager::SERVICE;
+        if let Some(operation) = secrets.operation_of_target(target) {
+            return self
+                .answer(secrets, operation, &request_id, request, async |caller, body| {
+                    wire::secretsmanager::call(&self.secrets, caller, operation, body).await
                 })
                 .await;
         }

@@ -3,7 +3,7 @@
 //! Everything here is settled: overrides are applied, precedence among the API's own levels is
 //! decided, images are chosen. What only the buildspec can say is left to the agent.
 
-use crate::{CacheOrder, GitSettings, GitSource, Reference};
+use crate::{CacheOrder, Course, GitSettings, GitSource, Reference};
 use serde::{Deserialize, Serialize};
 
 /// The whole build, as the agent needs to know it.
@@ -41,6 +41,9 @@ pub struct Orders {
     /// Which automatic retry the build is; 0 for the first try.
     #[serde(default)]
     pub auto_retry_number: u32,
+    /// How much of the build runs.
+    #[serde(default)]
+    pub course: Course,
     /// Where the primary artifact goes; none for `NO_ARTIFACTS`.
     pub artifacts: Option<ArtifactsOrder>,
     /// Where the secondary artifacts go.

@@ -67,6 +67,9 @@ pub(crate) fn run(build: &Build) {
         Err(stop) => return finish(build, AgentPhase::DownloadSource, stop.into_outcome()),
     };
     finish(build, AgentPhase::DownloadSource, PhaseOutcome::succeeded());
+    if build.orders.course.ends_with(AgentPhase::DownloadSource) {
+        return;
+    }
     let Prepared { buildspec, mut shell, caching } = prepared;
     let (followed, succeeding) = command_phases(build, &buildspec, &mut shell);
     export(build, &buildspec, &shell);
@@ -99,6 +102,10 @@ fn command_phases(build: &Build, buildspec: &Buildspec, shell: &mut Shell) -> (N
     let mut succeeding = Succeeding::Yes;
     for name in PhaseName::ALL {
         let phase = agent_phase(name);
+        if build.orders.course.leaves_out(phase) {
+            build.journal.line(&log::left_out(phase));
+            continue;
+        }
         build.journal.append(|batch| {
             batch.phase_started(phase);
             batch.line(&log::entering(phase));
@@ -126,7 +133,8 @@ fn command_phases(build: &Build, buildspec: &Buildspec, shell: &mut Shell) -> (N
             });
             return (Next::End, succeeding);
         }
-        if next(phase, status, wanted.and_then(|wanted| wanted.on_failure.as_ref())) == Next::End {
+        let on_failure = wanted.and_then(|wanted| wanted.on_failure.as_ref());
+        if next(phase, status, on_failure) == Next::End || build.orders.course.ends_with(phase) {
             return (Next::End, succeeding);
         }
     }
@@ -175,7 +183,7 @@ fn run_phase(commands: &mut Commands<'_>, phase: &Phase, run_as: Option<&str>) -
             let message = format!("user {name} of run-as does not exist in the image");
             return PhaseOutcome::failed(COMMAND_EXECUTION_ERROR, message);
         };
-        if let Err(fault) = source::give(&commands.build.orders, &user) {
+        if let Err(fault) = source::give(commands.build, &user) {
             return outcome::fault(fault.to_string());
         }
         commands.user = Some(user);

@@ -13,6 +13,7 @@ use crate::{
     provision::Provision,
     s3,
     secrets::{self, SecretsService},
+    sources::{self, SourceCredentials},
     vault::{Vault, key_file_beside},
 };
 use anyhow::Context;
@@ -76,7 +77,8 @@ impl App {
         let objects = ObjectStore::open(data_dir.join("objects"))?;
         let sandbox = Arc::new(sandbox(&config, data_dir)?);
         let vault = vault(&config, data_dir, &store).await?;
-        let secrets = SecretsService::new(store.clone(), vault, config.secrets.readable.clone());
+        let readable = config.secrets.readable.clone();
+        let secrets = SecretsService::new(store.clone(), vault.clone(), readable);
 
         // Builds that are under way need the front before it can be made of the driver.
         let front: Arc<OnceLock<Arc<Front>>> = Arc::default();
@@ -91,10 +93,7 @@ impl App {
                 identity: Arc::clone(&identity),
                 programs: programs(data_dir).context("failed to write the builds' programs")?,
             },
-            caches: Arc::new(
-                LocalCaches::open(data_dir.join("caches"), config.caches.local_gib_max << 30)
-                    .with_context(|| place(&data_dir.join("caches")))?,
-            ),
+            caches: Arc::new(local_caches(&config, data_dir)?),
             serve: serve_builds(Arc::clone(&front)),
             changed: watch::Sender::new(0),
             observer,
@@ -102,7 +101,12 @@ impl App {
         let driver = Driver::start(store.clone(), Arc::clone(&grounds), capacity(&config)).await?;
         let account_id = config.account_id.as_str().to_owned();
         let made = Arc::new(Front {
-            codebuild: CodeBuildService { store: store.clone(), driver, config },
+            codebuild: CodeBuildService {
+                store: store.clone(),
+                driver,
+                credentials: SourceCredentials::new(store.clone(), vault),
+                config: Arc::clone(&config),
+            },
             logs: LogsService::new(logs.clone(), &account_id),
             s3: s3::service(
                 objects.clone(),
@@ -118,14 +122,8 @@ impl App {
         tokio::spawn(made.logs.clone().keep_swept());
         let swept = Arc::clone(&made);
         tokio::spawn(async move { swept.secrets.keep_swept().await });
-        Ok(Self {
-            front: made,
-            objects,
-            logs,
-            store,
-            data_dir: data_dir.to_path_buf(),
-            _lock: lock,
-        })
+        let data_dir = data_dir.to_path_buf();
+        Ok(Self { front: made, objects, logs, store, data_dir, _lock: lock })
     }
 
     /// Answers requests on a listener until the process ends.
@@ -168,6 +166,12 @@ fn lock(data_dir: &Path) -> anyhow::Result<File> {
     }
 }
 
+fn local_caches(config: &Config, data_dir: &Path) -> anyhow::Result<LocalCaches> {
+    let folder = config.caches.local_folder.clone().unwrap_or_else(|| data_dir.join("caches"));
+    LocalCaches::open(folder.clone(), config.caches.local_gib_max << 30)
+        .with_context(|| format!("failed to use the folder for caches, {}", folder.display()))
+}
+
 /// The vault. Values that cannot be opened do not keep the service from its other work.
 async fn vault(config: &Config, data_dir: &Path, store: &Store) -> anyhow::Result<Vault> {
     let folder = data_dir.canonicalize().context("failed to find the data folder")?;
@@ -176,7 +180,7 @@ async fn vault(config: &Config, data_dir: &Path, store: &Store) -> anyhow::Resul
         None => key_file_beside(&folder)
             .context("failed to name a key file beside the data folder: set secrets.key_file")?,
     };
-    let vault = Vault::new(path, store.clone(), vec![secrets::VALUES]);
+    let vault = Vault::new(path, store.clone(), vec![secrets::VALUES, sources::CREDENTIALS]);
     if let Err(error) = vault.check().await {
         tracing::error!("secrets cannot be read: failed to {}", fault::chain(&error));
     }

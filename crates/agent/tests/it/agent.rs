@@ -2,7 +2,7 @@
 
 use agent_protocol::journal::Reader;
 use agent_protocol::{
-    BuildspecLocation, CacheOrder, Credentials, Fact, GitSettings, ObjectStore, Orders,
+    BuildspecLocation, CacheOrder, Course, Credentials, Fact, GitSettings, ObjectStore, Orders,
     PROTOCOL_VERSION, Record, RecordBody, RuntimesOrder, Source, Variable,
 };
 use expect_test::Expect;
@@ -43,6 +43,7 @@ pub(crate) fn inline(buildspec: &str) -> Trial {
         variables: Vec::new(),
         references: Vec::new(),
         runtimes: RuntimesOrder::Image,
+        course: Course::default(),
         compute: None,
         auto_retry_number: 0,
         artifacts: None,
@@ -184,6 +185,8 @@ fn fact_line(fact: &Fact) -> String {
         }
         Fact::CommandStarted(_) | Fact::CommandEnded(_) | Fact::Used(_) => return String::new(),
         Fact::SourceResolved { version } => ("source", version.clone()),
+        Fact::SourcesFetched => ("sources", "are there".to_owned()),
+        Fact::GitCredentialHelper => ("offered", "git credentials".to_owned()),
         Fact::Exported { variables } => ("exported", format!("{variables:?}")),
         Fact::ArtifactUploaded(uploaded) => ("uploaded", format!("{uploaded:?}")),
         Fact::RetryAsked { count } => ("retry asked", count.to_string()),

@@ -60,6 +60,8 @@ impl Commands {
             | Fact::ArtifactUploaded(_)
             | Fact::Used(_)
             | Fact::RetryAsked { .. }
+            | Fact::SourcesFetched
+            | Fact::GitCredentialHelper
             | Fact::Finished => return,
         };
         if command.ended.is_none() {

@@ -3,7 +3,7 @@
 
 use super::{
     authenticate::authenticate,
-    commands,
+    commands, console,
     own::{self, Origin},
 };
 use crate::{
@@ -16,7 +16,7 @@ use axum::{
     extract::{Request, State},
     http::{HeaderMap, Method, StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{get, post},
 };
 use std::sync::Arc;
 use uuid::Uuid;
@@ -49,7 +49,9 @@ pub fn router(front: Arc<Front>, origin: Origin) -> Router {
     Router::new()
         .route("/health", get(own::health))
         .route("/v2/credentials/{id}", get(own::credentials))
+        .route("/v2/source-credentials/{id}", post(own::source_credentials))
         .route("/-/builds/{id}/commands", get(commands::commands))
+        .route("/-/console", post(console::console))
         .fallback(service)
         .layer(Extension(origin))
         .with_state(front)

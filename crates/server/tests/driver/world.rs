@@ -134,7 +134,7 @@ impl World {
             debug_session: false,
             retry: None,
             cache_invalidated_at: None,
-            local_source: None,
+            local: None,
         });
         let service = self.service();
         let submission = Submission { request, concurrent_max, with: Vec::new() };

@@ -10,6 +10,7 @@ use crate::{
     identity::{Identity, RootKeys},
     local_caches::LocalCaches,
     logs::LogsService,
+    parameters::{self, ParametersService},
     provision::Provision,
     s3,
     secrets::{self, SecretsService},
@@ -76,6 +77,8 @@ impl App {
         let objects = ObjectStore::open(data_dir.join("objects"))?;
         let sandbox = Arc::new(sandbox(&config, data_dir)?);
         let vault = vault(&config, data_dir, &store).await?;
+        let readable = config.parameters.readable.clone();
+        let parameters = ParametersService::new(store.clone(), vault.clone(), readable);
         let secrets = SecretsService::new(store.clone(), vault, config.secrets.readable.clone());
 
         // Builds that are under way need the front before it can be made of the driver.
@@ -110,6 +113,7 @@ impl App {
                 s3::Config { account_id: account_id.clone(), ..s3::Config::default() },
             ),
             secrets,
+            parameters,
             identity,
             account_id,
             grounds,
@@ -176,7 +180,7 @@ async fn vault(config: &Config, data_dir: &Path, store: &Store) -> anyhow::Resul
         None => key_file_beside(&folder)
             .context("failed to name a key file beside the data folder: set secrets.key_file")?,
     };
-    let vault = Vault::new(path, store.clone(), vec![secrets::VALUES]);
+    let vault = Vault::new(path, store.clone(), vec![secrets::VALUES, parameters::VALUES]);
     if let Err(error) = vault.check().await {
         tracing::error!("secrets cannot be read: failed to {}", fault::chain(&error));
     }

@@ -9,6 +9,7 @@
 
 mod cache;
 mod command;
+mod course;
 mod git;
 pub mod journal;
 mod orders;
@@ -22,6 +23,7 @@ pub use command::{
     BuildUsed, COMMAND_TEXT_BYTES_MAX, COMMANDS_MAX, CommandEnded, CommandList, CommandStarted,
     Used,
 };
+pub use course::Course;
 pub use git::{GitReference, GitSettings, GitSource, GitVersion};
 pub use orders::{
     ArtifactsOrder, BuildspecLocation, ComputeOrder, ComputeType, Credentials, NamespaceType,

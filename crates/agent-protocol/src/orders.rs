@@ -3,7 +3,7 @@
 //! Everything here is settled: overrides are applied, precedence among the API's own levels is
 //! decided, images are chosen. What only the buildspec can say is left to the agent.
 
-use crate::{CacheOrder, GitSettings, GitSource, Reference};
+use crate::{CacheOrder, Course, GitSettings, GitSource, Reference};
 use serde::{Deserialize, Serialize};
 
 /// The whole build, as the agent needs to know it.
@@ -38,6 +38,9 @@ pub struct Orders {
     pub runtimes: RuntimesOrder,
     /// What the build may use, and what else there is; none where that is not known.
     pub compute: Option<ComputeOrder>,
+    /// How much of the build runs.
+    #[serde(default)]
+    pub course: Course,
     /// Where the primary artifact goes; none for `NO_ARTIFACTS`.
     pub artifacts: Option<ArtifactsOrder>,
     /// Where the secondary artifacts go.

@@ -1,5 +1,6 @@
 //! Runs the commands of one list, and tells of each: in the log, and as facts with what it used.
 
+use crate::console;
 use crate::fault::Fault;
 use crate::log;
 use crate::processes::Exit;
@@ -84,6 +85,9 @@ impl Commands<'_> {
                 }
             });
             if let Some(reason) = reason {
+                if self.build.orders.course.shell_on_failure {
+                    console::open(self.build, self.shell, self.user.as_ref());
+                }
                 let why = out_of_memory.map(|sentence| format!(". {sentence}")).unwrap_or_default();
                 return Ok(Some(format!(
                     "Error while executing command: {shown}. Reason: {reason}{why}"

@@ -48,8 +48,8 @@ pub(crate) fn is_exportable(orders: &Orders, name: &str) -> bool {
 mod tests {
     use super::*;
     use agent_protocol::{
-        BuildspecLocation, Credentials, GitSettings, Keeper, ObjectStore, Reference, RuntimesOrder,
-        Source,
+        BuildspecLocation, Course, Credentials, GitSettings, Keeper, ObjectStore, Reference,
+        RuntimesOrder, Source,
     };
 
     fn variables(pairs: &[(&str, &str)]) -> Vec<Variable> {
@@ -79,6 +79,7 @@ mod tests {
                 value: "e".to_owned(),
             }],
             runtimes: RuntimesOrder::Image,
+            course: Course::default(),
             compute: None,
             artifacts: None,
             secondary_artifacts: Vec::new(),

@@ -30,6 +30,11 @@ impl Layout {
         self.readonly().join("buildspec.yml")
     }
 
+    /// The agent's own program, for a process that is to become it again.
+    pub(crate) fn own_program(&self) -> PathBuf {
+        PathBuf::from("/proc/self/exe")
+    }
+
     /// The script of the command that runs.
     pub(crate) fn script(&self) -> PathBuf {
         self.tmp().join("script.sh")

@@ -62,6 +62,19 @@ pub(crate) const REGISTERING: &str = "Registering with agent";
 pub(crate) const NO_REPORTS: &str = "Reports are not supported: the buildspec's reports section is \
                                      skipped";
 
+/// A shell is offered where a command failed.
+pub(crate) const CONSOLE_OPENS: &str = "Opening a shell where the command failed";
+
+/// There is no shell, and the build goes on.
+pub(crate) fn no_console(reason: &str) -> String {
+    format!("No shell was opened: {reason}")
+}
+
+/// The build begins later.
+pub(crate) fn left_out(phase: AgentPhase) -> String {
+    format!("Leaving out phase {}", phase.as_str())
+}
+
 /// Files are being looked for.
 pub(crate) const ASSEMBLING: &str = "Assembling file list";
 

@@ -4,6 +4,7 @@ mod artifacts;
 mod cache;
 mod calendar;
 mod commands;
+mod console;
 mod credential_helper;
 mod digest;
 mod environment;
@@ -46,6 +47,9 @@ fn main() -> ExitCode {
     }
     if arguments.next_if(|first| first == credential_helper::VERB).is_some() {
         return credential_helper::run(arguments);
+    }
+    if arguments.next_if(|first| first == console::VERB).is_some() {
+        return console::become_shell(arguments);
     }
     // For trying the agent out without a sandbox: its own folders are below the one given.
     let root = match (arguments.next(), arguments.next(), arguments.next()) {

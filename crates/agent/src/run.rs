@@ -66,6 +66,9 @@ pub(crate) fn run(build: &Build) {
         Err(stop) => return finish(build, AgentPhase::DownloadSource, stop.into_outcome()),
     };
     finish(build, AgentPhase::DownloadSource, PhaseOutcome::succeeded());
+    if build.orders.course.ends_with(AgentPhase::DownloadSource) {
+        return;
+    }
     let Prepared { buildspec, mut shell, caching } = prepared;
     let (followed, succeeding) = command_phases(build, &buildspec, &mut shell);
     export(build, &buildspec, &shell);
@@ -98,6 +101,10 @@ fn command_phases(build: &Build, buildspec: &Buildspec, shell: &mut Shell) -> (N
     let mut succeeding = Succeeding::Yes;
     for name in PhaseName::ALL {
         let phase = agent_phase(name);
+        if build.orders.course.leaves_out(phase) {
+            build.journal.line(&log::left_out(phase));
+            continue;
+        }
         build.journal.append(|batch| {
             batch.phase_started(phase);
             batch.line(&log::entering(phase));
@@ -119,7 +126,7 @@ fn command_phases(build: &Build, buildspec: &Buildspec, shell: &mut Shell) -> (N
             build.journal.line(&log::retry_requested(phase));
         }
         finish(build, phase, outcome);
-        if next(phase, status, on_failure) == Next::End {
+        if next(phase, status, on_failure) == Next::End || build.orders.course.ends_with(phase) {
             return (Next::End, succeeding);
         }
     }

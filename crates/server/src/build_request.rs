@@ -1,10 +1,10 @@
 //! What was asked for when a build was started: settled, kept with the build, and never changed.
 
-use agent_protocol::Timestamp;
+use agent_protocol::{Course, Timestamp};
 use build_core::{BuildId, queue::Share};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 use wire::codebuild::{
     CacheMode, CacheType, ComputeType, LogsConfigStatusType, Project, ProjectArtifacts,
     ProjectEnvironment, ProjectSource,
@@ -39,8 +39,19 @@ pub struct BuildRequest {
     /// When somebody last invalidated the project's cache: what is older counts no more.
     #[serde(default)]
     pub cache_invalidated_at: Option<Timestamp>,
-    /// A folder of this machine that is the source, for a build that no project describes.
-    pub local_source: Option<PathBuf>,
+    /// What of this machine the build is made of, when no project describes it.
+    pub local: Option<LocalRun>,
+}
+
+/// A build that its author runs on the spot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LocalRun {
+    /// The folder that is the source.
+    pub source: PathBuf,
+    /// The folders that are the secondary sources, by their identifiers.
+    pub secondary_sources: BTreeMap<String, PathBuf>,
+    /// How much of the build runs.
+    pub course: Course,
 }
 
 /// Where a build's output goes.

@@ -81,11 +81,7 @@ impl Provision {
         let environment = request.environment();
         let orders = self.orders(request, occasion);
         let size = compute(&environment.compute_type);
-        let local = request.local_source.iter().map(|host| Mount {
-            host: host.clone(),
-            container: orders.source_dir.clone().into(),
-            kind: MountKind::CopyOnWrite,
-        });
+        let local = local_mounts(request, &orders).into_iter();
         let cache = occasion.local_cache.iter().map(|lease| Mount {
             host: lease.folder.clone(),
             container: LOCAL_CACHE.into(),
@@ -154,7 +150,7 @@ impl Provision {
             protocol: PROTOCOL_VERSION,
             build_arn: request.arn(),
             build_uuid: request.id().uuid().to_owned(),
-            source: match request.local_source {
+            source: match &request.local {
                 Some(_) => Source::Mounted,
                 None => source_order(&source, asked, request.source_commit.as_deref()),
             },
@@ -166,6 +162,7 @@ impl Provision {
             variables,
             references,
             runtimes: self.runtimes(&occasion.image),
+            course: request.local.as_ref().map(|local| local.course).unwrap_or_default(),
             compute: Some(self.compute_order(&environment.compute_type)),
             artifacts: artifacts_order(&request.artifacts(), request),
             secondary_artifacts: secondary
@@ -407,13 +404,34 @@ fn output_dir(request: &BuildRequest) -> String {
 /// The primary source's folder. AWS: a repository's has the repository's place in its path.
 fn source_dir(request: &BuildRequest) -> String {
     let folder = format!("{}/src", output_dir(request));
-    match request.local_source {
+    match &request.local {
         Some(_) => folder,
         None => match repository(&request.source()) {
             Some(location) => format!("{folder}/{}", location.place()),
             None => folder,
         },
     }
+}
+
+/// The folder of this machine that is a secondary source; none for one that is fetched.
+fn local_folder<'a>(request: &'a BuildRequest, identifier: &str) -> Option<&'a PathBuf> {
+    request.local.as_ref()?.secondary_sources.get(identifier)
+}
+
+/// The folders of this machine that are sources, for a build that nobody has described.
+fn local_mounts(request: &BuildRequest, orders: &Orders) -> Vec<Mount> {
+    let Some(local) = &request.local else { return Vec::new() };
+    let secondary = orders.secondary_sources.iter().filter_map(|secondary| {
+        Some((local.secondary_sources.get(&secondary.identifier)?, &secondary.source_dir))
+    });
+    std::iter::once((&local.source, &orders.source_dir))
+        .chain(secondary)
+        .map(|(host, folder)| Mount {
+            host: host.clone(),
+            container: folder.into(),
+            kind: MountKind::CopyOnWrite,
+        })
+        .collect()
 }
 
 /// Where a source's repository is; none for a source that is not in Git.
@@ -474,7 +492,10 @@ fn secondary_sources(request: &BuildRequest) -> Vec<SecondarySource> {
             let identifier = source.source_identifier.clone().unwrap_or_default();
             let version = secondary_version(request, &identifier);
             SecondarySource {
-                source: source_order(source, version.as_deref(), None),
+                source: match local_folder(request, &identifier) {
+                    Some(_) => Source::Mounted,
+                    None => source_order(source, version.as_deref(), None),
+                },
                 source_dir: secondary_dir(request, source, index + 1),
                 identifier,
             }

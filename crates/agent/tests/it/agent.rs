@@ -2,7 +2,7 @@
 
 use agent_protocol::journal::Reader;
 use agent_protocol::{
-    BuildspecLocation, CacheOrder, Credentials, Fact, GitSettings, ObjectStore, Orders,
+    BuildspecLocation, CacheOrder, Course, Credentials, Fact, GitSettings, ObjectStore, Orders,
     PROTOCOL_VERSION, Record, RecordBody, RuntimesOrder, Source, Variable,
 };
 use expect_test::Expect;
@@ -43,6 +43,7 @@ pub(crate) fn inline(buildspec: &str) -> Trial {
         variables: Vec::new(),
         references: Vec::new(),
         runtimes: RuntimesOrder::Image,
+        course: Course::default(),
         compute: None,
         artifacts: None,
         secondary_artifacts: Vec::new(),

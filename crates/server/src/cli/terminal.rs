@@ -51,6 +51,7 @@ impl Terminal {
                 self.phases_shown += 1;
                 self.phase(phase.as_str(), *at, outcome)
             }
+            Observed::Shell(_) => Ok(()),
             Observed::Fact(
                 Fact::Hello { .. }
                 | Fact::CommandStarted(_)
@@ -77,6 +78,19 @@ impl Terminal {
             Some(context) => writeln!(self.out, "{line}  {}", context.message),
             None => writeln!(self.out, "{line}"),
         }
+    }
+
+    /// Says that the terminal is a shell's now.
+    pub(super) fn shell_opens(&mut self) -> io::Result<()> {
+        let text = "A shell in the environment: where the command failed, as its user. The build \
+                    goes on when you leave it (exit, or Ctrl-D).";
+        writeln!(self.out, "{}", self.painted(text, "1;36"))?;
+        self.out.flush()
+    }
+
+    /// Says that the shell is no more.
+    pub(super) fn shell_has_ended(&mut self) -> io::Result<()> {
+        writeln!(self.out, "{}", self.painted("The shell has ended.", "1;36"))
     }
 
     /// Shows how the build ended.

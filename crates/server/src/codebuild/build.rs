@@ -58,7 +58,7 @@ pub(super) async fn start(
             .unwrap_or(limits::TIMEOUT_MINUTES_DEFAULT),
         queued_timeout_minutes: minutes(project.queued_timeout_in_minutes)
             .unwrap_or(limits::QUEUED_TIMEOUT_MINUTES_DEFAULT),
-        local_source: None,
+        local: None,
         cache_invalidated_at: cache::invalidated_at(service, caller, &project).await?,
         debug_session: input.debug_session_enabled.unwrap_or_default(),
         id,

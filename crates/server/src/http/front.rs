@@ -3,7 +3,7 @@
 
 use super::{
     authenticate::authenticate,
-    commands,
+    commands, console,
     own::{self, Origin},
 };
 use crate::{
@@ -17,7 +17,7 @@ use axum::{
     extract::{Request, State},
     http::{HeaderMap, Method, StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{get, post},
 };
 use std::sync::Arc;
 use uuid::Uuid;
@@ -53,6 +53,7 @@ pub fn router(front: Arc<Front>, origin: Origin) -> Router {
         .route("/health", get(own::health))
         .route("/v2/credentials/{id}", get(own::credentials))
         .route("/-/builds/{id}/commands", get(commands::commands))
+        .route("/-/console", post(console::console))
         .fallback(service)
         .layer(Extension(origin))
         .with_state(front)

@@ -115,7 +115,7 @@ impl World {
             queued_timeout_minutes: 480,
             debug_session: false,
             cache_invalidated_at: None,
-            local_source: None,
+            local: None,
         });
         let service = self.service();
         let submission = Submission { request, concurrent_max, with: Vec::new() };

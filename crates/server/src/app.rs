@@ -94,10 +94,7 @@ impl App {
                 identity: Arc::clone(&identity),
                 programs: programs(data_dir).context("failed to write the builds' programs")?,
             },
-            caches: Arc::new(
-                LocalCaches::open(data_dir.join("caches"), config.caches.local_gib_max << 30)
-                    .with_context(|| place(&data_dir.join("caches")))?,
-            ),
+            caches: Arc::new(local_caches(&config, data_dir)?),
             serve: serve_builds(Arc::clone(&front)),
             changed: watch::Sender::new(0),
             observer,
@@ -170,6 +167,12 @@ fn lock(data_dir: &Path) -> anyhow::Result<File> {
         }
         Err(fs::TryLockError::Error(error)) => Err(error).context("failed to lock the data folder"),
     }
+}
+
+fn local_caches(config: &Config, data_dir: &Path) -> anyhow::Result<LocalCaches> {
+    let folder = config.caches.local_folder.clone().unwrap_or_else(|| data_dir.join("caches"));
+    LocalCaches::open(folder.clone(), config.caches.local_gib_max << 30)
+        .with_context(|| format!("failed to use the folder for caches, {}", folder.display()))
 }
 
 /// The vault. Values that cannot be opened do not keep the service from its other work.

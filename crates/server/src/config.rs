@@ -110,13 +110,15 @@ impl Default for Builds {
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, default)]
 pub struct Caches {
+    /// The folder of `LOCAL` caches; `caches` in the data folder when absent.
+    pub local_folder: Option<PathBuf>,
     /// GiB that the `LOCAL` caches of all projects take together, at most, while no build runs.
     pub local_gib_max: u64,
 }
 
 impl Default for Caches {
     fn default() -> Self {
-        Self { local_gib_max: 20 }
+        Self { local_folder: None, local_gib_max: 20 }
     }
 }
 

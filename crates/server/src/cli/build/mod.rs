@@ -5,7 +5,9 @@
 //! copy-on-write, so that nothing is copied and nothing of it changes.
 
 mod artifacts;
+mod cache;
 mod request;
+mod secrets;
 
 use super::{console::Keyboard, log_to_stderr, terminal::Terminal};
 use crate::{
@@ -18,8 +20,10 @@ use crate::{
 use agent_protocol::AgentPhase;
 use anyhow::Context;
 use build_core::{Build, BuildStatus};
+use cache::Caches;
 use request::{phase, secondary_source, variable};
-use std::{collections::BTreeMap, path::PathBuf, process::ExitCode, sync::Arc};
+use secrets::KeptValues;
+use std::{collections::BTreeMap, io::Write, path::PathBuf, process::ExitCode, sync::Arc};
 use store::objects::NewBucket;
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -55,6 +59,17 @@ pub(super) struct BuildHere {
     /// here. Empty lines and lines that begin with # are skipped; --env wins over a file.
     #[arg(long = "env-file", value_name = "FILE")]
     variable_files: Vec<PathBuf>,
+    /// A file of the secrets that the build may read, in TOML: a table [secrets] of names and texts.
+    #[arg(long, value_name = "FILE")]
+    secrets: Option<PathBuf>,
+    /// The folder that keeps caches from build to build.
+    ///
+    /// Default: buildyard in the user's folder for caches, ~/.cache.
+    #[arg(long, value_name = "DIR", conflicts_with = "no_cache")]
+    cache: Option<PathBuf>,
+    /// Begins without caches, and keeps none.
+    #[arg(long)]
+    no_cache: bool,
     /// The folder that the artifacts are copied to; secondary ones go to folders in it.
     #[arg(long, value_name = "DIR", default_value = "artifacts")]
     artifacts: PathBuf,
@@ -83,17 +98,28 @@ impl BuildHere {
     }
 
     async fn build(self) -> anyhow::Result<ExitCode> {
-        let config = match &self.config {
+        let mut config = match &self.config {
             Some(file) => Config::read(file)?,
             None => Config::default(),
         };
-        let request = Arc::new(self.request(&config)?);
+        let secrets = self.secrets.as_deref().map(KeptValues::read).transpose()?;
+        let mut request = self.request(&config)?;
+        let caches = self.caches(&request)?;
+        if let Some(caches) = &caches {
+            config.caches.local_folder = Some(caches.folder.clone());
+            request.project.cache = Some(request::local_cache());
+        }
+        let request = Arc::new(request);
         let keyboard = self.shell_on_failure.then(Keyboard::open).transpose()?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let (observer, observed) = mpsc::unbounded_channel();
-        let data = tempfile::Builder::new().prefix("buildyard-").tempdir()?;
-        let app = App::open(config, data.path(), None, Some(observer)).await?;
+        let scratch = tempfile::Builder::new().prefix("buildyard-").tempdir()?;
+        // A folder of its own, so that what stands beside it goes with it.
+        let app = App::open(config, &scratch.path().join("data"), None, Some(observer)).await?;
+        if let Some(secrets) = secrets {
+            secrets.give(&app, &request).await?;
+        }
         let bucket = NewBucket {
             name: BUCKET.into(),
             region: request.region.clone(),
@@ -122,6 +148,19 @@ impl BuildHere {
             terminal.artifact(&path)?;
         }
         Ok(ExitCode::from(u8::from(status != BuildStatus::Succeeded)))
+    }
+
+    fn caches(&self, request: &BuildRequest) -> anyhow::Result<Option<Caches>> {
+        let all = self.cache.clone().or_else(cache::default_folder);
+        let (Some(all), Some(local), false) = (all, &request.local, self.no_cache) else {
+            return Ok(None);
+        };
+        let caches = Caches::take(&std::path::absolute(all)?, &local.source)?;
+        if caches.is_none() {
+            let text = "buildyard: another build of this folder has its caches: none here";
+            writeln!(std::io::stderr(), "{text}")?;
+        }
+        Ok(caches)
     }
 }
 

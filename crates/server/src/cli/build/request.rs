@@ -16,8 +16,8 @@ use std::{
 };
 use uuid::Uuid;
 use wire::codebuild::{
-    ArtifactsType, CacheType, ComputeType, EnvironmentType, EnvironmentVariable, Project,
-    ProjectArtifacts, ProjectCache, ProjectEnvironment, ProjectSource, SourceType,
+    ArtifactsType, CacheMode, CacheType, ComputeType, EnvironmentType, EnvironmentVariable,
+    Project, ProjectArtifacts, ProjectCache, ProjectEnvironment, ProjectSource, SourceType,
 };
 
 /// Reads `NAME=VALUE`.
@@ -145,6 +145,15 @@ impl BuildHere {
             set(name.clone(), value.clone());
         }
         Ok(all)
+    }
+}
+
+/// A cache in a folder of this machine.
+pub(super) fn local_cache() -> ProjectCache {
+    ProjectCache {
+        r#type: CacheType::Local,
+        modes: Some(vec![CacheMode::LocalCustomCache]),
+        ..ProjectCache::default()
     }
 }
 

@@ -22,15 +22,24 @@ pub(crate) fn merge(
         (secondary_folder_variable(&secondary.identifier), secondary.source_dir.clone())
     });
     let own = [("CODEBUILD_SRC_DIR".to_owned(), orders.source_dir.clone())];
+    let base = pairs(&orders.base_variables);
+    let reserved = base.iter().filter(|(name, _)| is_reserved(name)).cloned();
+    let settled = reserved.chain(own).chain(folders).collect();
     buildspec::merge_variables([
         defaults,
-        pairs(&orders.base_variables),
+        base.clone(),
         buildspec.to_vec(),
         held.buildspec.clone(),
         pairs(&orders.variables),
         held.caller.clone(),
-        own.into_iter().chain(folders).collect(),
+        settled,
     ])
+}
+
+/// Whether a variable that the service sets has that value whatever others say.
+// AWS: names that begin so are reserved, but for the switches that people set.
+fn is_reserved(name: &str) -> bool {
+    name.starts_with("CODEBUILD_") && !name.starts_with("CODEBUILD_CONFIG_")
 }
 
 /// The name of the variable with a secondary source's folder; the identifier keeps its case.
@@ -71,8 +80,22 @@ mod tests {
             secondary_sources: Vec::new(),
             git: GitSettings::default(),
             buildspec: BuildspecLocation::Path { path: String::new() },
-            base_variables: variables(&[("A", "image"), ("B", "image"), ("C", "image")]),
-            variables: variables(&[("C", "$HOME"), ("CODEBUILD_SRC_DIR", "elsewhere")]),
+            base_variables: variables(&[
+                ("A", "image"),
+                ("B", "image"),
+                ("C", "image"),
+                ("CODEBUILD_BUILD_ID", "demo:1"),
+                ("CODEBUILD_CONFIG_AUTO_DISCOVER", "image"),
+                ("AWS_REGION", "here"),
+            ]),
+            variables: variables(&[
+                ("C", "$HOME"),
+                ("CODEBUILD_SRC_DIR", "elsewhere"),
+                ("CODEBUILD_BUILD_ID", "demo:2"),
+                ("CODEBUILD_CONFIG_AUTO_DISCOVER", "false"),
+                ("CODEBUILD_MINE", "mine"),
+                ("AWS_REGION", "there"),
+            ]),
             references: vec![Reference {
                 name: "E".to_owned(),
                 keeper: Keeper::ParameterStore,
@@ -102,10 +125,20 @@ mod tests {
         };
         let merged = merge(&orders, &buildspec, &held);
         let value = |name: &str| &merged.iter().find(|(known, _)| known == name).unwrap().1;
-        assert_eq!(
-            ["A", "B", "C", "D", "E", "CODEBUILD_SRC_DIR"].map(value),
-            ["image", "buildspec", "$HOME", "secret", "parameter", "/src"],
-        );
+        for (name, expected) in [
+            ("A", "image"),
+            ("B", "buildspec"),
+            ("C", "$HOME"),
+            ("D", "secret"),
+            ("E", "parameter"),
+            ("CODEBUILD_SRC_DIR", "/src"),
+            ("CODEBUILD_BUILD_ID", "demo:1"),
+            ("CODEBUILD_CONFIG_AUTO_DISCOVER", "false"),
+            ("CODEBUILD_MINE", "mine"),
+            ("AWS_REGION", "there"),
+        ] {
+            assert_eq!(value(name), expected, "{name}");
+        }
         let exportable = |name| is_exportable(&orders, name);
         assert!(exportable("D") && !exportable("E") && !exportable("AWS_REGION"));
     }

@@ -82,9 +82,9 @@ impl Layout {
         self.root.join("codebuild/image/config/runtimes.yml")
     }
 
-    /// Where programs and links are put for commands to find before all others.
+    /// Where links are put to the versions of programs that were selected.
     pub(crate) fn programs(&self) -> PathBuf {
-        self.root.join("codebuild/user/bin")
+        self.root.join("codebuild/user/runtimes")
     }
 
     /// A path of the environment, which begins with a slash.

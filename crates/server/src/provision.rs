@@ -124,12 +124,18 @@ impl Provision {
 
     /// The path of a build's credentials at [`CREDENTIALS_ADDRESS`]; it cannot be guessed.
     pub fn credentials_path(&self, request: &BuildRequest) -> String {
-        let digits = self.identity.derived("credentials-path", request.id().uuid(), 16);
+        let id = self.derived_uuid("credentials-path", request.id().uuid());
+        format!("/v2/credentials/{id}")
+    }
+
+    /// A UUID that is always the same for a text, and that nobody else can tell.
+    fn derived_uuid(&self, purpose: &str, text: &str) -> String {
+        let digits = self.identity.derived(purpose, text, 16);
         let (a, rest) = digits.split_at(8);
         let (b, rest) = rest.split_at(4);
         let (c, rest) = rest.split_at(4);
         let (d, e) = rest.split_at(4);
-        format!("/v2/credentials/{a}-{b}-{c}-{d}-{e}")
+        format!("{a}-{b}-{c}-{d}-{e}")
     }
 
     /// The path of the credentials of a build's sources, beside [`Provision::credentials_path`].
@@ -273,6 +279,7 @@ impl Provision {
         let (region, account) = (&request.region, &request.account_id);
         let source = request.source();
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let project_arn = format!("arn:aws:codebuild:{region}:{account}:project/{}", id.project());
         let mut variables = vec![
             ("AWS_DEFAULT_REGION", region.clone()),
             ("AWS_REGION", region.clone()),
@@ -291,10 +298,11 @@ impl Provision {
             ("CODEBUILD_KMS_KEY_ID", text(&project.encryption_key)),
             ("CODEBUILD_LAST_EXIT", "0".into()),
             ("CODEBUILD_LOG_PATH", request.log_target().map(|log| log.stream).unwrap_or_default()),
-            (
-                "CODEBUILD_PROJECT_ARN",
-                format!("arn:aws:codebuild:{region}:{account}:project/{}", id.project()),
-            ),
+            ("CODEBUILD_PROJECT_ARN", project_arn.clone()),
+            ("CODEBUILD_PROJECT_UUID", self.derived_uuid("project", &project_arn)),
+            ("CODEBUILD_AUTH_TOKEN", self.derived_uuid("agent-token", id.uuid())),
+            ("CODEBUILD_EXECUTION_ROLE_BUILD", String::new()),
+            ("CODEBUILD_FE_REPORT_ENDPOINT", format!("http://{SERVICE_ADDRESS}/")),
             ("CODEBUILD_SOURCE_REPO_URL", text(&source.location)),
             ("CODEBUILD_SOURCE_VERSION", text(&request.source_version)),
             ("CODEBUILD_START_TIME", occasion.received_at.millis().to_string()),

@@ -56,6 +56,11 @@ pub enum Fact {
         /// The exact version.
         version: String,
     },
+    /// All sources are there, and no process that fetched them is left. Written before anything of
+    /// the user's is run, where a source is a Git repository.
+    SourcesFetched,
+    /// The buildspec asks that commands may have the credentials of the build's sources.
+    GitCredentialHelper,
     /// The values of the buildspec's exported variables, once `post_build` is over.
     Exported {
         /// Name and value, in the buildspec's order.

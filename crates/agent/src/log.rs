@@ -62,6 +62,10 @@ pub(crate) const REGISTERING: &str = "Registering with agent";
 pub(crate) const NO_REPORTS: &str = "Reports are not supported: the buildspec's reports section is \
                                      skipped";
 
+/// A repository has large files, and the image has no program for them.
+pub(crate) const NO_LARGE_FILES: &str = "Git LFS is not in this build image: files that it keeps stay \
+                                         pointers";
+
 /// A shell is offered where a command failed.
 pub(crate) const CONSOLE_OPENS: &str = "Opening a shell where the command failed";
 

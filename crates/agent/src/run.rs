@@ -175,7 +175,7 @@ fn run_phase(commands: &mut Commands<'_>, phase: &Phase, run_as: Option<&str>) -
             let message = format!("user {name} of run-as does not exist in the image");
             return PhaseOutcome::failed(COMMAND_EXECUTION_ERROR, message);
         };
-        if let Err(fault) = source::give(&commands.build.orders, &user) {
+        if let Err(fault) = source::give(commands.build, &user) {
             return outcome::fault(fault.to_string());
         }
         commands.user = Some(user);

@@ -85,7 +85,11 @@ impl Build {
     fn fact(&self, fact: &Fact, at: Timestamp) -> Vec<Event> {
         match fact {
             // Commands are kept apart: nothing is decided by them.
-            Fact::Hello { .. } | Fact::CommandStarted(_) | Fact::CommandEnded(_) => Vec::new(),
+            Fact::Hello { .. }
+            | Fact::SourcesFetched
+            | Fact::GitCredentialHelper
+            | Fact::CommandStarted(_)
+            | Fact::CommandEnded(_) => Vec::new(),
             Fact::PhaseStarted { phase } => {
                 let phase = Phase::from(*phase);
                 if self.current_phase() >= phase {

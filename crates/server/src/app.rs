@@ -14,6 +14,7 @@ use crate::{
     provision::Provision,
     s3,
     secrets::{self, SecretsService},
+    sources::{self, SourceCredentials},
     vault::{Vault, key_file_beside},
 };
 use anyhow::Context;
@@ -77,9 +78,10 @@ impl App {
         let objects = ObjectStore::open(data_dir.join("objects"))?;
         let sandbox = Arc::new(sandbox(&config, data_dir)?);
         let vault = vault(&config, data_dir, &store).await?;
+        let readable = config.secrets.readable.clone();
+        let secrets = SecretsService::new(store.clone(), vault.clone(), readable);
         let readable = config.parameters.readable.clone();
         let parameters = ParametersService::new(store.clone(), vault.clone(), readable);
-        let secrets = SecretsService::new(store.clone(), vault, config.secrets.readable.clone());
 
         // Builds that are under way need the front before it can be made of the driver.
         let front: Arc<OnceLock<Arc<Front>>> = Arc::default();
@@ -102,7 +104,12 @@ impl App {
         let driver = Driver::start(store.clone(), Arc::clone(&grounds), capacity(&config)).await?;
         let account_id = config.account_id.as_str().to_owned();
         let made = Arc::new(Front {
-            codebuild: CodeBuildService { store: store.clone(), driver, config },
+            codebuild: CodeBuildService {
+                store: store.clone(),
+                driver,
+                credentials: SourceCredentials::new(store.clone(), vault),
+                config: Arc::clone(&config),
+            },
             logs: LogsService::new(logs.clone(), &account_id),
             s3: s3::service(
                 objects.clone(),
@@ -119,14 +126,8 @@ impl App {
         tokio::spawn(made.logs.clone().keep_swept());
         let swept = Arc::clone(&made);
         tokio::spawn(async move { swept.secrets.keep_swept().await });
-        Ok(Self {
-            front: made,
-            objects,
-            logs,
-            store,
-            data_dir: data_dir.to_path_buf(),
-            _lock: lock,
-        })
+        let data_dir = data_dir.to_path_buf();
+        Ok(Self { front: made, objects, logs, store, data_dir, _lock: lock })
     }
 
     /// Answers requests on a listener until the process ends.
@@ -183,7 +184,8 @@ async fn vault(config: &Config, data_dir: &Path, store: &Store) -> anyhow::Resul
         None => key_file_beside(&folder)
             .context("failed to name a key file beside the data folder: set secrets.key_file")?,
     };
-    let vault = Vault::new(path, store.clone(), vec![secrets::VALUES, parameters::VALUES]);
+    let sealed = vec![secrets::VALUES, parameters::VALUES, sources::CREDENTIALS];
+    let vault = Vault::new(path, store.clone(), sealed);
     if let Err(error) = vault.check().await {
         tracing::error!("secrets cannot be read: failed to {}", fault::chain(&error));
     }

@@ -51,6 +51,18 @@ fn facts_keep_their_bytes() {
         ]],
     );
     check(
+        &Fact::SourcesFetched,
+        &expect![[
+            r##"#\x00\x00\x00\xde\x8f\x05?\x02x  \x18$\n\x06\x00{\"fact\":\"sources_fetched\"}"##
+        ]],
+    );
+    check(
+        &Fact::GitCredentialHelper,
+        &expect![[
+            r#")\x00\x00\x00i6g\x01\x02x  \x18$\n\x06\x00{\"fact\":\"git_credential_helper\"}"#
+        ]],
+    );
+    check(
         &Fact::Exported { variables: vec![("A".into(), "b".into())] },
         &expect![[
             r#"4\x00\x00\x00H\xc2\x1b\n\x02x  \x18$\n\x06\x00{\"fact\":\"exported\",\"variables\":[[\"A\",\"b\"]]}"#

@@ -184,6 +184,8 @@ fn fact_line(fact: &Fact) -> String {
         }
         Fact::CommandStarted(_) | Fact::CommandEnded(_) | Fact::Used(_) => return String::new(),
         Fact::SourceResolved { version } => ("source", version.clone()),
+        Fact::SourcesFetched => ("sources", "are there".to_owned()),
+        Fact::GitCredentialHelper => ("offered", "git credentials".to_owned()),
         Fact::Exported { variables } => ("exported", format!("{variables:?}")),
         Fact::ArtifactUploaded(uploaded) => ("uploaded", format!("{uploaded:?}")),
         Fact::Finished => ("finished", String::new()),

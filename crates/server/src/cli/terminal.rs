@@ -60,6 +60,8 @@ impl Terminal {
                 | Fact::SourceResolved { .. }
                 | Fact::Exported { .. }
                 | Fact::ArtifactUploaded(_)
+                | Fact::SourcesFetched
+                | Fact::GitCredentialHelper
                 | Fact::Finished,
                 _,
             ) => Ok(()),

@@ -12,7 +12,7 @@ use wire::{
     codebuild::{
         ArtifactsType, BucketOwnerAccess, CacheType, ComputeType, EnvironmentType,
         ImagePullCredentialsType, Project, ProjectArtifacts, ProjectCache, ProjectEnvironment,
-        ProjectSource, SourceType, Tag,
+        ProjectSource, SourceAuthType, SourceType, Tag,
     },
 };
 
@@ -74,6 +74,12 @@ fn source(source: &ProjectSource) -> Checked {
                 return Err(refusal::source_location_of(&source.r#type));
             }
         }
+    }
+    if let Some(auth) = &source.auth
+        && auth.r#type == SourceAuthType::SecretsManager
+        && auth.resource.as_deref().unwrap_or_default().is_empty()
+    {
+        return Err(refusal::source_auth_resource());
     }
     let can_report = matches!(
         source.r#type,
@@ -253,6 +259,9 @@ fn buildable_source(source: &ProjectSource, config: &Config) -> Checked {
         | SourceType::Gitlab
         | SourceType::GitlabSelfManaged
         | SourceType::Bitbucket => {}
+    }
+    if source.auth.as_ref().is_some_and(|auth| auth.r#type == SourceAuthType::Codeconnections) {
+        return Err(refusal::not_here_yet("A source authorization of type CODECONNECTIONS"));
     }
     let location = source.location.as_deref().unwrap_or_default();
     let location =

@@ -59,6 +59,8 @@ impl Commands {
             | Fact::Exported { .. }
             | Fact::ArtifactUploaded(_)
             | Fact::Used(_)
+            | Fact::SourcesFetched
+            | Fact::GitCredentialHelper
             | Fact::Finished => return,
         };
         if command.ended.is_none() {

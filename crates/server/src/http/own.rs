@@ -1,7 +1,11 @@
 //! The paths that are ours and no AWS service's: `/health`, and a build's credentials.
 
 use super::Front;
-use crate::{build_request::BuildRequest, clock};
+use crate::{
+    build_request::BuildRequest,
+    clock, fault,
+    sources::{Giver, NoCredential, Question},
+};
 use agent_protocol::Timestamp;
 use axum::{
     Json,
@@ -68,4 +72,42 @@ pub(super) async fn credentials(
         "Expiration": expiration,
     }))
     .into_response()
+}
+
+/// The credential of one of a build's sources, in the words that git's helpers have for it. Only a
+/// build's own sockets answer, and only while its sources are fetched, unless its buildspec asks for
+/// more.
+pub(super) async fn source_credentials(
+    State(front): State<Arc<Front>>,
+    axum::Extension(origin): axum::Extension<Origin>,
+    Path(id): Path<String>,
+    question: String,
+) -> Response {
+    let Origin::Build { request, .. } = origin else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let grounds = &front.grounds;
+    let path = grounds.provision.source_credentials_path(&request);
+    if path != format!("/v2/source-credentials/{id}") {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    let giver = Giver { credentials: &front.codebuild.credentials, secrets: &front.secrets };
+    let journal = grounds.journal(&request.id);
+    match giver.give(&request, journal, &Question::parse(&question)).await {
+        Ok(credential) => match credential.and_then(|credential| credential.answer()) {
+            Some(answer) => answer.into_response(),
+            None => StatusCode::NO_CONTENT.into_response(),
+        },
+        Err(error @ NoCredential::Closed) => {
+            (StatusCode::FORBIDDEN, error.to_string()).into_response()
+        }
+        Err(error @ NoCredential::Secret(_)) => {
+            (StatusCode::FAILED_DEPENDENCY, error.to_string()).into_response()
+        }
+        Err(error @ (NoCredential::Gate(_) | NoCredential::Keep(_))) => {
+            let error = fault::chain(&error);
+            tracing::error!(build = %request.id, error, "a source's credential is not given");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
 }

@@ -1,11 +1,19 @@
 //! Sources that are Git repositories, as the service sees them: where they are, which version of
 //! them is meant, and what the agent is told.
 
+mod credential;
 mod folder;
+mod gate;
+mod giver;
+mod keeper;
 mod location;
 mod version;
 
+pub use credential::{Credential, Question};
 pub use folder::mount;
+pub use gate::GateError;
+pub use giver::{Giver, NoCredential};
+pub use keeper::{CREDENTIALS, Found, Given, KeepError, Listed, Overwrite, SourceCredentials};
 pub use location::{Location, Scheme};
 pub use version::version;
 

@@ -3,6 +3,8 @@
 //! AWS: CodeBuild clones with a library of its own, whose few errors have other words than git's;
 //! for the rest it shows git's.
 
+use crate::credential_helper::REFUSED;
+
 /// Longer complaints are cut.
 const CHARACTERS_MAX: usize = 1_000;
 
@@ -10,6 +12,9 @@ const CHARACTERS_MAX: usize = 1_000;
 pub(super) fn reason(said: &str) -> String {
     let lines: Vec<&str> = said.split(['\n', '\r']).map(str::trim).collect();
     let has = |words: &str| lines.iter().any(|line| line.contains(words));
+    if let Some(reason) = lines.iter().find_map(|line| line.strip_prefix(REFUSED)) {
+        return format!("Git clone failed: {}", shown(reason));
+    }
     for (words, reason) in KNOWN {
         if has(words) {
             return (*reason).to_owned();

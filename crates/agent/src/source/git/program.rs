@@ -1,8 +1,9 @@
 //! The environment's `git`, run with a home folder and a configuration of its own.
 
-use super::complaint;
 use super::configuration::{self, Choices};
+use super::{authorities, complaint};
 use crate::fault::{Doing, Fault};
+use crate::journal::Journal;
 use crate::outcome::Stop;
 use crate::processes::{self, Exit};
 use crate::run::Build;
@@ -87,6 +88,8 @@ impl<'a> Git<'a> {
                  image, or use a source in S3",
             )
         })?;
+        let authorities = orders.git.certificate.as_ref();
+        let authorities = authorities.map(|from| authorities::fetch(build, from)).transpose()?;
         let home = build.layout.git_home();
         fs::create_dir_all(&home).doing(|| "make git's home folder".to_owned())?;
         let own = File::open("/proc/self/exe").doing(|| "open the agent's program".to_owned())?;
@@ -103,7 +106,7 @@ impl<'a> Git<'a> {
             protocols,
             stalled_seconds_max: orders.git.stalled_seconds_max,
             insecure_tls: source.insecure_tls,
-            authorities: None,
+            authorities: authorities.as_deref().and_then(Path::to_str),
         };
         fs::write(home.join(".gitconfig"), configuration::text(&choices))
             .doing(|| "write git's configuration".to_owned())?;
@@ -119,6 +122,11 @@ impl<'a> Git<'a> {
             variables.extend(text.map(|text| (name, text.to_owned())));
         }
         Ok(Self { build, program, variables, home, _helper: helper })
+    }
+
+    /// What happens is told here.
+    pub(super) fn journal(&self) -> &Journal {
+        &self.build.journal
     }
 
     /// Runs git in a folder to its end.
@@ -139,6 +147,7 @@ impl<'a> Git<'a> {
             .env("GIT_ATTR_NOSYSTEM", "1")
             .env("GIT_TERMINAL_PROMPT", "0")
             .env("GIT_LFS_SKIP_SMUDGE", "1")
+            .env("GIT_LFS_FORCE_PROGRESS", "1")
             .env("LC_ALL", "C")
             .stdin(Stdio::null())
             .stdout(printed.try_clone().doing(doing)?)
@@ -170,7 +179,7 @@ impl Drop for Git<'_> {
 }
 
 fn protocols(file: bool) -> &'static [&'static str] {
-    if file { &["file"] } else { &["https", "http"] }
+    if file { &["https", "http", "file"] } else { &["https", "http"] }
 }
 
 fn value<'v>(variables: &'v [Variable], name: &str) -> Option<&'v str> {

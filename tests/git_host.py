@@ -3,12 +3,14 @@ certificate, at an address of its own in a network of its own.
 """
 
 import contextlib
+import hashlib
 import os
 import pathlib
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import textwrap
 import uuid
 
@@ -136,8 +138,20 @@ class GitHost:
         )
         nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin")
         self._run([*self.inside, nginx, "-c", self.folder / "nginx.conf", "-p", self.folder])
+        self.large = self.folder / "large"
+        self.large.mkdir()
+        server = pathlib.Path(__file__).with_name("lfs_server.py")
+        self.run_inside([sys.executable, server, 8090, self.large])
         self.wait_for_port(80)
         return self
+
+    def large_file(self, content):
+        """Keeps a large file beside the repositories, and gives what stands for it in one."""
+        name = hashlib.sha256(content).hexdigest()
+        (self.large / name).write_bytes(content)
+        return (
+            f"version https://git-lfs.github.com/spec/v1\noid sha256:{name}\nsize {len(content)}\n"
+        )
 
     def wait_for_port(self, port):
         def ask():
@@ -215,6 +229,7 @@ class GitHost:
             fastcgi_param GIT_PROTOCOL $http_git_protocol;
             fastcgi_pass unix:{self.folder}/backend;
         """
+        large = "proxy_pass http://127.0.0.1:8090; proxy_set_header Host $host;"
         return textwrap.dedent(f"""
             daemon off;
             user root;
@@ -242,7 +257,9 @@ class GitHost:
                     location /broken/ {{ return 503; }}
                     location /elsewhere/ {{ return 302 http://{self.address}:8081$uri?$args; }}
                     location /slow/ {{ limit_rate 20k; {serve} }}
-                    location ~ /info/lfs/ {{ proxy_pass http://127.0.0.1:8090; }}
+                    location ~ ^/open/.*/info/lfs/ {{ auth_basic off; {large} }}
+                    location ~ /info/lfs/ {{ {large} }}
+                    location /objects/ {{ auth_basic off; {large} }}
                     location / {{ {serve} }}
                 }}
                 server {{

@@ -10,6 +10,7 @@ use crate::{
     identity::{Identity, RootKeys},
     local_caches::LocalCaches,
     logs::LogsService,
+    parameters::{self, ParametersService},
     provision::Provision,
     s3,
     secrets::{self, SecretsService},
@@ -79,6 +80,8 @@ impl App {
         let vault = vault(&config, data_dir, &store).await?;
         let readable = config.secrets.readable.clone();
         let secrets = SecretsService::new(store.clone(), vault.clone(), readable);
+        let readable = config.parameters.readable.clone();
+        let parameters = ParametersService::new(store.clone(), vault.clone(), readable);
 
         // Builds that are under way need the front before it can be made of the driver.
         let front: Arc<OnceLock<Arc<Front>>> = Arc::default();
@@ -114,6 +117,7 @@ impl App {
                 s3::Config { account_id: account_id.clone(), ..s3::Config::default() },
             ),
             secrets,
+            parameters,
             identity,
             account_id,
             grounds,
@@ -180,7 +184,8 @@ async fn vault(config: &Config, data_dir: &Path, store: &Store) -> anyhow::Resul
         None => key_file_beside(&folder)
             .context("failed to name a key file beside the data folder: set secrets.key_file")?,
     };
-    let vault = Vault::new(path, store.clone(), vec![secrets::VALUES, sources::CREDENTIALS]);
+    let sealed = vec![secrets::VALUES, parameters::VALUES, sources::CREDENTIALS];
+    let vault = Vault::new(path, store.clone(), sealed);
     if let Err(error) = vault.check().await {
         tracing::error!("secrets cannot be read: failed to {}", fault::chain(&error));
     }

@@ -17,6 +17,7 @@ pub mod local_caches;
 pub mod logs;
 pub mod name_patterns;
 mod page_token;
+pub mod parameters;
 mod permission;
 pub mod provision;
 pub mod s3;

@@ -8,7 +8,8 @@ use super::{
 };
 use crate::{
     codebuild::CodeBuildService, driver::Grounds, identity::Identity, logs::LogsService,
-    permission, s3::S3Service, secrets::SecretsService, sts::StsService,
+    parameters::ParametersService, permission, s3::S3Service, secrets::SecretsService,
+    sts::StsService,
 };
 use axum::{
     Extension, Router,
@@ -36,6 +37,8 @@ pub struct Front {
     pub s3: S3Service,
     /// Secrets Manager.
     pub secrets: SecretsService,
+    /// Parameter Store.
+    pub parameters: ParametersService,
     /// Whose keys are whose.
     pub identity: Arc<Identity>,
     /// The account, twelve digits.
@@ -114,6 +117,14 @@ impl Front {
             return self
                 .answer(secrets, operation, &request_id, request, async |caller, body| {
                     wire::secretsmanager::call(&self.secrets, caller, operation, body).await
+                })
+                .await;
+        }
+        let parameters = &wire::ssm::SERVICE;
+        if let Some(operation) = parameters.operation_of_target(target) {
+            return self
+                .answer(parameters, operation, &request_id, request, async |caller, body| {
+                    wire::ssm::call(&self.parameters, caller, operation, body).await
                 })
                 .await;
         }

@@ -70,6 +70,11 @@ pub enum Fact {
     ArtifactUploaded(ArtifactUploaded),
     /// What the build used, told once, before the last word.
     Used(BuildUsed),
+    /// A phase failed, and the buildspec asks that the build be started again for it.
+    RetryAsked {
+        /// How often at most, whichever retry this build is.
+        count: u32,
+    },
     /// The agent has nothing more to say. Always the last record of a build that ran to its end.
     Finished,
 }

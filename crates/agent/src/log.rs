@@ -153,9 +153,9 @@ pub(crate) fn skipping(pattern: &str) -> String {
     format!("Skipping invalid file path {pattern}")
 }
 
-/// The phase asks for a new build when it fails; whether there is one is for the service to say.
-pub(crate) fn retry_requested(phase: AgentPhase) -> String {
-    format!("Phase {} asks for a retry of the build on failure", phase.as_str())
+/// The phase failed, and the build is started again for it.
+pub(crate) fn retry_asked(phase: AgentPhase, number: u32, count: u32) -> String {
+    format!("Phase {} failed: retry {number} of {count} of the build", phase.as_str())
 }
 
 #[cfg(test)]

@@ -170,6 +170,7 @@ impl Provision {
             runtimes: self.runtimes(&occasion.image),
             course: request.local.as_ref().map(|local| local.course).unwrap_or_default(),
             compute: Some(self.compute_order(&environment.compute_type)),
+            auto_retry_number: request.retry.as_ref().map_or(0, |retry| retry.number),
             artifacts: artifacts_order(&request.artifacts(), request),
             secondary_artifacts: secondary
                 .filter_map(|artifacts| artifacts_order(artifacts, request))

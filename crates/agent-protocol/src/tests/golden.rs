@@ -82,6 +82,12 @@ fn facts_keep_their_bytes() {
         ]],
     );
     check(
+        &Fact::RetryAsked { count: 3 },
+        &expect![[
+            r#")\x00\x00\x004e\xce\x86\x02x  \x18$\n\x06\x00{\"fact\":\"retry_asked\",\"count\":3}"#
+        ]],
+    );
+    check(
         &Fact::Finished,
         &expect![[r#"\x1c\x00\x00\x00Xs\x10s\x02x  \x18$\n\x06\x00{\"fact\":\"finished\"}"#]],
     );

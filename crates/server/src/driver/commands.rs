@@ -59,6 +59,7 @@ impl Commands {
             | Fact::Exported { .. }
             | Fact::ArtifactUploaded(_)
             | Fact::Used(_)
+            | Fact::RetryAsked { .. }
             | Fact::SourcesFetched
             | Fact::GitCredentialHelper
             | Fact::Finished => return,

@@ -15,6 +15,7 @@ use crate::{
     s3,
     secrets::{self, SecretsService},
     sources::{self, SourceCredentials},
+    upstream::{Upstream, UpstreamSettings},
     vault::{Vault, key_file_beside},
 };
 use anyhow::Context;
@@ -78,10 +79,13 @@ impl App {
         let objects = ObjectStore::open(data_dir.join("objects"))?;
         let sandbox = Arc::new(sandbox(&config, data_dir)?);
         let vault = vault(&config, data_dir, &store).await?;
-        let readable = config.secrets.readable.clone();
-        let secrets = SecretsService::new(store.clone(), vault.clone(), readable);
-        let readable = config.parameters.readable.clone();
-        let parameters = ParametersService::new(store.clone(), vault.clone(), readable);
+        let Config { secrets, parameters, .. } = &*config;
+        let upstream = upstream_of("secrets", secrets.upstream.as_ref())?;
+        let readable = secrets.readable.clone();
+        let secrets = SecretsService::new(store.clone(), vault.clone(), readable, upstream);
+        let upstream = upstream_of("parameters", parameters.upstream.as_ref())?;
+        let readable = parameters.readable.clone();
+        let parameters = ParametersService::new(store.clone(), vault.clone(), readable, upstream);
 
         // Builds that are under way need the front before it can be made of the driver.
         let front: Arc<OnceLock<Arc<Front>>> = Arc::default();
@@ -174,6 +178,14 @@ fn local_caches(config: &Config, data_dir: &Path) -> anyhow::Result<LocalCaches>
     let folder = config.caches.local_folder.clone().unwrap_or_else(|| data_dir.join("caches"));
     LocalCaches::open(folder.clone(), config.caches.local_gib_max << 30)
         .with_context(|| format!("failed to use the folder for caches, {}", folder.display()))
+}
+
+/// The service that answers what builds read in the place of the built-in one, if there is one.
+fn upstream_of(
+    section: &str,
+    settings: Option<&UpstreamSettings>,
+) -> anyhow::Result<Option<Upstream>> {
+    settings.map(Upstream::new).transpose().with_context(|| format!("{section}.upstream"))
 }
 
 /// The vault. Values that cannot be opened do not keep the service from its other work.

@@ -3,7 +3,7 @@
 //! The file holds what an operator decides once; flags and variables override it. Unknown keys are
 //! refused, so that a typing error is not silently a default.
 
-use crate::name_patterns::NamePatterns;
+use crate::{name_patterns::NamePatterns, upstream::UpstreamSettings};
 use executor::Opening;
 use serde::Deserialize;
 use std::{
@@ -140,6 +140,8 @@ pub struct Secrets {
     pub key_file: Option<PathBuf>,
     /// The names of the secrets that builds may read.
     pub readable: NamePatterns,
+    /// Who answers what builds read, in the place of the built-in service.
+    pub upstream: Option<UpstreamSettings>,
 }
 
 /// Parameter Store.
@@ -148,6 +150,8 @@ pub struct Secrets {
 pub struct Parameters {
     /// The names of the parameters that builds may read.
     pub readable: NamePatterns,
+    /// Who answers what builds read, in the place of the built-in service.
+    pub upstream: Option<UpstreamSettings>,
 }
 
 /// Where the sources of builds come from.

@@ -116,7 +116,7 @@ impl Front {
         if let Some(operation) = secrets.operation_of_target(target) {
             return self
                 .answer(secrets, operation, &request_id, request, async |caller, body| {
-                    wire::secretsmanager::call(&self.secrets, caller, operation, body).await
+                    self.secrets.answer(caller, operation, body).await
                 })
                 .await;
         }
@@ -124,7 +124,7 @@ impl Front {
         if let Some(operation) = parameters.operation_of_target(target) {
             return self
                 .answer(parameters, operation, &request_id, request, async |caller, body| {
-                    wire::ssm::call(&self.parameters, caller, operation, body).await
+                    self.parameters.answer(caller, operation, body).await
                 })
                 .await;
         }

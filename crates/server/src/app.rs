@@ -13,7 +13,7 @@ use crate::{
     provision::Provision,
     s3,
     secrets::{self, SecretsService},
-    sources::{self, SourceCredentials},
+    sources::{self, SourceCredentials, Ssh},
     vault::{Vault, key_file_beside},
 };
 use anyhow::Context;
@@ -91,6 +91,7 @@ impl App {
             provision: Provision {
                 config: Arc::clone(&config),
                 identity: Arc::clone(&identity),
+                ssh: ssh(&config).context("failed to set up sources of ssh")?,
                 programs: programs(data_dir).context("failed to write the builds' programs")?,
             },
             caches: Arc::new(local_caches(&config, data_dir)?),
@@ -170,6 +171,17 @@ fn local_caches(config: &Config, data_dir: &Path) -> anyhow::Result<LocalCaches>
     let folder = config.caches.local_folder.clone().unwrap_or_else(|| data_dir.join("caches"));
     LocalCaches::open(folder.clone(), config.caches.local_gib_max << 30)
         .with_context(|| format!("failed to use the folder for caches, {}", folder.display()))
+}
+
+/// The operator's key for Git hosts of ssh, and the hosts.
+fn ssh(config: &Config) -> anyhow::Result<Option<Ssh>> {
+    match (&config.sources.ssh_key_file, &config.sources.ssh_known_hosts_file) {
+        (Some(key), Some(hosts)) => Ok(Some(Ssh::read(key, hosts)?)),
+        (None, None) => Ok(None),
+        (Some(_), None) | (None, Some(_)) => {
+            anyhow::bail!("sources.ssh_key_file and sources.ssh_known_hosts_file belong together")
+        }
+    }
 }
 
 /// The vault. Values that cannot be opened do not keep the service from its other work.

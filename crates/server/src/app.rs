@@ -14,7 +14,7 @@ use crate::{
     provision::Provision,
     s3,
     secrets::{self, SecretsService},
-    sources::{self, SourceCredentials},
+    sources::{self, SourceCredentials, Ssh},
     upstream::{Upstream, UpstreamSettings},
     vault::{Vault, key_file_beside},
 };
@@ -98,6 +98,7 @@ impl App {
             provision: Provision {
                 config: Arc::clone(&config),
                 identity: Arc::clone(&identity),
+                ssh: ssh(&config).context("failed to set up sources of ssh")?,
                 programs: programs(data_dir).context("failed to write the builds' programs")?,
             },
             caches: Arc::new(local_caches(&config, data_dir)?),
@@ -186,6 +187,17 @@ fn upstream_of(
     settings: Option<&UpstreamSettings>,
 ) -> anyhow::Result<Option<Upstream>> {
     settings.map(Upstream::new).transpose().with_context(|| format!("{section}.upstream"))
+}
+
+/// The operator's key for Git hosts of ssh, and the hosts.
+fn ssh(config: &Config) -> anyhow::Result<Option<Ssh>> {
+    match (&config.sources.ssh_key_file, &config.sources.ssh_known_hosts_file) {
+        (Some(key), Some(hosts)) => Ok(Some(Ssh::read(key, hosts)?)),
+        (None, None) => Ok(None),
+        (Some(_), None) | (None, Some(_)) => {
+            anyhow::bail!("sources.ssh_key_file and sources.ssh_known_hosts_file belong together")
+        }
+    }
 }
 
 /// The vault. Values that cannot be opened do not keep the service from its other work.

@@ -162,11 +162,20 @@ pub struct Sources {
     pub folders: Vec<PathBuf>,
     /// Seconds after which a Git server that sends nothing is given up.
     pub stalled_seconds_max: u32,
+    /// The private key by which builds fetch their sources from hosts of ssh.
+    pub ssh_key_file: Option<PathBuf>,
+    /// The keys of these hosts, as in a `known_hosts` file; no other host of ssh is spoken to.
+    pub ssh_known_hosts_file: Option<PathBuf>,
 }
 
 impl Default for Sources {
     fn default() -> Self {
-        Self { folders: Vec::new(), stalled_seconds_max: 60 }
+        Self {
+            folders: Vec::new(),
+            stalled_seconds_max: 60,
+            ssh_key_file: None,
+            ssh_known_hosts_file: None,
+        }
     }
 }
 

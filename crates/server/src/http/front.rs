@@ -53,6 +53,7 @@ pub fn router(front: Arc<Front>, origin: Origin) -> Router {
         .route("/health", get(own::health))
         .route("/v2/credentials/{id}", get(own::credentials))
         .route("/v2/source-credentials/{id}", post(own::source_credentials))
+        .route("/v2/source-credentials/{id}/ssh", post(own::source_signatures))
         .route("/-/builds/{id}/commands", get(commands::commands))
         .route("/-/console", post(console::console))
         .fallback(service)

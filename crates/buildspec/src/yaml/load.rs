@@ -5,7 +5,7 @@ use super::node::{Entry, Node, NodeValue, Place, Style};
 use super::patch::{self, Collection, Cut};
 use super::said::syntax;
 use super::tabs::Tabs;
-use crate::limits::{DEPTH_MAX, EXPANDED_BYTES_MAX, NODES_MAX};
+use crate::limits::{DEPTH_MAX, EXPANDED_BYTES_MAX, NODES_MAX, PROBLEMS_MAX};
 use crate::problem::Problem;
 use crate::problems::Problems;
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
@@ -112,7 +112,7 @@ fn load_once(text: &str, problems: &mut Problems) -> Result<Option<Rc<Node>>, Fa
         }
     }
     let Loader { problems, tabs, done, .. } = loader;
-    tabs.problems(text).for_each(|tab| problems.push(tab));
+    tabs.problems(text).take(PROBLEMS_MAX).for_each(|tab| problems.push(tab));
     Ok(done)
 }
 

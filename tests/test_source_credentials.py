@@ -278,23 +278,30 @@ def test_no_command_finds_the_secret_anywhere(git_yard, host, imported):
 
 
 # The place where the helper asks follows from a key that only the service has, and the test.
-ASK = """
-import hashlib, hmac, os, sys, urllib.error, urllib.request
-key, question = bytes.fromhex(os.environ["MASTER_KEY"]), os.environ["QUESTION"].encode()
-own = os.environ["CODEBUILD_BUILD_ID"].split(":")[1]
-for uuid in (own, "00000000-0000-0000-0000-000000000000"):
+PLACE = """
+import hashlib, hmac, os, urllib.error, urllib.request
+def place_of(uuid):
     text = b"".join(
         len(part).to_bytes(8, "little") + part
         for part in (b"source-credentials-path", uuid.encode())
     )
-    place = hmac.new(key, text, hashlib.sha256).hexdigest()[:32]
-    url = "http://169.254.170.2/v2/source-credentials/" + place
+    key = bytes.fromhex(os.environ["MASTER_KEY"])
+    digest = hmac.new(key, text, hashlib.sha256).hexdigest()[:32]
+    return "http://169.254.170.2/v2/source-credentials/" + digest
+"""
+ASK = (
+    PLACE
+    + """
+question = os.environ["QUESTION"].encode()
+own = os.environ["CODEBUILD_BUILD_ID"].split(":")[1]
+for uuid in (own, "00000000-0000-0000-0000-000000000000"):
     try:
-        given = urllib.request.urlopen(url, question).read()
+        given = urllib.request.urlopen(place_of(uuid), question).read()
         print("given", hashlib.sha256(given).hexdigest())
     except urllib.error.HTTPError as error:
         print("status", error.code, error.read().decode())
 """
+)
 
 
 @pytest.mark.parametrize("answer", ["yes", "no"])

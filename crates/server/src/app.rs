@@ -14,7 +14,8 @@ use crate::{
     provision::Provision,
     s3,
     secrets::{self, SecretsService},
-    sources::{self, SourceCredentials},
+    sources::{self, SourceCredentials, Ssh},
+    upstream::{Upstream, UpstreamSettings},
     vault::{Vault, key_file_beside},
 };
 use anyhow::Context;
@@ -78,10 +79,13 @@ impl App {
         let objects = ObjectStore::open(data_dir.join("objects"))?;
         let sandbox = Arc::new(sandbox(&config, data_dir)?);
         let vault = vault(&config, data_dir, &store).await?;
-        let readable = config.secrets.readable.clone();
-        let secrets = SecretsService::new(store.clone(), vault.clone(), readable);
-        let readable = config.parameters.readable.clone();
-        let parameters = ParametersService::new(store.clone(), vault.clone(), readable);
+        let Config { secrets, parameters, .. } = &*config;
+        let upstream = upstream_of("secrets", secrets.upstream.as_ref())?;
+        let readable = secrets.readable.clone();
+        let secrets = SecretsService::new(store.clone(), vault.clone(), readable, upstream);
+        let upstream = upstream_of("parameters", parameters.upstream.as_ref())?;
+        let readable = parameters.readable.clone();
+        let parameters = ParametersService::new(store.clone(), vault.clone(), readable, upstream);
 
         // Builds that are under way need the front before it can be made of the driver.
         let front: Arc<OnceLock<Arc<Front>>> = Arc::default();
@@ -94,6 +98,7 @@ impl App {
             provision: Provision {
                 config: Arc::clone(&config),
                 identity: Arc::clone(&identity),
+                ssh: ssh(&config).context("failed to set up sources of ssh")?,
                 programs: programs(data_dir).context("failed to write the builds' programs")?,
             },
             caches: Arc::new(local_caches(&config, data_dir)?),
@@ -174,6 +179,25 @@ fn local_caches(config: &Config, data_dir: &Path) -> anyhow::Result<LocalCaches>
     let folder = config.caches.local_folder.clone().unwrap_or_else(|| data_dir.join("caches"));
     LocalCaches::open(folder.clone(), config.caches.local_gib_max << 30)
         .with_context(|| format!("failed to use the folder for caches, {}", folder.display()))
+}
+
+/// The service that answers what builds read in the place of the built-in one, if there is one.
+fn upstream_of(
+    section: &str,
+    settings: Option<&UpstreamSettings>,
+) -> anyhow::Result<Option<Upstream>> {
+    settings.map(Upstream::new).transpose().with_context(|| format!("{section}.upstream"))
+}
+
+/// The operator's key for Git hosts of ssh, and the hosts.
+fn ssh(config: &Config) -> anyhow::Result<Option<Ssh>> {
+    match (&config.sources.ssh_key_file, &config.sources.ssh_known_hosts_file) {
+        (Some(key), Some(hosts)) => Ok(Some(Ssh::read(key, hosts)?)),
+        (None, None) => Ok(None),
+        (Some(_), None) | (None, Some(_)) => {
+            anyhow::bail!("sources.ssh_key_file and sources.ssh_known_hosts_file belong together")
+        }
+    }
 }
 
 /// The vault. Values that cannot be opened do not keep the service from its other work.

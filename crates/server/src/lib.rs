@@ -24,4 +24,5 @@ pub mod s3;
 pub mod secrets;
 pub mod sources;
 pub mod sts;
+pub mod upstream;
 pub mod vault;

@@ -100,6 +100,15 @@ pub(super) fn source_folder() -> ServiceError {
     )
 }
 
+/// A Git source's place is on a host of ssh, for which nothing is set up.
+// Ours: CodeBuild has no such locations.
+pub(super) fn source_ssh() -> ServiceError {
+    invalid(
+        "Invalid project source: a location of ssh needs source type GITHUB_ENTERPRISE or \
+         GITLAB_SELF_MANAGED, and sources.ssh_key_file in the configuration",
+    )
+}
+
 /// A source's authorization by a secret does not say which.
 pub(super) fn source_auth_resource() -> ServiceError {
     invalid("Invalid project source: auth resource is required for auth type SECRETS_MANAGER")

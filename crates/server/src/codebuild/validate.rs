@@ -268,7 +268,14 @@ fn buildable_source(source: &ProjectSource, config: &Config) -> Checked {
         Location::parse(location).ok_or_else(|| refusal::source_location_of(&source.r#type))?;
     match location.scheme {
         Scheme::Https | Scheme::Http => Ok(()),
-        Scheme::Ssh => Err(refusal::not_here_yet("A source location of ssh")),
+        Scheme::Ssh => match source.r#type {
+            SourceType::GithubEnterprise | SourceType::GitlabSelfManaged
+                if config.sources.ssh_key_file.is_some() =>
+            {
+                Ok(())
+            }
+            _ => Err(refusal::source_ssh()),
+        },
         Scheme::File => {
             let submodules = source.git_submodules_config.as_ref();
             let submodules = submodules.is_some_and(|config| config.fetch_submodules);

@@ -53,6 +53,7 @@ pub fn router(front: Arc<Front>, origin: Origin) -> Router {
         .route("/health", get(own::health))
         .route("/v2/credentials/{id}", get(own::credentials))
         .route("/v2/source-credentials/{id}", post(own::source_credentials))
+        .route("/v2/source-credentials/{id}/ssh", post(own::source_signatures))
         .route("/-/builds/{id}/commands", get(commands::commands))
         .route("/-/console", post(console::console))
         .fallback(service)
@@ -116,7 +117,7 @@ impl Front {
         if let Some(operation) = secrets.operation_of_target(target) {
             return self
                 .answer(secrets, operation, &request_id, request, async |caller, body| {
-                    wire::secretsmanager::call(&self.secrets, caller, operation, body).await
+                    self.secrets.answer(caller, operation, body).await
                 })
                 .await;
         }
@@ -124,7 +125,7 @@ impl Front {
         if let Some(operation) = parameters.operation_of_target(target) {
             return self
                 .answer(parameters, operation, &request_id, request, async |caller, body| {
-                    wire::ssm::call(&self.parameters, caller, operation, body).await
+                    self.parameters.answer(caller, operation, body).await
                 })
                 .await;
         }

@@ -4,11 +4,12 @@ use super::Front;
 use crate::{
     build_request::BuildRequest,
     clock, fault,
-    sources::{Giver, NoCredential, Question},
+    sources::{self, Giver, NoCredential, Question},
 };
 use agent_protocol::Timestamp;
 use axum::{
     Json,
+    body::Bytes,
     extract::{Path, State},
     http::StatusCode,
     response::{IntoResponse, Response},
@@ -83,29 +84,52 @@ pub(super) async fn source_credentials(
     Path(id): Path<String>,
     question: String,
 ) -> Response {
-    let Origin::Build { request, .. } = origin else {
+    let Some(request) = asking(&front, origin, &id) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    let grounds = &front.grounds;
-    let path = grounds.provision.source_credentials_path(&request);
-    if path != format!("/v2/source-credentials/{id}") {
-        return StatusCode::NOT_FOUND.into_response();
-    }
     let giver = Giver { credentials: &front.codebuild.credentials, secrets: &front.secrets };
-    let journal = grounds.journal(&request.id);
+    let journal = front.grounds.journal(&request.id);
     match giver.give(&request, journal, &Question::parse(&question)).await {
         Ok(credential) => match credential.and_then(|credential| credential.answer()) {
             Some(answer) => answer.into_response(),
             None => StatusCode::NO_CONTENT.into_response(),
         },
-        Err(error @ NoCredential::Closed) => {
-            (StatusCode::FORBIDDEN, error.to_string()).into_response()
-        }
-        Err(error @ NoCredential::Secret(_)) => {
+        Err(error) => not_given(&request, &error),
+    }
+}
+
+/// What a build asks the agent of ssh, and its answer.
+pub(super) async fn source_signatures(
+    State(front): State<Arc<Front>>,
+    axum::Extension(origin): axum::Extension<Origin>,
+    Path(id): Path<String>,
+    message: Bytes,
+) -> Response {
+    let provision = &front.grounds.provision;
+    let Some((request, ssh)) = asking(&front, origin, &id).zip(provision.ssh.as_ref()) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    match sources::sign(ssh, front.grounds.journal(&request.id), &message).await {
+        Ok(answer) => answer.into_response(),
+        Err(error) => not_given(&request, &error),
+    }
+}
+
+/// The build that asks for its sources' credentials, if it asks where it should.
+fn asking(front: &Front, origin: Origin, id: &str) -> Option<Arc<BuildRequest>> {
+    let Origin::Build { request, .. } = origin else { return None };
+    let path = front.grounds.provision.source_credentials_path(&request);
+    (path == format!("/v2/source-credentials/{id}")).then_some(request)
+}
+
+fn not_given(request: &BuildRequest, error: &NoCredential) -> Response {
+    match error {
+        NoCredential::Closed => (StatusCode::FORBIDDEN, error.to_string()).into_response(),
+        NoCredential::Secret(_) => {
             (StatusCode::FAILED_DEPENDENCY, error.to_string()).into_response()
         }
-        Err(error @ (NoCredential::Gate(_) | NoCredential::Keep(_))) => {
-            let error = fault::chain(&error);
+        NoCredential::Gate(_) | NoCredential::Keep(_) => {
+            let error = fault::chain(error);
             tracing::error!(build = %request.id, error, "a source's credential is not given");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }

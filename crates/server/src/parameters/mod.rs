@@ -5,6 +5,7 @@ mod delete;
 mod describe;
 mod desk;
 mod filter;
+mod forward;
 mod get;
 mod kept;
 mod labels;
@@ -15,7 +16,7 @@ mod tags;
 
 pub(crate) use kept::VALUES;
 
-use crate::{clock, name_patterns::NamePatterns, vault::Vault};
+use crate::{clock, name_patterns::NamePatterns, upstream::Upstream, vault::Vault};
 use desk::Desk;
 use store::Store;
 use tokio::sync::Mutex;
@@ -40,14 +41,20 @@ pub struct ParametersService {
     store: Store,
     vault: Vault,
     readable: NamePatterns,
+    upstream: Option<Upstream>,
     /// Held by whoever changes a parameter, from reading it to having written it.
     turn: Mutex<()>,
 }
 
 impl ParametersService {
-    /// The service over `store`; builds read what is `readable`.
-    pub fn new(store: Store, vault: Vault, readable: NamePatterns) -> Self {
-        Self { store, vault, readable, turn: Mutex::new(()) }
+    /// The service over `store`. Builds read what is `readable`, from the upstream if there is one.
+    pub(crate) fn new(
+        store: Store,
+        vault: Vault,
+        readable: NamePatterns,
+        upstream: Option<Upstream>,
+    ) -> Self {
+        Self { store, vault, readable, upstream, turn: Mutex::new(()) }
     }
 
     fn desk<'a>(&'a self, caller: &'a Caller) -> Desk<'a> {

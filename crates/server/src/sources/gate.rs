@@ -17,9 +17,11 @@ const PIECE_BYTES: usize = 64 * 1024;
 /// Whether credentials may be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Gate {
-    /// The sources are being fetched, or the buildspec asks for a credential helper.
+    /// The sources are being fetched.
     Open,
-    /// The commands run.
+    /// They are there, and the buildspec asks for a credential helper.
+    Helper,
+    /// They are there.
     Closed,
 }
 
@@ -49,7 +51,7 @@ pub(super) fn gate(journal: &Path) -> Result<Gate, GateError> {
         while let Some(record) = reader.next_record()? {
             match record.body {
                 RecordBody::Fact(Fact::SourcesFetched) => now = Gate::Closed,
-                RecordBody::Fact(Fact::GitCredentialHelper) => return Ok(Gate::Open),
+                RecordBody::Fact(Fact::GitCredentialHelper) => return Ok(Gate::Helper),
                 RecordBody::Fact(Fact::PhaseFinished {
                     phase: AgentPhase::DownloadSource, ..
                 }) => return Ok(Gate::Closed),
@@ -80,7 +82,7 @@ mod tests {
             (vec![&started, &Fact::SourcesFetched], Gate::Closed),
             (vec![&started, &finished], Gate::Closed),
             (vec![&started, &finished, &later], Gate::Closed),
-            (vec![&Fact::SourcesFetched, &Fact::GitCredentialHelper, &finished], Gate::Open),
+            (vec![&Fact::SourcesFetched, &Fact::GitCredentialHelper, &finished], Gate::Helper),
             // What comes after the phase is nobody's business here.
             (vec![&started, &finished, &Fact::GitCredentialHelper], Gate::Closed),
         ] {

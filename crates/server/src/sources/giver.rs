@@ -1,7 +1,7 @@
 //! Gives a build the credential of one of its sources, when it may have it.
 
 use super::{
-    Location,
+    Location, Ssh,
     credential::{self, Credential, Question},
     gate::{Gate, GateError, gate},
     is_git,
@@ -52,9 +52,8 @@ impl Giver<'_> {
         journal: PathBuf,
         question: &Question,
     ) -> Result<Option<Credential>, NoCredential> {
-        let read = tokio::task::spawn_blocking(move || gate(&journal)).await;
-        match read.expect("reading a journal does not panic")? {
-            Gate::Open => {}
+        match read_gate(journal).await? {
+            Gate::Open | Gate::Helper => {}
             Gate::Closed => return Err(NoCredential::Closed),
         }
         let Some((source, server)) = asked_about(request, question) else { return Ok(None) };
@@ -98,6 +97,20 @@ impl Giver<'_> {
             ))
         })
     }
+}
+
+/// Answers what a build asks the agent of ssh, while its sources are fetched and at no other time:
+/// the key is the operator's, and no project's to offer.
+pub async fn sign(ssh: &Ssh, journal: PathBuf, message: &[u8]) -> Result<Vec<u8>, NoCredential> {
+    match read_gate(journal).await? {
+        Gate::Open => Ok(ssh.answer(message)),
+        Gate::Helper | Gate::Closed => Err(NoCredential::Closed),
+    }
+}
+
+async fn read_gate(journal: PathBuf) -> Result<Gate, GateError> {
+    let read = tokio::task::spawn_blocking(move || gate(&journal)).await;
+    read.expect("reading a journal does not panic")
 }
 
 /// The source that a question is about, and the type of the host that it is on.

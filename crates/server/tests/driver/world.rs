@@ -288,6 +288,7 @@ impl World {
             provision: Provision {
                 config: Arc::new(Config::default()),
                 identity,
+                ssh: None,
                 programs: folder.join("programs"),
             },
             caches: Arc::new(LocalCaches::open(folder.join("caches"), u64::MAX).unwrap()),

@@ -20,6 +20,9 @@ pub(super) fn reason(said: &str) -> String {
             return (*reason).to_owned();
         }
     }
+    if let Some(line) = lines.iter().find(|line| line.starts_with("ssh: ")) {
+        return format!("Git clone failed: {}", shown(line));
+    }
     if lines.iter().any(|line| line.ends_with("not found") && line.contains("repository '")) {
         return "repository not found".to_owned();
     }
@@ -44,6 +47,8 @@ const KNOWN: &[(&str, &str)] = &[
     ("Remote branch", "reference not found"),
     ("couldn't find remote ref", "reference not found"),
     ("does not appear to be a git repository", "repository not found"),
+    ("Repository not found.", "repository not found"),
+    ("Host key verification failed", "Git clone failed: Host key verification failed"),
 ];
 
 /// A complaint without passwords in its URLs, in one line of bounded length.

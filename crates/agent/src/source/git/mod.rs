@@ -10,6 +10,7 @@ mod configuration;
 mod helper;
 mod large_files;
 mod program;
+mod ssh;
 mod submodules;
 mod version;
 

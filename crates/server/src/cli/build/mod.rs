@@ -59,7 +59,9 @@ pub(super) struct BuildHere {
     /// here. Empty lines and lines that begin with # are skipped; --env wins over a file.
     #[arg(long = "env-file", value_name = "FILE")]
     variable_files: Vec<PathBuf>,
-    /// A file of the secrets that the build may read, in TOML: a table [secrets] of names and texts.
+    /// A file of the secrets and parameters that the build may read.
+    ///
+    /// It is in TOML, with the tables [secrets] and [parameters] of names and texts.
     #[arg(long, value_name = "FILE")]
     secrets: Option<PathBuf>,
     /// The folder that keeps caches from build to build.

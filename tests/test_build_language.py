@@ -568,3 +568,22 @@ def test_a_missing_bucket_fails_the_upload(yard, project):
     )
     assert ended["buildStatus"] == "FAILED"
     assert context(ended, "UPLOAD_ARTIFACTS")[0] == "CLIENT_ERROR"
+
+
+def test_version_0_1_has_a_fresh_shell_for_each_command(yard, build):
+    text = """\
+version: 0.1
+environment_variables:
+  plaintext:
+    GREETING: $HOME stays
+phases:
+  build:
+    commands:
+      - echo "<$GREETING>"; cd /; export LOST=lost
+      - test "$PWD" = "$CODEBUILD_SRC_DIR" && echo "here <$LOST>"
+"""
+    ended = build(buildspec=text)
+    assert ended["buildStatus"] == "SUCCEEDED"
+    log = yard.log(ended)
+    assert "<$HOME stays>\n" in log
+    assert "here <>\n" in log

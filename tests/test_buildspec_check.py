@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import subprocess
+import threading
 
 import pytest
 
@@ -132,7 +133,7 @@ def test_programs_read_json(check):
     document = json.loads(told(done))
     first, second = document["files"]
     assert (first["file"], first["usable"]) == ("a.yml", False)
-    assert second == {"file": "b.yml", "usable": True, "problems": []}
+    assert second == {"file": "b.yml", "usable": True, "problems": [], "more": False}
     assert first["problems"][1] == {
         "severity": "error",
         "rule": "command-not-text",
@@ -252,6 +253,41 @@ def test_ten_megabytes_are_refused_at_once(check):
     done = check("-", stdin="a: [" * (10 * 1024 * 1024 // 4))
     assert done.returncode == 1
     assert "more than 1048576 bytes" in told(done)
+
+
+MEGABYTE = 1024 * 1024
+HOSTILE = {
+    "aliases of aliases": "a0: &a0 [x,x,x,x,x,x,x,x,x]\n"
+    + "".join(f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 30)),
+    "a hundred thousand brackets": "a: " + "[" * 100_000,
+    "a hundred thousand entries": "- " * 100_000,
+    "many anchors": "".join(f"- &a{n} x\n- *a{n}\n" for n in range(40_000)),
+    "many merges": "a: &a {b: c}\nd:\n" + "- {<<: [*a, *a, *a, *a]}\n" * 40_000,
+    "one line": "version: 0.2\nenv: {variables: {A: '" + "$A " * 340_000 + "'}}\n",
+    "many mistakes": "version: 0.2\nphases:\n" + "  fase: {}\n" * 90_000,
+    "many tabs": "a: b\n" + "\t\n" * 500_000,
+    "one script": "version: 0.2\nphases: {build: {commands: [" + "make; " * 170_000 + "]}}\n",
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+def test_no_text_takes_long_or_much(tmp_path, text):
+    assert len(text) <= MEGABYTE
+    (tmp_path / "buildspec.yml").write_text(text)
+    process = subprocess.Popen(
+        [harness.BINARY, "buildspec", "check", "--format", "short"],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        env=harness.Service.clean_environment(),
+    )
+    # As much time as a debug build on a busy machine may take; squares would take hours.
+    watchdog = threading.Timer(60, process.kill)
+    watchdog.start()
+    _, status, used = os.wait4(process.pid, 0)
+    watchdog.cancel()
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode in (0, 1)
+    assert used.ru_maxrss < 256 * 1024, f"{used.ru_maxrss} KiB"
 
 
 def test_completion_knows_it(tmp_path):

@@ -349,6 +349,27 @@ pub enum BatchKind {
     Fanout(BatchFanout),
 }
 
+impl BatchKind {
+    /// How many builds there will be.
+    pub fn builds(&self) -> u64 {
+        match self {
+            Self::List(builds) | Self::Graph(builds) => builds.len() as u64,
+            Self::Matrix(matrix) => matrix.builds(),
+            Self::Fanout(fanout) => fanout.parallelism.into(),
+        }
+    }
+}
+
+impl BatchMatrix {
+    /// How many combinations there are of what may differ.
+    pub fn builds(&self) -> u64 {
+        let lists = [self.buildspecs.len(), self.compute_types.len(), self.images.len()];
+        let values = self.variables.iter().map(|(_, values)| values.len());
+        let lengths = lists.into_iter().chain(values);
+        lengths.fold(1, |product: u64, length| product.saturating_mul(length.max(1) as u64))
+    }
+}
+
 /// One build of a list or of a graph.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BatchBuild {

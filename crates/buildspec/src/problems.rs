@@ -10,6 +10,8 @@ pub(crate) struct Problems {
     allowed: Allowed,
     errors: Vec<Problem>,
     warnings: Vec<Problem>,
+    /// How many were too many to be kept.
+    untold: usize,
 }
 
 impl Problems {
@@ -30,16 +32,25 @@ impl Problems {
         };
         if kept.len() < PROBLEMS_MAX {
             kept.push(problem);
+        } else {
+            self.untold += 1;
         }
     }
 
-    /// Whether one more problem of this severity would be kept.
-    pub(crate) fn has_room(&self, severity: Severity) -> bool {
+    /// How many problems there are beside those that are told; at least, for not all are looked for.
+    pub(crate) fn untold(&self) -> usize {
+        self.untold
+    }
+
+    /// Whether one more problem of this severity would be kept; if not, it counts as untold.
+    pub(crate) fn has_room(&mut self, severity: Severity) -> bool {
         let kept = match severity {
             Severity::Error => &self.errors,
             Severity::Warning => &self.warnings,
         };
-        kept.len() < PROBLEMS_MAX
+        let has_room = kept.len() < PROBLEMS_MAX;
+        self.untold += usize::from(!has_room);
+        has_room
     }
 
     /// Whether the buildspec cannot be used.

@@ -17,6 +17,9 @@ const ENV_KEYS: &[&str] =
 const STATIC_KEYS: &[&str] = &["ignore-failure", "env"];
 const DYNAMIC_KEYS: &[&str] = &["buildspec", "env"];
 
+/// How many builds a batch may have unless its project says otherwise.
+const BUILDS_MAX: u64 = 100;
+
 /// A build and the places that only its checks need.
 struct Build {
     build: BatchBuild,
@@ -55,7 +58,16 @@ impl Reader<'_> {
         if kind.is_none() && section.value.entries().is_some() {
             self.problem(Problem::batch_kind_missing(section.key_place, KINDS));
         }
-        Some(Batch { fast_fail, kind: kind?.1? })
+        let (_, kind) = kind?;
+        let kind = kind?;
+        let builds = kind.builds();
+        if builds == 0 {
+            self.problem(Problem::section_empty(section.key_place, "batch"));
+        }
+        if builds > BUILDS_MAX {
+            self.problem(Problem::many_builds(section.key_place, builds));
+        }
+        Some(Batch { fast_fail, kind })
     }
 
     fn batch_kind(&mut self, key: &str, entry: &Entry) -> Option<BatchKind> {

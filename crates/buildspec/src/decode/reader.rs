@@ -65,7 +65,7 @@ impl<'p> Reader<'p> {
     }
 
     /// Whether one more problem of this severity would be kept; if not, it need not be made.
-    pub(super) fn has_room(&self, severity: Severity) -> bool {
+    pub(super) fn has_room(&mut self, severity: Severity) -> bool {
         self.problems.has_room(severity)
     }
 

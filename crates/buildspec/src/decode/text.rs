@@ -15,6 +15,8 @@ pub struct Parsed {
     pub buildspec: Option<Buildspec>,
     /// Every problem in the order of the text.
     pub problems: Vec<Problem>,
+    /// How many problems there are, at least, that are too many to be told.
+    pub untold: usize,
     /// The keys that mean nothing where they stand, which CodeBuild lists in the build's log.
     pub unknown_keys: Vec<UnknownKey>,
 }
@@ -39,7 +41,8 @@ pub fn parse(text: &str) -> Parsed {
         None => (None, Vec::new()),
     };
     let buildspec = buildspec.filter(|_| usable);
-    Parsed { buildspec, problems: problems.into_sorted(), unknown_keys }
+    let untold = problems.untold();
+    Parsed { buildspec, problems: problems.into_sorted(), untold, unknown_keys }
 }
 
 fn read(text: &str, problems: &mut Problems) -> Option<(Buildspec, Vec<UnknownKey>)> {

@@ -81,10 +81,12 @@ pub(crate) fn ecr_get_login(script: &Script<'_>) -> Option<Range<usize>> {
 }
 
 fn is_spoken_of(script: &Script<'_>, bytes: &Range<usize>) -> bool {
-    let around = script.commands.iter().find(|simple| {
-        let (first, last) = (simple.words.first(), simple.words.last());
-        first.zip(last).is_some_and(|(first, last)| (first.start..last.end).contains(&bytes.start))
-    });
+    let begins_before =
+        |simple: &Simple| simple.words.first().is_some_and(|first| first.start <= bytes.start);
+    let later = script.commands.partition_point(begins_before);
+    let around = later.checked_sub(1).map(|last| &script.commands[last]);
+    let around =
+        around.filter(|simple| simple.words.last().is_some_and(|last| bytes.start < last.end));
     let quoted = !script.text[..bytes.start].ends_with(['(', '`', ' ', '\t', '\n', ';', '&'])
         && bytes.start > 0;
     let speaks = |simple: &Simple| {

@@ -11,6 +11,12 @@ impl Problem {
             .help(format!("add one of {}", kinds.join(", ")))
     }
 
+    pub(crate) fn many_builds(place: Place, builds: u64) -> Self {
+        let message = format!("the batch has {builds} builds");
+        Self::new(Rule::TooMany, place, message)
+            .help("100 are allowed unless the project's `maximumBuildsAllowed` says more")
+    }
+
     pub(crate) fn batch_kind_twice(place: Place, key: &str, first: &str) -> Self {
         let message = format!("`batch` has `{first}` already; `{key}` cannot stand beside it");
         Self::new(Rule::Conflict, place, message).help("keep one of them")

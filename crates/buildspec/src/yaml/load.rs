@@ -5,7 +5,7 @@ use super::node::{Entry, Node, NodeValue, Place, Style};
 use super::patch::{self, Collection, Cut};
 use super::said::syntax;
 use super::tabs::Tabs;
-use crate::limits::{DEPTH_MAX, EXPANDED_BYTES_MAX, NODES_MAX};
+use crate::limits::{DEPTH_MAX, EXPANDED_BYTES_MAX, NODES_MAX, PROBLEMS_MAX};
 use crate::problem::Problem;
 use crate::problems::Problems;
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
@@ -61,12 +61,13 @@ impl From<Problem> for Failure {
 /// A text is read from its beginning: of the mistakes in it the first is told.
 fn earliest(text: &str, cut: &Cut) -> Problem {
     let syntax = syntax(text, cut);
-    let tab = cut.tabs.problems(text).next();
-    let name = odd_name(text, cut.tabs.end(), cut.error.marker().byte_offset().unwrap_or(0));
-    let earlier = [tab, name].into_iter().flatten();
     let place = |problem: &Problem| (problem.line, problem.column);
-    let first = earlier.min_by_key(place).filter(|first| place(first) < place(&syntax));
-    first.unwrap_or(syntax)
+    let tab = cut.tabs.problems(text).next().filter(|tab| place(tab) < place(&syntax));
+    // What names nothing is found before what follows from it on the same line.
+    let line = text[syntax.bytes.start..].find(['\n', '\r']);
+    let line_end = line.map_or(text.len(), |end| syntax.bytes.start + end);
+    let name = odd_name(text, cut.tabs.end(), line_end);
+    [tab, name].into_iter().flatten().min_by_key(place).unwrap_or(syntax)
 }
 
 /// A star or an ampersand that begins a text between two bytes and names nothing.
@@ -112,7 +113,7 @@ fn load_once(text: &str, problems: &mut Problems) -> Result<Option<Rc<Node>>, Fa
         }
     }
     let Loader { problems, tabs, done, .. } = loader;
-    tabs.problems(text).for_each(|tab| problems.push(tab));
+    tabs.problems(text).take(PROBLEMS_MAX).for_each(|tab| problems.push(tab));
     Ok(done)
 }
 
@@ -337,7 +338,8 @@ impl Loader<'_, '_> {
 
 /// AWS: names of anchors are those of YAML 1.1, so that `&& make` names none.
 pub(crate) fn is_anchor_name(name: &str) -> bool {
-    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    !name.is_empty() && name.bytes().all(is_part)
 }
 
 fn scalar(text: String, style: ScalarStyle, tag: Option<&Tag>) -> NodeValue {

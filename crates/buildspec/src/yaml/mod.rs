@@ -4,6 +4,7 @@ mod load;
 mod mapping;
 mod node;
 mod patch;
+mod phrase;
 mod said;
 mod tabs;
 

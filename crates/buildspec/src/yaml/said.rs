@@ -3,6 +3,7 @@
 
 use super::node::Place;
 use super::patch::{Collection, Cut};
+use super::phrase::{phrase, unclosed};
 use super::tabs::TabSaid;
 use crate::problem::Problem;
 use granit_parser::ErrorKind;
@@ -30,15 +31,15 @@ pub(super) fn syntax(text: &str, cut: &Cut) -> Problem {
         }
         _ => {}
     }
-    let (mut sentence, help) = said(kind);
-    let goes_on = matches!(
-        kind,
-        ErrorKind::InvalidTrailingSingleQuotedScalar | ErrorKind::InvalidTrailingDoubleQuotedScalar
-    );
-    if let (true, Some(open)) = (goes_on, cut.bracket) {
-        sentence = unclosed(text[open..].starts_with('[')).0.to_owned();
+    let (mut sentence, help) = phrase(kind);
+    if let ErrorKind::InvalidTrailingSingleQuotedScalar
+    | ErrorKind::InvalidTrailingDoubleQuotedScalar
+    | ErrorKind::InvalidBlockScalarIndent
+    | ErrorKind::CommentInterceptedScalar = kind
+    {
+        sentence = behind_text(text, cut, place);
     }
-    let problem = Problem::syntax(place, &sentence, aws_line(text, cut, place));
+    let problem = Problem::syntax(place, sentence, aws_line(text, cut, place));
     match help {
         Some(help) => problem.help(help),
         None => problem,
@@ -77,16 +78,13 @@ fn bracket_before(text: &str, cut: &Cut, place: Place) -> Option<usize> {
     places.find(|at| text[..*at].ends_with([' ', '\n', '[', '{', ',']))
 }
 
-fn unclosed(is_list: bool) -> (&'static str, &'static str) {
-    match is_list {
-        true => (
-            "did not find expected ',' or ']'",
-            "close the `[`, or put quotes around a text that begins with it",
-        ),
-        false => (
-            "did not find expected ',' or '}'",
-            "close the `{`, or put quotes around a text that begins with it",
-        ),
+/// What libyaml says where a text goes on behind its end, such as its closing quote.
+fn behind_text(text: &str, cut: &Cut, place: Place) -> &'static str {
+    match (cut.bracket.or_else(|| bracket_before(text, cut, place)), cut.inside) {
+        (Some(open), _) => unclosed(text[open..].starts_with('[')).0,
+        (None, Some(Collection::List)) => "did not find expected '-' indicator",
+        (None, Some(Collection::Mapping)) => "did not find expected key",
+        (None, None) => "did not find expected <document start>",
     }
 }
 
@@ -97,8 +95,11 @@ fn misplaced(text: &str, cut: &Cut, place: Place) -> &'static str {
         _ if before.ends_with(" -") || before.ends_with(':') => {
             "did not find expected node content"
         }
-        Some(Collection::List) => "did not find expected '-' indicator",
-        Some(Collection::Mapping) => "did not find expected key",
+        // Further to the left the list is over, and a mapping around it goes on.
+        Some(Collection::List) if cut.indent.is_some_and(|indent| place.column > indent) => {
+            "did not find expected '-' indicator"
+        }
+        Some(Collection::List | Collection::Mapping) => "did not find expected key",
         None => "did not find expected <document start>",
     }
 }
@@ -149,101 +150,4 @@ fn line_of_key(text: &str, place: Place) -> usize {
     let mut later = text[place.start..].split('\n').skip(1);
     let key = |line: &str| line.contains(": ") || line.trim_end().ends_with(':');
     later.position(key).map_or(last_line(text), |skipped| place.line + 1 + skipped)
-}
-
-/// The sentence, and advice where there is some.
-fn said(kind: &ErrorKind) -> (String, Option<&'static str>) {
-    match flow(kind).or_else(|| block(kind)).or_else(|| scalar(kind)) {
-        Some((sentence, help)) => (sentence.to_owned(), Some(help)),
-        None => (kind.to_string(), None),
-    }
-}
-
-type Said = Option<(&'static str, &'static str)>;
-
-/// Brackets and colons.
-fn flow(kind: &ErrorKind) -> Said {
-    Some(match kind {
-        ErrorKind::UnexpectedEofFlowSequence
-        | ErrorKind::ExpectedFlowSequenceSeparator
-        | ErrorKind::UnclosedFlowCollection { open: '[' }
-        | ErrorKind::MismatchedFlowCollectionEnd { open: '[', .. } => unclosed(true),
-        ErrorKind::UnexpectedEofFlowMapping
-        | ErrorKind::UnexpectedEofImplicitFlowMapping
-        | ErrorKind::ExpectedFlowMappingSeparator
-        | ErrorKind::UnclosedFlowCollection { .. }
-        | ErrorKind::MismatchedFlowCollectionEnd { .. } => unclosed(false),
-        ErrorKind::MappingValueNotAllowed
-        | ErrorKind::InvalidColonPlacement
-        | ErrorKind::InvalidMappingValueWhitespace
-        | ErrorKind::FlowMappingValueAdjacentCollection => (
-            "mapping values are not allowed in this context",
-            "put quotes around a text with a colon and a space, or end the key above with a colon",
-        ),
-        _ => return None,
-    })
-}
-
-/// Indentation, keys and dashes.
-fn block(kind: &ErrorKind) -> Said {
-    Some(match kind {
-        ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => (
-            "could not find expected ':'",
-            "a key needs a colon; a text of many lines needs `|` and deeper indentation",
-        ),
-        ErrorKind::ExpectedBlockMappingKey
-        | ErrorKind::UnexpectedEofBlockMapping
-        | ErrorKind::InvalidIndentation => {
-            ("did not find expected key", "compare the indentation with that of the lines above")
-        }
-        ErrorKind::InvalidTrailingSingleQuotedScalar
-        | ErrorKind::InvalidTrailingDoubleQuotedScalar => (
-            "did not find expected key",
-            "the text goes on behind its closing quote: put quotes around all of it, or escape a \
-             quote inside",
-        ),
-        ErrorKind::ExpectedBlockSequenceEntry
-        | ErrorKind::UnexpectedEofBlockSequence
-        | ErrorKind::BlockEntryInFlowCollection => (
-            "did not find expected '-' indicator",
-            "every entry of a list begins with `- ` in the same column",
-        ),
-        ErrorKind::BlockSequenceEntryNotAllowed => (
-            "block sequence entries are not allowed in this context",
-            "begin the list on a line of its own, indented at least as far as its key",
-        ),
-        ErrorKind::ExpectedDocumentStart => (
-            "did not find expected <document start>",
-            "this line is indented less than the text needs, or a colon is missing above",
-        ),
-        _ => return None,
-    })
-}
-
-/// Characters and quotes.
-fn scalar(kind: &ErrorKind) -> Said {
-    Some(match kind {
-        ErrorKind::TabNotAllowed
-        | ErrorKind::TabInBlockIndentation
-        | ErrorKind::TabInIndentation => (
-            "found character that cannot start any token",
-            "indent with spaces; YAML forbids tabs there",
-        ),
-        ErrorKind::UnexpectedCharacter { .. } | ErrorKind::BomInsideDocument => (
-            "found character that cannot start any token",
-            "put quotes around a text that begins with this character",
-        ),
-        ErrorKind::UnclosedQuotedScalar => {
-            ("found unexpected end of stream", "the quote that opens here is never closed")
-        }
-        ErrorKind::UnknownQuotedScalarEscape => (
-            "found unknown escape character",
-            "double the backslash, or use single quotes, where it means itself",
-        ),
-        ErrorKind::MissingAnchorOrAliasName => (
-            "did not find expected alphabetic or numeric character",
-            "a text that begins with `*` or `&` needs quotes",
-        ),
-        _ => return None,
-    })
 }

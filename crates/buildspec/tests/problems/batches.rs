@@ -190,6 +190,54 @@ batch: {build-fanout: {}}
 }
 
 #[test]
+fn a_batch_is_not_too_large() {
+    check(
+        r#"version: 0.2
+batch:
+  build-matrix:
+    dynamic:
+      buildspec: [a.yml, b.yml]
+      env:
+        image: [a, b, c, d, e]
+        variables: {A: [1, 2, 3], B: [1, 2, 3, 4]}
+"#,
+        expect![[r#"
+            warning[too-many]: the batch has 120 builds
+             --> buildspec.yml:2:1
+              |
+            2 | batch:
+              | ^^^^^
+              |
+              = help: 100 are allowed unless the project's `maximumBuildsAllowed` says more
+            usable
+        "#]],
+    );
+    check(
+        r#"version: 0.2
+batch: {build-fanout: {parallelism: 100}}
+"#,
+        expect![[r#"
+            usable
+        "#]],
+    );
+    check(
+        r#"version: 0.2
+batch: {build-fanout: {parallelism: 101}}
+"#,
+        expect![[r#"
+            warning[too-many]: the batch has 101 builds
+             --> buildspec.yml:2:1
+              |
+            2 | batch: {build-fanout: {parallelism: 101}}
+              | ^^^^^
+              |
+              = help: 100 are allowed unless the project's `maximumBuildsAllowed` says more
+            usable
+        "#]],
+    );
+}
+
+#[test]
 fn a_matrix_is_checked() {
     check(
         r#"version: 0.2

@@ -1,7 +1,7 @@
 //! What is too large is refused at once.
 
 use crate::check;
-use buildspec::parse;
+use buildspec::{Look, PROBLEMS_MAX, parse};
 use expect_test::expect;
 use std::time::{Duration, Instant};
 
@@ -86,49 +86,150 @@ fn nesting_and_size_have_limits() {
     );
 }
 
-#[test]
-fn no_text_takes_long() {
-    // Enough that anything worse than linear would take minutes.
-    const SIZE: usize = 256 * 1024;
-    let repeated = |head: &str, unit: &str| {
-        let count = (SIZE - head.len()) / unit.len();
-        format!("{head}{}", unit.repeat(count))
-    };
-    let texts = [
-        repeated("", "["),
-        repeated("", "{"),
-        repeated("", "- "),
-        repeated("", "? "),
-        repeated("", "a: "),
-        repeated("", "&a "),
-        repeated("", "!t "),
-        repeated("", "'"),
-        repeated("", "\""),
-        repeated("", "\\"),
-        repeated("", "\n"),
-        repeated("", "\r"),
-        repeated("", "---\n"),
-        repeated("", "# comment\n"),
-        repeated("", "%TAG ! x\n"),
-        repeated("", "key: value\n"),
-        repeated("", "- *\n"),
-        repeated("a: |\n", "  line\n"),
-        repeated("a: >\n", "  line\n\n"),
-        repeated("a: \"", "line\n  "),
-        repeated("a: ", "word\n  "),
-        repeated("a: [", "b, "),
-        repeated("a: [", "{}, "),
-        repeated("phases:\n", "  fase: {}\n"),
-        repeated("reports:\n", "  x: {file-formt: junot}\n"),
-        repeated("version: 0.2\nbatch:\n  build-graph:\n", "  - {identifier: a, depend-on: [b]}\n"),
-        repeated("a: &a {<<: {b: c}}\nb:\n", "- {<<: [*a, *a, *a]}\n"),
-    ];
-    for text in texts {
-        let start = Instant::now();
-        let parsed = parse(&text);
-        let took = start.elapsed();
-        let head: String = text.chars().take(20).collect();
-        assert!(took < Duration::from_secs(30), "{head:?} took {took:?}");
-        assert!(parsed.problems.len() <= 200, "{head:?}");
+/// How many bytes the smaller of two texts has.
+const SIZE: usize = 24 * 1024;
+/// How many times as long the larger one is.
+const FACTOR: u32 = 8;
+/// How much longer than that it may take: machines are not exact, and squares are far above.
+const TOLERANCE: u32 = 3;
+/// What no measurement is exact to.
+const NOISE: Duration = Duration::from_millis(20);
+
+/// `head`, then `unit` as often as it fits into so many bytes.
+fn repeated(head: &str, unit: &str, bytes: usize) -> String {
+    format!("{head}{}", unit.repeat((bytes - head.len()) / unit.len()))
+}
+
+/// Parses, and shows what there is to be shown.
+fn took(text: &str) -> Duration {
+    let start = Instant::now();
+    let parsed = parse(text);
+    assert!(parsed.problems.len() <= 200);
+    for problem in &parsed.problems {
+        problem.render("buildspec.yml", text, Look::Plain);
+        problem.aws_message();
     }
+    start.elapsed()
+}
+
+/// Checks that a text that is eight times as long takes not much more than eight times as long.
+fn check_growth(head: &str, unit: &str) {
+    let (small, large) = (repeated(head, unit, SIZE), repeated(head, unit, SIZE * FACTOR as usize));
+    let mut last = (Duration::ZERO, Duration::ZERO);
+    // What else the machine does may be in the way once, or twice.
+    for _ in 0..4 {
+        last = (took(&small), took(&large));
+        if last.1 <= (last.0 + NOISE) * FACTOR * TOLERANCE {
+            return;
+        }
+    }
+    panic!(
+        "{head:?} and {unit:?}: {:?} for a text, {:?} for {FACTOR} times as much",
+        last.0, last.1
+    );
+}
+
+#[test]
+fn no_shape_of_yaml_takes_more_than_linear_time() {
+    for (head, unit) in [
+        ("", "["),
+        ("", "{"),
+        ("", "- "),
+        ("", "? "),
+        ("", "a: "),
+        ("", "&a "),
+        ("", "!t "),
+        ("", "'"),
+        ("", "\""),
+        ("", "\\"),
+        ("", "\n"),
+        ("", "\r"),
+        ("", "\t\n"),
+        ("a: b\n", "\t\n"),
+        ("a: [\n", "\tb,\n"),
+        ("a:\n", "- 'b'#c\n"),
+        ("", "---\n"),
+        ("", "# comment\n"),
+        ("", "%TAG ! x\n"),
+        ("", "%TAG !é! x\n"),
+        ("", "key: value\n"),
+        ("", "- *\n"),
+        ("", "- &a x\n- *a\n"),
+        ("", "&a : "),
+        ("a: |\n", "  line\n"),
+        ("a: >\n", "  line\n\n"),
+        ("a: \"", "line\n  "),
+        ("a: ", "word\n  "),
+        ("a: [", "b, "),
+        ("a: [", "{}, "),
+        ("a: &a {<<: {b: c}}\nb:\n", "- {<<: [*a, *a, *a]}\n"),
+        ("a: &a {", "b: &b c, <<: *a, "),
+        ("a: ", "é漢"),
+    ] {
+        check_growth(head, unit);
+    }
+}
+
+#[test]
+fn no_shape_of_a_buildspec_takes_more_than_linear_time() {
+    for (head, unit) in [
+        ("phases:\n", "  fase: {}\n"),
+        ("reports:\n", "  x: {file-formt: junot}\n"),
+        ("version: 0.2\nbatch:\n  build-graph:\n", "  - {identifier: a, depend-on: [b]}\n"),
+        ("version: 0.2\nenv:\n  exported-variables:\n", "  - A\n"),
+        ("version: 0.2\nenv:\n  variables:\n    A: ", "$A "),
+        ("", "# buildyard: allow(x)\n"),
+        ("", "  # buildyard: allow(empty)\n"),
+        ("# buildyard: allow(", "x,"),
+    ] {
+        check_growth(head, unit);
+    }
+}
+
+#[test]
+fn no_shape_of_a_command_takes_more_than_linear_time() {
+    let list = "version: 0.2\nphases:\n  build:\n    commands:\n";
+    let script = format!("{list}      - |\n        ");
+    for unit in ["      - make; make test\n", "      - a: b\n", "      - set -e\n", "      -\n"] {
+        check_growth(list, unit);
+    }
+    for unit in [
+        "make; ",
+        "make\n        ",
+        "make | tee x; ",
+        "(",
+        "{ ",
+        "$(",
+        "${",
+        "`",
+        "\"",
+        "'",
+        "<<E ",
+        "<<E\n        ",
+        "<<'",
+        "if x; then\n        ",
+        "case x in\n        ",
+        "x() {\n        ",
+        "\\\n        ",
+        "&& ",
+        "a && \n        ",
+        "[[ ",
+        "x=(",
+        "echo aws ecr get-login\n        ",
+        "# aws ecr get-login\n        ",
+        "docker push ",
+        "$? ",
+        "\n        ",
+    ] {
+        check_growth(&script, unit);
+    }
+}
+
+#[test]
+fn problems_are_told_up_to_a_number_and_the_rest_is_counted() {
+    let text = format!("version: 0.2\nphases:\n{}", "  fase: {}\n".repeat(1_000));
+    let parsed = parse(&text);
+    // The keys are equal: each is a warning, and the last of them an error as well.
+    assert_eq!(parsed.problems.len(), PROBLEMS_MAX + 1);
+    assert_eq!(parsed.untold, 999 - PROBLEMS_MAX);
 }

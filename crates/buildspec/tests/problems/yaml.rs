@@ -207,14 +207,14 @@ phases:
       - "a" b
 "#,
         expect![[r#"
-            error[yaml]: this is not YAML: did not find expected key
+            error[yaml]: this is not YAML: did not find expected '-' indicator
              --> buildspec.yml:5:13
               |
             5 |       - "a" b
               |             ^
               |
               = help: the text goes on behind its closing quote: put quotes around all of it, or escape a quote inside
-              aws: did not find expected key at line 4
+              aws: did not find expected '-' indicator at line 4
             not usable
         "#]],
     );

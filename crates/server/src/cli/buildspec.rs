@@ -149,6 +149,8 @@ struct Checked {
     name: String,
     text: String,
     problems: Vec<Problem>,
+    /// How many more there are, at least.
+    untold: usize,
 }
 
 impl Checked {
@@ -171,12 +173,12 @@ impl Checked {
         };
         Ok(match buildspec::decode(&bytes) {
             Ok(text) => {
-                let Parsed { problems, .. } = buildspec::parse(&text);
-                Self { name, text: text.into_owned(), problems }
+                let Parsed { problems, untold, .. } = buildspec::parse(&text);
+                Self { name, text: text.into_owned(), problems, untold }
             }
             Err(problem) => {
                 let text = String::from_utf8_lossy(&bytes).into_owned();
-                Self { name, text, problems: vec![problem] }
+                Self { name, text, problems: vec![problem], untold: 0 }
             }
         })
     }
@@ -218,7 +220,10 @@ fn summary(checked: &[Checked]) -> String {
     let warnings = some(count(Severity::Warning), "warning");
     let found: Vec<_> = [errors, warnings].into_iter().flatten().collect();
     let found = if found.is_empty() { "no problems".to_owned() } else { found.join(", ") };
-    format!("{found} in {}\n", some(checked.len(), "file").unwrap_or_default())
+    let files = some(checked.len(), "file").unwrap_or_default();
+    let untold: usize = checked.iter().map(|file| file.untold).sum();
+    let more = if untold > 0 { ", and more that are not told" } else { "" };
+    format!("{found}{more} in {files}\n")
 }
 
 fn severity(problem: &Problem) -> &'static str {
@@ -270,6 +275,7 @@ fn json_of(checked: &[Checked]) -> Value {
         json!({
             "file": file.name,
             "usable": file.count(Severity::Error) == 0,
+            "more": file.untold > 0,
             "problems": file.problems.iter().map(problem).collect::<Vec<_>>(),
         })
     });

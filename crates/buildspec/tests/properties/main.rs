@@ -1,6 +1,13 @@
 //! What holds for every text.
 
-use buildspec::{FilePatterns, Look, OnFailure, SecretReference, Severity, parse};
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod mutations;
+
+use buildspec::{
+    FilePatterns, Look, OnFailure, SecretReference, Severity, parse, phases_found,
+    unknown_keys_found,
+};
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use proptest::sample::select;
@@ -83,32 +90,38 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 /// Checks what every parse promises.
-fn check(text: &str) -> Result<(), proptest::test_runner::TestCaseError> {
+fn check(text: &str) {
     let parsed = parse(text);
     let errors = parsed.problems.iter().any(|problem| problem.severity == Severity::Error);
-    prop_assert_eq!(parsed.buildspec.is_none(), errors);
-    prop_assert_eq!(parsed.first_error().is_some(), errors);
+    assert_eq!(parsed.buildspec.is_none(), errors);
+    assert_eq!(parsed.first_error().is_some(), errors);
     let lines = text.replace("\r\n", "\n").matches(['\n', '\r']).count() + 1;
     for problem in &parsed.problems {
-        prop_assert!(problem.line >= 1 && problem.column >= 1 && problem.width >= 1);
-        prop_assert!(problem.line <= lines, "{problem:?} of {lines} lines");
+        assert!(problem.line >= 1 && problem.column >= 1 && problem.width >= 1);
+        assert!(problem.line <= lines, "{problem:?} of {lines} lines");
         let rendered = problem.render("f", text, Look::Plain);
-        prop_assert!(rendered.chars().all(|char| char == '\n' || !char.is_control()));
-        prop_assert!(!problem.aws_message().contains('\n'));
+        assert!(rendered.chars().all(|char| char == '\n' || !char.is_control()), "{rendered:?}");
+        let place = format!(" --> f:{}:{}\n", problem.line, problem.column);
+        assert!(rendered.contains(&place), "{rendered}");
+        assert!(!problem.aws_message().contains('\n'));
     }
-    prop_assert_eq!(parse(text), parsed);
-    Ok(())
+    let remark = unknown_keys_found(&parsed.unknown_keys);
+    assert_eq!(remark.is_none(), parsed.unknown_keys.is_empty());
+    if let Some(buildspec) = &parsed.buildspec {
+        phases_found(buildspec);
+    }
+    assert_eq!(parse(text), parsed);
 }
 
 proptest! {
     #[test]
     fn no_text_makes_it_panic(text in any::<String>()) {
-        check(&text)?;
+        check(&text);
     }
 
     #[test]
     fn no_mixture_of_pieces_makes_it_panic(text in text()) {
-        check(&text)?;
+        check(&text);
     }
 
     #[test]

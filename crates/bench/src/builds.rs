@@ -5,7 +5,7 @@ use super::{
     service::Service,
 };
 use anyhow::{Context, Result, bail};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
     thread,
     time::{Duration, Instant},
@@ -132,6 +132,17 @@ pub(crate) fn crowd(service: &Service, count: usize) -> Result<Duration> {
     let taken = began.elapsed();
     service.settle()?;
     Ok(taken)
+}
+
+/// The build's document once it is complete.
+pub(crate) fn ended(client: &mut Client, id: &str) -> Result<Value> {
+    loop {
+        let mut answer = client.codebuild("BatchGetBuilds", &json!({ "ids": [id] }))?;
+        if answer["builds"][0]["buildComplete"] == json!(true) {
+            return Ok(answer["builds"][0].take());
+        }
+        thread::sleep(CROWD_POLL);
+    }
 }
 
 fn succeeded(client: &mut Client, id: &str) -> Result<bool> {

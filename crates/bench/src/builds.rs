@@ -28,21 +28,34 @@ pub(crate) fn make_projects(client: &mut Client) -> Result<()> {
     for (name, command) in PROJECTS {
         let buildspec =
             json!({ "version": "0.2", "phases": { "build": { "commands": [command] } } });
-        client.codebuild(
-            "CreateProject",
-            &json!({
-                "name": name,
-                "source": { "type": "NO_SOURCE", "buildspec": buildspec.to_string() },
-                "artifacts": { "type": "NO_ARTIFACTS" },
-                "environment": {
-                    "type": "LINUX_CONTAINER",
-                    "computeType": "BUILD_GENERAL1_SMALL",
-                    "image": "host",
-                },
-                "serviceRole": "arn:aws:iam::000000000000:role/builds",
-            }),
-        )?;
+        let source = json!({ "type": "NO_SOURCE", "buildspec": buildspec.to_string() });
+        make_project(client, name, &source, &json!({ "type": "NO_CACHE" }))?;
     }
+    Ok(())
+}
+
+/// A project with this source and this cache.
+pub(crate) fn make_project(
+    client: &mut Client,
+    name: &str,
+    source: &Value,
+    cache: &Value,
+) -> Result<()> {
+    client.codebuild(
+        "CreateProject",
+        &json!({
+            "name": name,
+            "source": source,
+            "artifacts": { "type": "NO_ARTIFACTS" },
+            "cache": cache,
+            "environment": {
+                "type": "LINUX_CONTAINER",
+                "computeType": "BUILD_GENERAL1_SMALL",
+                "image": "host",
+            },
+            "serviceRole": "arn:aws:iam::000000000000:role/builds",
+        }),
+    )?;
     Ok(())
 }
 

@@ -237,22 +237,8 @@ fn spec(command: &str, mut more: Value) -> String {
 }
 
 fn make_project(client: &mut Client) -> Result<()> {
-    client.codebuild(
-        "CreateProject",
-        &json!({
-            "name": PROJECT,
-            "source": { "type": "S3", "location": format!("{BUCKET}/tree.zip") },
-            "artifacts": { "type": "NO_ARTIFACTS" },
-            "cache": { "type": "S3", "location": BUCKET },
-            "environment": {
-                "type": "LINUX_CONTAINER",
-                "computeType": "BUILD_GENERAL1_SMALL",
-                "image": "host",
-            },
-            "serviceRole": "arn:aws:iam::000000000000:role/builds",
-        }),
-    )?;
-    Ok(())
+    let source = json!({ "type": "S3", "location": format!("{BUCKET}/tree.zip") });
+    builds::make_project(client, PROJECT, &source, &json!({ "type": "S3", "location": BUCKET }))
 }
 
 /// Writes a tree whose files are of many lengths, most of them small.

@@ -11,7 +11,7 @@ use std::thread;
 /// Parts on their way at once. Each is in memory.
 const SENDERS: usize = 2;
 /// S3 takes no more than 10,000 parts, each of 5 MiB or more.
-const PART_BYTES_MIN: usize = 8 * 1024 * 1024;
+const PART_BYTES_MIN: usize = 5 * 1024 * 1024;
 const PARTS_MAX: u64 = 9_000;
 
 impl Client {

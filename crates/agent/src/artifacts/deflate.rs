@@ -38,7 +38,7 @@ impl Compressors {
                 Place::Before | Place::Last => into.reserve(GROWTH_MAX),
             }
         }
-        // Only a stream that has come to an end may be begun again: the library takes no other.
+        // Nothing waits to be written: with something left, the library does not begin again.
         compress.reset();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(compress);
         Ok(())

@@ -225,6 +225,8 @@ class Service:
     s3 = property(lambda self: self.client("s3"))
     logs = property(lambda self: self.client("logs"))
     sts = property(lambda self: self.client("sts"))
+    secrets = property(lambda self: self.client("secretsmanager"))
+    parameters = property(lambda self: self.client("ssm"))
 
     def aws(self, *arguments, version=1, check=True, seconds=60, **more):
         """Runs the AWS CLI, version 1 from PyPI or 2.9 from Debian."""
@@ -405,3 +407,15 @@ def container_folders(service):
         for path in paths
         if any(uuid in path.name for uuid in uuids) and path.parts[0] not in ("logs", "objects")
     ]
+
+
+def kept_in_clear(service, text):
+    """The files of the data folder, and what the service says of itself, that hold the text."""
+    needle, found = text.encode(), []
+    # A walk, not a glob: what builds leave is being removed meanwhile.
+    for folder, _, names in os.walk(service.data_dir):
+        for path in (pathlib.Path(folder) / name for name in names):
+            with contextlib.suppress(FileNotFoundError):
+                if path.is_file() and needle in path.read_bytes():
+                    found.append(str(path))
+    return found + [str(service.errors)] * (needle in service.errors.read_bytes())

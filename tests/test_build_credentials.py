@@ -1,7 +1,9 @@
 """The credentials that a build finds: its own, limited, expiring."""
 
+import base64
 import datetime
 import json
+import re
 
 import pytest
 
@@ -10,19 +12,19 @@ from calls import refused
 from conftest import unique
 from harness import spec
 
+# In base64: a log does not show access keys.
 PRINT_CREDENTIALS = (
-    "/usr/bin/python3 -c 'import os, urllib.request as u;"
+    "/usr/bin/python3 -c 'import base64, os, urllib.request as u;"
     ' path = os.environ["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"];'
-    ' print(u.urlopen("http://169.254.170.2" + path).read().decode())\''
+    ' answer = u.urlopen("http://169.254.170.2" + path).read();'
+    ' print("given:", base64.b64encode(answer).decode())\''
 )
 
 
 def given(log):
     """The credentials that a build's log shows."""
-    lines = log.split("\n")
-    return json.loads(
-        next(line for line in lines if line.startswith("{") and "AccessKeyId" in line)
-    )
+    (shown,) = re.findall(r"^given: (\S+)$", log, re.MULTILINE)
+    return json.loads(base64.b64decode(shown))
 
 
 @pytest.fixture
@@ -85,6 +87,31 @@ def test_they_are_limited(yard, credentials):
         serviceRole=harness.ROLE,
     )
     refused(codebuild.delete_project, "AccessDeniedException", name="any")
+
+
+def test_they_read_secrets_and_change_none(yard, credentials):
+    keys, _ = credentials
+    name = unique("secret")
+    yard.secrets.create_secret(Name=name, SecretString="value")
+    secrets = client_of(yard, keys, "secretsmanager")
+    assert secrets.get_secret_value(SecretId=name)["SecretString"] == "value"
+    for call, more in (
+        (secrets.put_secret_value, {"SecretId": name, "SecretString": "other"}),
+        (secrets.delete_secret, {"SecretId": name}),
+        (secrets.list_secrets, {}),
+    ):
+        refused(call, "AccessDeniedException", "is not authorized to perform", **more)
+    parameter = {"Name": "/" + unique("p"), "Value": "value", "Type": "String"}
+    yard.parameters.put_parameter(**parameter)
+    parameters = client_of(yard, keys, "ssm")
+    read = parameters.get_parameter(Name=parameter["Name"])
+    assert read["Parameter"]["Value"] == "value"
+    for call, more in (
+        (parameters.put_parameter, parameter | {"Overwrite": True}),
+        (parameters.delete_parameter, {"Name": parameter["Name"]}),
+        (parameters.describe_parameters, {}),
+    ):
+        refused(call, "AccessDeniedException", "is not authorized to perform", **more)
 
 
 def test_they_end_with_their_build(yard, project):

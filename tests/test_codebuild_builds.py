@@ -29,6 +29,9 @@ HONOURED = {
     "BatchDeleteBuilds",
     "ListBuilds",
     "ListBuildsForProject",
+    "ImportSourceCredentials",
+    "ListSourceCredentials",
+    "DeleteSourceCredentials",
 }
 ALL_PHASES = [
     "SUBMITTED",
@@ -584,12 +587,6 @@ def test_an_override_out_of_its_bounds_is_refused(yard, project, overrides):
 
 LACKING = {
     "another kind of machine": {"environmentTypeOverride": "ARM_CONTAINER"},
-    "a parameter's value": {
-        "environmentVariablesOverride": [{"name": "P", "value": "/p", "type": "PARAMETER_STORE"}]
-    },
-    "a secret's value": {
-        "environmentVariablesOverride": [{"name": "S", "value": "s", "type": "SECRETS_MANAGER"}]
-    },
     "privileged mode": {"privilegedModeOverride": True},
     "a fleet": {"fleetOverride": {"fleetArn": PREFIX + "fleet/f"}},
     "a log in a bucket": {

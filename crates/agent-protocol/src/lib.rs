@@ -9,11 +9,13 @@
 
 mod cache;
 mod command;
+mod course;
 mod git;
 pub mod journal;
 mod orders;
 mod phase;
 mod record;
+mod reference;
 mod timestamp;
 
 pub use cache::{CacheOrder, LocalCache, LocalMode, LocalState, S3Cache};
@@ -21,6 +23,7 @@ pub use command::{
     BuildUsed, COMMAND_TEXT_BYTES_MAX, COMMANDS_MAX, CommandEnded, CommandList, CommandStarted,
     Used,
 };
+pub use course::Course;
 pub use git::{GitReference, GitSettings, GitSource, GitVersion};
 pub use orders::{
     ArtifactsOrder, BuildspecLocation, ComputeOrder, ComputeType, Credentials, NamespaceType,
@@ -28,6 +31,7 @@ pub use orders::{
 };
 pub use phase::{AgentPhase, PhaseContext, PhaseOutcome, PhaseStatus};
 pub use record::{ArtifactUploaded, Fact, Record, RecordBody};
+pub use reference::{Keeper, Reference};
 pub use timestamp::Timestamp;
 
 /// The version of orders and facts that this crate speaks.

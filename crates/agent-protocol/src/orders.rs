@@ -3,8 +3,7 @@
 //! Everything here is settled: overrides are applied, precedence among the API's own levels is
 //! decided, images are chosen. What only the buildspec can say is left to the agent.
 
-use crate::CacheOrder;
-use crate::{GitSettings, GitSource};
+use crate::{CacheOrder, Course, GitSettings, GitSource, Reference};
 use serde::{Deserialize, Serialize};
 
 /// The whole build, as the agent needs to know it.
@@ -31,10 +30,20 @@ pub struct Orders {
     pub base_variables: Vec<Variable>,
     /// The project's and the caller's variables. Stronger than the buildspec's `env`.
     pub variables: Vec<Variable>,
+    /// The project's and the caller's variables whose values a service keeps, as strong as
+    /// `variables`; no name is in both.
+    #[serde(default)]
+    pub references: Vec<Reference>,
     /// Where runtimes come from when the image has no file of its own that says so.
     pub runtimes: RuntimesOrder,
     /// What the build may use, and what else there is; none where that is not known.
     pub compute: Option<ComputeOrder>,
+    /// Which automatic retry the build is; 0 for the first try.
+    #[serde(default)]
+    pub auto_retry_number: u32,
+    /// How much of the build runs.
+    #[serde(default)]
+    pub course: Course,
     /// Where the primary artifact goes; none for `NO_ARTIFACTS`.
     pub artifacts: Option<ArtifactsOrder>,
     /// Where the secondary artifacts go.
@@ -42,7 +51,7 @@ pub struct Orders {
     /// Where the build's cache is.
     #[serde(default)]
     pub cache: CacheOrder,
-    /// The object store that sources come from and artifacts go to.
+    /// The service that keeps sources, artifacts, secrets and parameters.
     pub object_store: ObjectStore,
 }
 
@@ -185,7 +194,7 @@ pub enum Packaging {
     Zip,
 }
 
-/// How to reach the object store from inside the environment.
+/// How to reach the service that keeps objects and secrets from inside the environment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObjectStore {
     /// The endpoint, such as `http://127.0.0.1:4566`; buckets are addressed by path.

@@ -1,5 +1,6 @@
 //! Runs the commands of one list, and tells of each: in the log, and as facts with what it used.
 
+use crate::console;
 use crate::fault::Fault;
 use crate::log;
 use crate::processes::Exit;
@@ -53,7 +54,7 @@ impl Commands<'_> {
         commands: &[String],
     ) -> Result<Option<String>, Fault> {
         for (index, command) in (first..).zip(commands) {
-            let shown = shown(command);
+            let shown = &*shown(self.build, command);
             let told = self.build.counts.told.fetch_add(1, Ordering::Relaxed) < COMMANDS_MAX;
             let started = told.then(|| Fact::CommandStarted(self.started(list, index, shown)));
             let began = self.build.meter.begin();
@@ -84,6 +85,9 @@ impl Commands<'_> {
                 }
             });
             if let Some(reason) = reason {
+                if self.build.orders.course.shell_on_failure {
+                    console::open(self.build, self.shell, self.user.as_ref());
+                }
                 let why = out_of_memory.map(|sentence| format!(". {sentence}")).unwrap_or_default();
                 return Ok(Some(format!(
                     "Error while executing command: {shown}. Reason: {reason}{why}"
@@ -123,9 +127,9 @@ impl Commands<'_> {
 }
 
 /// A command as everything that tells of it shows it: the log's lines, the facts and the phase's
-/// context. Whatever must not be told of a command's text is taken out here.
-fn shown(command: &str) -> &str {
-    command.trim_end_matches('\n')
+/// context. Whatever must not be told of a command's text is taken out here, before it is cut.
+fn shown(build: &Build, command: &str) -> String {
+    build.journal.masked(command.trim_end_matches('\n'))
 }
 
 /// Why the command failed; none when it did not.

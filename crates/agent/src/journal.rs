@@ -1,9 +1,11 @@
-//! Appends to the journal. Every batch of records is one `write`.
+//! Appends to the journal, without what must not be read there. Every batch of records is one
+//! `write`.
 //!
 //! A journal that cannot be written leaves the agent mute, so it dies: the service sees the journal
 //! end without its last word.
 
 use crate::log;
+use crate::mask::Mask;
 use agent_protocol::{AgentPhase, Fact, PhaseOutcome, Timestamp, journal};
 use std::fs::File;
 use std::io::{self, Write};
@@ -18,6 +20,9 @@ pub(crate) struct Journal {
 struct State {
     file: File,
     frames: Vec<u8>,
+    mask: Mask,
+    /// What the mask lets through; kept for its memory.
+    shown: Vec<u8>,
     /// Whether the last output ended with a line end, so that a line of our own may follow.
     at_line_start: bool,
     open_phase: Option<AgentPhase>,
@@ -35,13 +40,47 @@ impl Journal {
         if file.metadata()?.len() == 0 {
             file.write_all(journal::MAGIC)?;
         }
-        let state = State { file, frames: Vec::new(), at_line_start: true, open_phase: None };
+        let state = State {
+            file,
+            frames: Vec::new(),
+            mask: Mask::default(),
+            shown: Vec::new(),
+            at_line_start: true,
+            open_phase: None,
+        };
         Ok(Self { state: Mutex::new(state) })
+    }
+
+    /// Shows these values as `***` from now on, wherever they stand.
+    pub(crate) fn hide<'a>(&self, values: impl Iterator<Item = &'a str>) {
+        let mut state = self.lock();
+        write(&mut state, |batch| batch.settle());
+        state.mask.hide(values);
+    }
+
+    /// A text as it may be shown.
+    pub(crate) fn masked(&self, text: &str) -> String {
+        self.lock().mask.whole(text)
+    }
+
+    /// Whether the beginning of something that is hidden may have been printed, and waits for the
+    /// rest of it.
+    pub(crate) fn holds_back(&self) -> bool {
+        self.lock().mask.holds_back()
+    }
+
+    /// Shows what waits, because the rest has not come.
+    pub(crate) fn settle(&self) {
+        self.append(|batch| batch.settle());
     }
 
     /// Appends what `fill` puts into the batch, with one `write`.
     pub(crate) fn append(&self, fill: impl FnOnce(&mut Batch<'_>)) {
-        write(self.state.lock().unwrap_or_else(PoisonError::into_inner), fill);
+        write(&mut self.lock(), fill);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Appends one line of the agent's own.
@@ -51,9 +90,9 @@ impl Journal {
 
     /// Records the agent's own death, unless it dies while it writes.
     pub(crate) fn last_words(&self, text: &str) {
-        let Ok(state) = self.state.try_lock() else { return };
+        let Ok(mut state) = self.state.try_lock() else { return };
         let phase = state.open_phase;
-        write(state, |batch| {
+        write(&mut state, |batch| {
             batch.line(text);
             if let Some(phase) = phase {
                 batch.phase_finished(phase, crate::outcome::fault(text));
@@ -62,25 +101,35 @@ impl Journal {
     }
 }
 
-fn write(mut state: MutexGuard<'_, State>, fill: impl FnOnce(&mut Batch<'_>)) {
+fn write(state: &mut State, fill: impl FnOnce(&mut Batch<'_>)) {
     let at = Timestamp::from_system(SystemTime::now());
     state.frames.clear();
-    fill(&mut Batch { state: &mut state, at });
-    let State { file, frames, .. } = &mut *state;
+    fill(&mut Batch { state, at });
+    let State { file, frames, .. } = state;
+    if frames.is_empty() {
+        return;
+    }
     file.write_all(frames).expect("a journal that cannot be written ends the agent");
 }
 
 impl Batch<'_> {
     /// Adds bytes that the build printed.
     pub(crate) fn output(&mut self, bytes: &[u8]) {
-        if let Some(last) = bytes.last() {
-            self.state.at_line_start = *last == b'\n';
-            journal::encode_log(&mut self.state.frames, self.at, bytes);
-        }
+        let State { mask, shown, .. } = &mut *self.state;
+        mask.push(bytes, shown);
+        self.show();
+    }
+
+    /// Adds what was printed and held back.
+    pub(crate) fn settle(&mut self) {
+        let State { mask, shown, .. } = &mut *self.state;
+        mask.settle(shown);
+        self.show();
     }
 
     /// Ends the line that the last output began, if it did.
     pub(crate) fn end_line(&mut self) {
+        self.settle();
         if !self.state.at_line_start {
             self.output(b"\n");
         }
@@ -88,14 +137,29 @@ impl Batch<'_> {
 
     /// Adds a line of the agent's own, which begins where a line begins.
     pub(crate) fn line(&mut self, text: &str) {
-        let start = if self.state.at_line_start { "" } else { "\n" };
-        self.output(format!("{start}{}{text}\n", log::Prefix(self.at)).as_bytes());
+        self.own_line(&log::Prefix(self.at).to_string(), text);
     }
 
     /// Adds a line without the agent's prefix.
     pub(crate) fn bare_line(&mut self, text: &str) {
+        self.own_line("", text);
+    }
+
+    fn own_line(&mut self, prefix: &str, text: &str) {
+        self.settle();
         let start = if self.state.at_line_start { "" } else { "\n" };
-        self.output(format!("{start}{text}\n").as_bytes());
+        let text = self.state.mask.whole(text);
+        self.state.shown.extend_from_slice(format!("{start}{prefix}{text}\n").as_bytes());
+        self.show();
+    }
+
+    fn show(&mut self) {
+        let State { frames, shown, at_line_start, .. } = &mut *self.state;
+        if let Some(last) = shown.last() {
+            *at_line_start = *last == b'\n';
+            journal::encode_log(frames, self.at, shown);
+            shown.clear();
+        }
     }
 
     /// Adds a fact.
@@ -110,8 +174,11 @@ impl Batch<'_> {
     }
 
     /// Adds that the phase ended, and the two lines that say so.
-    pub(crate) fn phase_finished(&mut self, phase: AgentPhase, outcome: PhaseOutcome) {
+    pub(crate) fn phase_finished(&mut self, phase: AgentPhase, mut outcome: PhaseOutcome) {
         self.state.open_phase = None;
+        for context in &mut outcome.contexts {
+            context.message = self.state.mask.whole(&context.message);
+        }
         self.line(&log::phase_complete(phase, outcome.status));
         self.line(&log::phase_context(&outcome.context()));
         self.fact(&Fact::PhaseFinished { phase, outcome });

@@ -30,6 +30,11 @@ impl Layout {
         self.readonly().join("buildspec.yml")
     }
 
+    /// The agent's own program, for a process that is to become it again.
+    pub(crate) fn own_program(&self) -> PathBuf {
+        PathBuf::from("/proc/self/exe")
+    }
+
     /// The script of the command that runs.
     pub(crate) fn script(&self) -> PathBuf {
         self.tmp().join("script.sh")
@@ -62,6 +67,21 @@ impl Layout {
         self.tmp().join("git")
     }
 
+    /// The certificate authorities that Git hosts are trusted by, when they are not the image's.
+    pub(crate) fn authorities(&self) -> PathBuf {
+        self.readonly().join("certificates.pem")
+    }
+
+    /// The program that `git` of the build's commands asks for credentials.
+    pub(crate) fn git_credential_helper(&self) -> PathBuf {
+        self.readonly().join("git-credential-codebuild")
+    }
+
+    /// The files that configure every `git` of the environment: everybody's, and root's own.
+    pub(crate) fn git_configurations(&self) -> [PathBuf; 2] {
+        [self.root.join("etc/gitconfig"), self.root.join("root/.gitconfig")]
+    }
+
     /// The environment's users.
     pub(crate) fn passwd(&self) -> PathBuf {
         self.root.join("etc/passwd")
@@ -77,9 +97,9 @@ impl Layout {
         self.root.join("codebuild/image/config/runtimes.yml")
     }
 
-    /// Where programs and links are put for commands to find before all others.
+    /// Where links are put to the versions of programs that were selected.
     pub(crate) fn programs(&self) -> PathBuf {
-        self.root.join("codebuild/user/bin")
+        self.root.join("codebuild/user/runtimes")
     }
 
     /// A path of the environment, which begins with a slash.

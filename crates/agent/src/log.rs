@@ -34,6 +34,9 @@ pub(crate) const S3_TIMEOUT: &str = "Setting HTTP client timeout to higher timeo
 /// The variables are settled.
 pub(crate) const PROCESSING_VARIABLES: &str = "Processing environment variables";
 
+/// Values are asked for from Parameter Store.
+pub(crate) const DECRYPTING_PARAMETERS: &str = "Decrypting parameter store environment variables";
+
 /// The buildspec chooses a shell.
 pub(crate) fn selecting_shell(shell: &str) -> String {
     format!("Selecting shell {shell} as specified in buildspec.")
@@ -58,6 +61,23 @@ pub(crate) const REGISTERING: &str = "Registering with agent";
 /// The buildspec asks for reports, which are not there yet.
 pub(crate) const NO_REPORTS: &str = "Reports are not supported: the buildspec's reports section is \
                                      skipped";
+
+/// A repository has large files, and the image has no program for them.
+pub(crate) const NO_LARGE_FILES: &str = "Git LFS is not in this build image: files that it keeps stay \
+                                         pointers";
+
+/// A shell is offered where a command failed.
+pub(crate) const CONSOLE_OPENS: &str = "Opening a shell where the command failed";
+
+/// There is no shell, and the build goes on.
+pub(crate) fn no_console(reason: &str) -> String {
+    format!("No shell was opened: {reason}")
+}
+
+/// The build begins later.
+pub(crate) fn left_out(phase: AgentPhase) -> String {
+    format!("Leaving out phase {}", phase.as_str())
+}
 
 /// Files are being looked for.
 pub(crate) const ASSEMBLING: &str = "Assembling file list";
@@ -133,9 +153,9 @@ pub(crate) fn skipping(pattern: &str) -> String {
     format!("Skipping invalid file path {pattern}")
 }
 
-/// The phase asks for a new build when it fails; whether there is one is for the service to say.
-pub(crate) fn retry_requested(phase: AgentPhase) -> String {
-    format!("Phase {} asks for a retry of the build on failure", phase.as_str())
+/// The phase failed, and the build is started again for it.
+pub(crate) fn retry_asked(phase: AgentPhase, number: u32, count: u32) -> String {
+    format!("Phase {} failed: retry {number} of {count} of the build", phase.as_str())
 }
 
 #[cfg(test)]

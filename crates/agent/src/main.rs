@@ -4,25 +4,31 @@ mod artifacts;
 mod cache;
 mod calendar;
 mod commands;
+mod console;
 mod credential_helper;
 mod digest;
 mod environment;
 mod fault;
+mod http;
 mod inherited;
 mod journal;
 mod layout;
 mod log;
+mod mask;
 mod new_files;
 mod object_store;
 mod outcome;
 mod output;
 mod parallel;
+mod patience;
 mod pieces;
 mod processes;
 mod programs;
+mod retry;
 mod rules;
 mod run;
 mod runtimes;
+mod secrets;
 mod session;
 mod shell;
 mod source;
@@ -42,6 +48,9 @@ fn main() -> ExitCode {
     }
     if arguments.next_if(|first| first == credential_helper::VERB).is_some() {
         return credential_helper::run(arguments);
+    }
+    if arguments.next_if(|first| first == console::VERB).is_some() {
+        return console::become_shell(arguments);
     }
     // For trying the agent out without a sandbox: its own folders are below the one given.
     let root = match (arguments.next(), arguments.next(), arguments.next()) {

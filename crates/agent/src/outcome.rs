@@ -9,6 +9,10 @@ pub(crate) const COMMAND_EXECUTION_ERROR: &str = "COMMAND_EXECUTION_ERROR";
 pub(crate) const YAML_FILE_ERROR: &str = "YAML_FILE_ERROR";
 /// The status code of sources that cannot be had and artifacts that cannot be kept.
 pub(crate) const CLIENT_ERROR: &str = "CLIENT_ERROR";
+/// The status code of values that Parameter Store does not give.
+pub(crate) const DECRYPTED_VARIABLES_ERROR: &str = "Decrypted Variables Error";
+/// The status code of values that Secrets Manager does not give.
+pub(crate) const SECRETS_MANAGER_ERROR: &str = "Secrets Manager Error";
 /// The status code of the agent's and the machine's own trouble.
 pub(crate) const INTERNAL_SERVER_ERROR: &str = "INTERNAL_SERVER_ERROR";
 

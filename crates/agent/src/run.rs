@@ -9,12 +9,13 @@ use crate::log;
 use crate::object_store::Client;
 use crate::outcome::{self, COMMAND_EXECUTION_ERROR};
 use crate::output::Output;
+use crate::retry;
 use crate::rules::{Next, next};
 use crate::shell::{Shell, Succeeding, User};
 use crate::source::{self, Prepared};
 use crate::usage::{Meter, advice};
 use agent_protocol::{AgentPhase, CommandList, Fact, Orders, PhaseOutcome, PhaseStatus};
-use buildspec::{Buildspec, OnFailure, Phase, PhaseName};
+use buildspec::{Buildspec, Phase, PhaseName};
 use std::sync::{Arc, OnceLock};
 
 /// Everything that lives as long as the build.
@@ -66,6 +67,9 @@ pub(crate) fn run(build: &Build) {
         Err(stop) => return finish(build, AgentPhase::DownloadSource, stop.into_outcome()),
     };
     finish(build, AgentPhase::DownloadSource, PhaseOutcome::succeeded());
+    if build.orders.course.ends_with(AgentPhase::DownloadSource) {
+        return;
+    }
     let Prepared { buildspec, mut shell, caching } = prepared;
     let (followed, succeeding) = command_phases(build, &buildspec, &mut shell);
     export(build, &buildspec, &shell);
@@ -98,6 +102,10 @@ fn command_phases(build: &Build, buildspec: &Buildspec, shell: &mut Shell) -> (N
     let mut succeeding = Succeeding::Yes;
     for name in PhaseName::ALL {
         let phase = agent_phase(name);
+        if build.orders.course.leaves_out(phase) {
+            build.journal.line(&log::left_out(phase));
+            continue;
+        }
         build.journal.append(|batch| {
             batch.phase_started(phase);
             batch.line(&log::entering(phase));
@@ -105,6 +113,7 @@ fn command_phases(build: &Build, buildspec: &Buildspec, shell: &mut Shell) -> (N
         let wanted = buildspec.phases.phase(name);
         let outcome = match wanted {
             Some(wanted) => {
+                retry::prepare(wanted, &build.output);
                 let mut commands = Commands { build, shell, phase, succeeding, user: None };
                 run_phase(&mut commands, wanted, buildspec.run_as.as_deref())
             }
@@ -114,12 +123,18 @@ fn command_phases(build: &Build, buildspec: &Buildspec, shell: &mut Shell) -> (N
         if status != PhaseStatus::Succeeded {
             succeeding = Succeeding::No;
         }
-        let on_failure = wanted.and_then(|wanted| wanted.on_failure.as_ref());
-        if let (PhaseStatus::Failed, Some(OnFailure::Retry { .. })) = (status, on_failure) {
-            build.journal.line(&log::retry_requested(phase));
-        }
+        let number = build.orders.auto_retry_number;
+        let retry = wanted.and_then(|wanted| retry::asked(wanted, &outcome, &build.output, number));
         finish(build, phase, outcome);
-        if next(phase, status, on_failure) == Next::End {
+        if let Some(count) = retry {
+            build.journal.append(|batch| {
+                batch.line(&log::retry_asked(phase, number + 1, count));
+                batch.fact(&Fact::RetryAsked { count });
+            });
+            return (Next::End, succeeding);
+        }
+        let on_failure = wanted.and_then(|wanted| wanted.on_failure.as_ref());
+        if next(phase, status, on_failure) == Next::End || build.orders.course.ends_with(phase) {
             return (Next::End, succeeding);
         }
     }
@@ -151,8 +166,11 @@ fn export(build: &Build, buildspec: &Buildspec, shell: &Shell) {
     let names = &buildspec.env.exported_variables;
     let variables: Vec<_> = names
         .iter()
-        .filter(|name| is_exportable(name))
-        .map(|name| (name.clone(), shell.variable(name).unwrap_or_default()))
+        .filter(|name| is_exportable(&build.orders, name))
+        .map(|name| {
+            let value = shell.variable(name).unwrap_or_default();
+            (name.clone(), build.journal.masked(&value))
+        })
         .collect();
     if !variables.is_empty() {
         build.journal.append(|batch| batch.fact(&Fact::Exported { variables }));
@@ -165,7 +183,7 @@ fn run_phase(commands: &mut Commands<'_>, phase: &Phase, run_as: Option<&str>) -
             let message = format!("user {name} of run-as does not exist in the image");
             return PhaseOutcome::failed(COMMAND_EXECUTION_ERROR, message);
         };
-        if let Err(fault) = source::give(&commands.build.orders, &user) {
+        if let Err(fault) = source::give(commands.build, &user) {
             return outcome::fault(fault.to_string());
         }
         commands.user = Some(user);

@@ -3,6 +3,9 @@
 /// Minutes a build may run when its project does not say. AWS: the same.
 pub const TIMEOUT_MINUTES_DEFAULT: u32 = 60;
 
+/// The most minutes that a build may run. AWS: `timeoutInMinutes` goes up to it.
+pub const TIMEOUT_MINUTES_MAX: u32 = 2_160;
+
 /// Minutes a build may wait for capacity when its project does not say. AWS: the same.
 pub const QUEUED_TIMEOUT_MINUTES_DEFAULT: u32 = 480;
 

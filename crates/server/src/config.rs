@@ -3,6 +3,7 @@
 //! The file holds what an operator decides once; flags and variables override it. Unknown keys are
 //! refused, so that a typing error is not silently a default.
 
+use crate::{name_patterns::NamePatterns, upstream::UpstreamSettings};
 use executor::Opening;
 use serde::Deserialize;
 use std::{
@@ -30,6 +31,10 @@ pub struct Config {
     pub builds: Builds,
     /// What the `host` image shows of this machine.
     pub host_image: HostImage,
+    /// Secrets Manager, and the key that values are kept under.
+    pub secrets: Secrets,
+    /// Parameter Store.
+    pub parameters: Parameters,
     /// What is kept for later builds.
     pub caches: Caches,
     /// Where the sources of builds come from.
@@ -105,13 +110,15 @@ impl Default for Builds {
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, default)]
 pub struct Caches {
+    /// The folder of `LOCAL` caches; `caches` in the data folder when absent.
+    pub local_folder: Option<PathBuf>,
     /// GiB that the `LOCAL` caches of all projects take together, at most, while no build runs.
     pub local_gib_max: u64,
 }
 
 impl Default for Caches {
     fn default() -> Self {
-        Self { local_gib_max: 20 }
+        Self { local_folder: None, local_gib_max: 20 }
     }
 }
 
@@ -125,6 +132,28 @@ pub struct HostImage {
     pub variables: std::collections::BTreeMap<String, String>,
 }
 
+/// Secrets Manager, and the key that the values of secrets and parameters are kept under.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
+pub struct Secrets {
+    /// The key's file; beside the data folder when absent.
+    pub key_file: Option<PathBuf>,
+    /// The names of the secrets that builds may read.
+    pub readable: NamePatterns,
+    /// Who answers what builds read, in the place of the built-in service.
+    pub upstream: Option<UpstreamSettings>,
+}
+
+/// Parameter Store.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
+pub struct Parameters {
+    /// The names of the parameters that builds may read.
+    pub readable: NamePatterns,
+    /// Who answers what builds read, in the place of the built-in service.
+    pub upstream: Option<UpstreamSettings>,
+}
+
 /// Where the sources of builds come from.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, default)]
@@ -133,11 +162,20 @@ pub struct Sources {
     pub folders: Vec<PathBuf>,
     /// Seconds after which a Git server that sends nothing is given up.
     pub stalled_seconds_max: u32,
+    /// The private key by which builds fetch their sources from hosts of ssh.
+    pub ssh_key_file: Option<PathBuf>,
+    /// The keys of these hosts, as in a `known_hosts` file; no other host of ssh is spoken to.
+    pub ssh_known_hosts_file: Option<PathBuf>,
 }
 
 impl Default for Sources {
     fn default() -> Self {
-        Self { folders: Vec::new(), stalled_seconds_max: 60 }
+        Self {
+            folders: Vec::new(),
+            stalled_seconds_max: 60,
+            ssh_key_file: None,
+            ssh_known_hosts_file: None,
+        }
     }
 }
 

@@ -1,6 +1,13 @@
 //! How our own faults are told to the log.
 
 use std::error::Error;
+use wire::ServiceError;
+
+/// Our own fault while serving a request: the log gets all of it, the caller an id to ask with.
+pub(crate) fn told(request_id: &str, error: &dyn Error) -> ServiceError {
+    tracing::error!(request = request_id, error = %chain(error), "a request failed");
+    ServiceError::internal(request_id)
+}
 
 /// An error and all that caused it, on one line.
 pub(crate) fn chain(error: &dyn Error) -> String {

@@ -1,16 +1,25 @@
 //! What a caller may do. The root user may do everything; a build what builds are for.
 
+use crate::name_patterns::NamePatterns;
 use wire::{Caller, Principal};
 
 /// Whether the caller may do `action`, such as `codebuild:StartBuild`.
 ///
-/// A build may read and write objects, see projects and builds, write logs of its own, and start
-/// and stop builds as pipelines written in buildspecs do. It may not make or remove buckets,
-/// projects or log groups of others: that is for people.
+/// A build may read and write objects, see projects and builds, write logs of its own, start and
+/// stop builds as pipelines written in buildspecs do, and read secrets and parameters. It may not
+/// make or remove buckets, projects, secrets or log groups of others: that is for people.
 pub(crate) fn may(caller: &Caller, action: &str) -> bool {
     match &caller.principal {
         Principal::Root => true,
         Principal::Build { .. } => build_may(action),
+    }
+}
+
+/// Whether the caller may read the secret or parameter of that name.
+pub(crate) fn may_read(caller: &Caller, readable: &NamePatterns, name: &str) -> bool {
+    match &caller.principal {
+        Principal::Root => true,
+        Principal::Build { .. } => readable.allow(name),
     }
 }
 
@@ -35,6 +44,10 @@ pub(crate) fn build_may(action: &str) -> bool {
                     "CreateLogGroup" | "CreateLogStream" | "PutLogEvents" | "StartLiveTail"
                 )
         }
+        "secretsmanager" => {
+            matches!(operation, "GetSecretValue" | "BatchGetSecretValue" | "DescribeSecret")
+        }
+        "ssm" => matches!(operation, "GetParameter" | "GetParameters" | "GetParametersByPath"),
         "s3" => {
             let bucket_change = matches!(operation, "CreateBucket" | "DeleteBucket")
                 || operation.starts_with("PutBucket")
@@ -47,7 +60,8 @@ pub(crate) fn build_may(action: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::may;
+    use super::{may, may_read};
+    use crate::name_patterns::NamePatterns;
     use wire::{Caller, Principal};
 
     fn caller(principal: Principal) -> Caller {
@@ -64,18 +78,38 @@ mod tests {
     #[test]
     fn a_build_may_what_builds_are_for() {
         let build = caller(Principal::Build { build_arn: "b".into() });
-        for action in ["s3:GetObject", "s3:PutObject", "s3:ListBucket", "logs:PutLogEvents"] {
+        for action in [
+            "s3:GetObject",
+            "s3:PutObject",
+            "s3:ListBucket",
+            "logs:PutLogEvents",
+            "secretsmanager:GetSecretValue",
+            "ssm:GetParameters",
+        ] {
             assert!(may(&build, action), "{action}");
         }
         for action in [
             "codebuild:DeleteProject",
             "codebuild:CreateProject",
             "s3:DeleteBucket",
+            "secretsmanager:PutSecretValue",
+            "secretsmanager:ListSecrets",
+            "ssm:PutParameter",
+            "ssm:DescribeParameters",
             "iam:Any",
             "x",
         ] {
             assert!(!may(&build, action), "{action}");
             assert!(may(&caller(Principal::Root), action), "{action}");
         }
+    }
+
+    #[test]
+    fn a_build_reads_the_names_that_the_operator_opens_to_builds() {
+        let build = caller(Principal::Build { build_arn: "b".into() });
+        let readable = NamePatterns::new(["ci/*"]);
+        assert!(may_read(&build, &readable, "ci/db"));
+        assert!(!may_read(&build, &readable, "prod/db"));
+        assert!(may_read(&caller(Principal::Root), &readable, "prod/db"));
     }
 }

@@ -3,12 +3,14 @@
 //! A function of the request, the occasion and the configuration alone, so that a service that was
 //! restarted makes the same spec again.
 
+mod variables;
+
 use crate::{
     build_request::{BuildRequest, compute, compute_types_like},
     config::Config,
     identity::{Claims, Identity},
     local_caches::Lease,
-    sources::{self, Location, Scheme},
+    sources::{self, Location, Scheme, Ssh},
 };
 use agent_protocol::{
     ArtifactsOrder, BuildspecLocation, CacheOrder, ComputeOrder, ComputeType, Credentials,
@@ -47,6 +49,8 @@ pub struct Provision {
     pub config: Arc<Config>,
     /// Issues the builds' credentials.
     pub identity: Arc<Identity>,
+    /// What builds need for sources on hosts of ssh.
+    pub ssh: Option<Ssh>,
     /// The folder with the programs that builds find on their `PATH`.
     pub programs: PathBuf,
 }
@@ -79,11 +83,7 @@ impl Provision {
         let environment = request.environment();
         let orders = self.orders(request, occasion);
         let size = compute(&environment.compute_type);
-        let local = request.local_source.iter().map(|host| Mount {
-            host: host.clone(),
-            container: orders.source_dir.clone().into(),
-            kind: MountKind::CopyOnWrite,
-        });
+        let local = local_mounts(request, &orders).into_iter();
         let cache = occasion.local_cache.iter().map(|lease| Mount {
             host: lease.folder.clone(),
             container: LOCAL_CACHE.into(),
@@ -126,12 +126,18 @@ impl Provision {
 
     /// The path of a build's credentials at [`CREDENTIALS_ADDRESS`]; it cannot be guessed.
     pub fn credentials_path(&self, request: &BuildRequest) -> String {
-        let digits = self.identity.derived("credentials-path", request.id().uuid(), 16);
+        let id = self.derived_uuid("credentials-path", request.id().uuid());
+        format!("/v2/credentials/{id}")
+    }
+
+    /// A UUID that is always the same for a text, and that nobody else can tell.
+    fn derived_uuid(&self, purpose: &str, text: &str) -> String {
+        let digits = self.identity.derived(purpose, text, 16);
         let (a, rest) = digits.split_at(8);
         let (b, rest) = rest.split_at(4);
         let (c, rest) = rest.split_at(4);
         let (d, e) = rest.split_at(4);
-        format!("/v2/credentials/{a}-{b}-{c}-{d}-{e}")
+        format!("{a}-{b}-{c}-{d}-{e}")
     }
 
     /// The path of the credentials of a build's sources, beside [`Provision::credentials_path`].
@@ -145,13 +151,14 @@ impl Provision {
         let asked = request.source_version.as_deref();
         let project = &request.project;
         let environment = request.environment();
-        let own_variables = environment.environment_variables.unwrap_or_default();
+        let (variables, references) =
+            variables::variables(environment.environment_variables.unwrap_or_default());
         let secondary = project.secondary_artifacts.iter().flatten();
         Orders {
             protocol: PROTOCOL_VERSION,
             build_arn: request.arn(),
             build_uuid: request.id().uuid().to_owned(),
-            source: match request.local_source {
+            source: match &request.local {
                 Some(_) => Source::Mounted,
                 None => source_order(&source, asked, request.source_commit.as_deref()),
             },
@@ -160,12 +167,12 @@ impl Provision {
             git: self.git_settings(request),
             buildspec: buildspec_location(source.buildspec.as_deref()),
             base_variables: self.base_variables(request, occasion),
-            variables: own_variables
-                .into_iter()
-                .map(|variable| Variable { name: variable.name, value: variable.value })
-                .collect(),
+            variables,
+            references,
             runtimes: self.runtimes(&occasion.image),
+            course: request.local.as_ref().map(|local| local.course).unwrap_or_default(),
             compute: Some(self.compute_order(&environment.compute_type)),
+            auto_retry_number: request.retry.as_ref().map_or(0, |retry| retry.number),
             artifacts: artifacts_order(&request.artifacts(), request),
             secondary_artifacts: secondary
                 .filter_map(|artifacts| artifacts_order(artifacts, request))
@@ -216,7 +223,7 @@ impl Provision {
             certificate: certificate.map(|place| s3_location(&place, None)),
             stalled_seconds_max: self.config.sources.stalled_seconds_max,
             allow_file: !self.config.sources.folders.is_empty(),
-            ssh_known_hosts: None,
+            ssh_known_hosts: self.ssh.as_ref().map(|ssh| ssh.known_hosts.clone()),
         }
     }
 
@@ -275,6 +282,7 @@ impl Provision {
         let (region, account) = (&request.region, &request.account_id);
         let source = request.source();
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let project_arn = format!("arn:aws:codebuild:{region}:{account}:project/{}", id.project());
         let mut variables = vec![
             ("AWS_DEFAULT_REGION", region.clone()),
             ("AWS_REGION", region.clone()),
@@ -293,10 +301,11 @@ impl Provision {
             ("CODEBUILD_KMS_KEY_ID", text(&project.encryption_key)),
             ("CODEBUILD_LAST_EXIT", "0".into()),
             ("CODEBUILD_LOG_PATH", request.log_target().map(|log| log.stream).unwrap_or_default()),
-            (
-                "CODEBUILD_PROJECT_ARN",
-                format!("arn:aws:codebuild:{region}:{account}:project/{}", id.project()),
-            ),
+            ("CODEBUILD_PROJECT_ARN", project_arn.clone()),
+            ("CODEBUILD_PROJECT_UUID", self.derived_uuid("project", &project_arn)),
+            ("CODEBUILD_AUTH_TOKEN", self.derived_uuid("agent-token", id.uuid())),
+            ("CODEBUILD_EXECUTION_ROLE_BUILD", String::new()),
+            ("CODEBUILD_FE_REPORT_ENDPOINT", format!("http://{SERVICE_ADDRESS}/")),
             ("CODEBUILD_SOURCE_REPO_URL", text(&source.location)),
             ("CODEBUILD_SOURCE_VERSION", text(&request.source_version)),
             ("CODEBUILD_START_TIME", occasion.received_at.millis().to_string()),
@@ -406,13 +415,34 @@ fn output_dir(request: &BuildRequest) -> String {
 /// The primary source's folder. AWS: a repository's has the repository's place in its path.
 fn source_dir(request: &BuildRequest) -> String {
     let folder = format!("{}/src", output_dir(request));
-    match request.local_source {
+    match &request.local {
         Some(_) => folder,
         None => match repository(&request.source()) {
             Some(location) => format!("{folder}/{}", location.place()),
             None => folder,
         },
     }
+}
+
+/// The folder of this machine that is a secondary source; none for one that is fetched.
+fn local_folder<'a>(request: &'a BuildRequest, identifier: &str) -> Option<&'a PathBuf> {
+    request.local.as_ref()?.secondary_sources.get(identifier)
+}
+
+/// The folders of this machine that are sources, for a build that nobody has described.
+fn local_mounts(request: &BuildRequest, orders: &Orders) -> Vec<Mount> {
+    let Some(local) = &request.local else { return Vec::new() };
+    let secondary = orders.secondary_sources.iter().filter_map(|secondary| {
+        Some((local.secondary_sources.get(&secondary.identifier)?, &secondary.source_dir))
+    });
+    std::iter::once((&local.source, &orders.source_dir))
+        .chain(secondary)
+        .map(|(host, folder)| Mount {
+            host: host.clone(),
+            container: folder.into(),
+            kind: MountKind::CopyOnWrite,
+        })
+        .collect()
 }
 
 /// Where a source's repository is; none for a source that is not in Git.
@@ -473,7 +503,10 @@ fn secondary_sources(request: &BuildRequest) -> Vec<SecondarySource> {
             let identifier = source.source_identifier.clone().unwrap_or_default();
             let version = secondary_version(request, &identifier);
             SecondarySource {
-                source: source_order(source, version.as_deref(), None),
+                source: match local_folder(request, &identifier) {
+                    Some(_) => Source::Mounted,
+                    None => source_order(source, version.as_deref(), None),
+                },
                 source_dir: secondary_dir(request, source, index + 1),
                 identifier,
             }

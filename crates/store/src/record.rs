@@ -81,6 +81,21 @@ impl Store {
             .read("list records", move |connection| list(connection, collection, &region, &page))
             .await
     }
+
+    /// Gives the regions in which the collection has records, in order.
+    pub async fn regions(&self, collection: Collection) -> Result<Vec<String>, Fault> {
+        self.readers()
+            .read("list the regions of records", move |connection| {
+                connection
+                    .prepare_cached(
+                        "SELECT DISTINCT region FROM record WHERE collection = ?1
+                         ORDER BY region",
+                    )?
+                    .query_map(params![collection.name()], |row| row.get(0))?
+                    .collect()
+            })
+            .await
+    }
 }
 
 fn list(

@@ -19,7 +19,9 @@ mod value;
 
 pub mod codebuild;
 pub mod logs;
+pub mod secretsmanager;
 pub mod sigv4;
+pub mod ssm;
 pub mod sts;
 
 pub use caller::{Caller, Principal};

@@ -64,11 +64,17 @@ impl Display for Path<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Root => Ok(()),
-            Self::Member(Self::Root, name) => f.write_str(name),
+            // AWS: a path begins with a small letter, also where the member does not.
+            Self::Member(Self::Root, name) => f.write_str(&uncapitalised(name)),
             Self::Member(parent, name) => write!(f, "{parent}.{name}"),
             Self::Element(parent, position) => write!(f, "{parent}.{position}.member"),
         }
     }
+}
+
+fn uncapitalised(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
 }
 
 struct Check<'a> {

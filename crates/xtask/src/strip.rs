@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const SERVICES: [&str; 3] = ["codebuild", "logs", "sts"];
+const SERVICES: [&str; 5] = ["codebuild", "logs", "secretsmanager", "ssm", "sts"];
 
 /// Writes `models/<service>.json` for every service from botocore's data folder.
 pub(crate) fn run(root: &Path, data: &Path) -> Result<()> {

@@ -1,6 +1,8 @@
 //! How the store is spoken to: plain HTTP with presigned requests, repeated while there is hope.
 
 use super::error::{StoreError, not_understood, refusal};
+use crate::http;
+use crate::patience::persist;
 use agent_protocol::ObjectStore;
 use rusty_s3::actions::ListObjectsV2;
 use rusty_s3::{Bucket, Credentials, Method, S3Action, UrlStyle};
@@ -10,9 +12,6 @@ use ureq::{Agent, Body, SendBody};
 
 /// How long a request may wait between being signed and being taken.
 const SIGNATURE_LIFE: Duration = Duration::from_secs(12 * 60 * 60);
-/// How often a request is made that nobody answered properly: a service may restart meanwhile.
-const ATTEMPTS_MAX: u32 = 6;
-const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(50);
 /// Answers that are not objects are small.
 const ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
@@ -36,12 +35,6 @@ pub(crate) struct Client {
 impl Client {
     /// A client that has not said anything yet.
     pub(crate) fn new(store: &ObjectStore) -> Self {
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .proxy(None)
-            .user_agent("buildyard-agent")
-            .build();
         let credentials = Credentials::new_with_token(
             &store.credentials.access_key_id,
             &store.credentials.secret_access_key,
@@ -51,7 +44,7 @@ impl Client {
             endpoint: store.endpoint.clone(),
             region: store.region.clone(),
             credentials,
-            http: Agent::new_with_config(config),
+            http: http::client(),
         }
     }
 
@@ -115,20 +108,6 @@ impl Client {
         let text = read_text(&mut body).unwrap_or_default();
         Err(refusal(parts.status.as_u16(), &text, &parts.headers))
     }
-}
-
-/// Tries again while there is hope: the store may be restarting.
-pub(super) fn persist<T>(attempt: impl Fn() -> Result<T, StoreError>) -> Result<T, StoreError> {
-    let mut pause = PAUSE_AFTER_FAILURE;
-    for _ in 1..ATTEMPTS_MAX {
-        match attempt() {
-            Err(error) if error.is_worth_another_attempt() => {}
-            settled => return settled,
-        }
-        std::thread::sleep(pause);
-        pause *= 2;
-    }
-    attempt()
 }
 
 /// The text of a small answer.

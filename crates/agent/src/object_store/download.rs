@@ -1,8 +1,9 @@
 //! Objects on their way out of the store: large ones in stretches, several at a time.
 
-use super::client::{Client, persist};
+use super::client::Client;
 use super::error::{StoreError, not_understood};
 use crate::parallel;
+use crate::patience::persist;
 use agent_protocol::S3Location;
 use rusty_s3::S3Action;
 use std::fs::File;

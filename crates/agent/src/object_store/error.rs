@@ -2,6 +2,7 @@
 
 use crate::fault::plain;
 use crate::outcome::Stop;
+use crate::patience::Hopeful;
 use std::io;
 use thiserror::Error;
 use ureq::http::HeaderMap;
@@ -33,9 +34,8 @@ pub(crate) enum StoreError {
     Local(#[from] io::Error),
 }
 
-impl StoreError {
-    /// Whether the same request may well succeed a moment later.
-    pub(super) fn is_worth_another_attempt(&self) -> bool {
+impl Hopeful for StoreError {
+    fn is_worth_another_attempt(&self) -> bool {
         match self {
             Self::Refused { status, .. } => *status >= 500,
             Self::Unreachable(_) => true,

@@ -1,8 +1,9 @@
 //! Objects on their way into the store: large ones in parts, several at a time.
 
-use super::client::{Client, persist, read_text, text_of};
+use super::client::{Client, read_text, text_of};
 use super::error::{StoreError, not_understood, refusal, tag};
 use crate::parallel;
+use crate::patience::persist;
 use rusty_s3::actions::CreateMultipartUpload;
 use rusty_s3::{Bucket, S3Action};
 use std::cell::Cell;

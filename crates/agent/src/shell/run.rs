@@ -259,18 +259,53 @@ impl Shell {
         shell.stderr(self.output.stdio().map_err(io::Error::other)?);
         // A command that signals its own process group must not reach the agent.
         shell.process_group(0);
-        let Some(user) = user else { return shell.spawn() };
+        Self::spawn_as(user, &mut shell)
+    }
+
+    /// Starts a command as a user; as root without one.
+    pub(crate) fn spawn_as(user: Option<&User>, command: &mut Command) -> io::Result<Child> {
+        let Some(user) = user else { return command.spawn() };
         // Users are a thread's own: the thread that becomes another never comes back.
-        let start = move || user.assume().and_then(|()| shell.spawn());
+        let start = move || user.assume().and_then(|()| command.spawn());
         std::thread::scope(|scope| {
             let starter = std::thread::Builder::new().spawn_scoped(scope, start)?;
             starter.join().unwrap_or_else(|_| Err(io::Error::other("the starting thread died")))
         })
     }
 
+    /// A shell for somebody who types, in the folder and with the variables that the last command
+    /// left. `own_program` with `verb` makes the shell the leader of its terminal.
+    pub(crate) fn by_hand(
+        &self,
+        own_program: &Path,
+        verb: &str,
+        succeeding: Succeeding,
+    ) -> io::Result<Command> {
+        let mut command = self.in_environment(own_program);
+        command.arg(verb).arg(self.program_path()?);
+        let folder = Path::new(&self.folder);
+        if folder.is_dir() {
+            command.current_dir(folder);
+        }
+        command.env("CODEBUILD_LAST_EXIT", self.last_exit.to_string());
+        let succeeding = u8::from(succeeding == Succeeding::Yes).to_string();
+        command.env("CODEBUILD_BUILD_SUCCEEDING", succeeding);
+        if self.variable("TERM").is_none() {
+            command.env("TERM", "xterm-256color");
+        }
+        Ok(command)
+    }
+
     fn program(&self) -> io::Result<Command> {
+        Ok(self.in_environment(&self.program_path()?))
+    }
+
+    fn program_path(&self) -> io::Result<PathBuf> {
         let path = self.variable("PATH").unwrap_or_default();
-        let program = find_program(&self.program, &path).ok_or(ErrorKind::NotFound)?;
+        find_program(&self.program, &path).ok_or_else(|| ErrorKind::NotFound.into())
+    }
+
+    fn in_environment(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.env_clear().envs(self.unnameable.iter().map(|(name, value)| (name, value)));
         let mut room = ENVIRONMENT_BYTES_MAX;
@@ -281,7 +316,7 @@ impl Shell {
                 command.env(name, value);
             }
         }
-        Ok(command)
+        command
     }
 
     fn start_error(&self, error: &io::Error) -> String {

@@ -17,6 +17,7 @@ use crate::log;
 use crate::outcome::Stop;
 use crate::run::Build;
 use crate::runtimes;
+use crate::secrets::{self, Held};
 use crate::shell::{Beginning, Carried, Shell};
 use agent_protocol::{Fact, Source};
 use buildspec::{Buildspec, Version, phases_found};
@@ -39,6 +40,10 @@ pub(crate) fn prepare(build: &Build) -> Result<Prepared, Stop> {
     for secondary in &orders.secondary_sources {
         fetch(build, &secondary.identifier, &secondary.source, &secondary.source_dir)?;
     }
+    if uses_git(&orders.source) || orders.secondary_sources.iter().any(|s| uses_git(&s.source)) {
+        // From here on the service gives no credentials: a cache's key may run what the user wrote.
+        build.journal.append(|batch| batch.fact(&Fact::SourcesFetched));
+    }
     if let Some(version) = &resolved {
         let version = version.clone();
         build.journal.append(|batch| batch.fact(&Fact::SourceResolved { version }));
@@ -51,18 +56,20 @@ pub(crate) fn prepare(build: &Build) -> Result<Prepared, Stop> {
         }
     });
     let buildspec = buildspec_file::read(build)?;
-    refuse_what_is_not_there(&buildspec)?;
-    let mut shell = begin_shell(build, &buildspec, resolved)?;
-    let uses_s3 = matches!(orders.source, Source::S3Zip(_) | Source::S3Folder(_));
+    if buildspec.env.git_credential_helper {
+        git::offer(build)?;
+    }
     build.journal.append(|batch| {
         if let Some(shell) = &buildspec.env.shell {
             batch.line(&log::selecting_shell(shell.program()));
         }
-        if uses_s3 {
+        if uses_s3(&orders.source) {
             batch.line(log::S3_TIMEOUT);
         }
         batch.line(log::PROCESSING_VARIABLES);
     });
+    let held = secrets::fetch(build, &buildspec)?;
+    let mut shell = begin_shell(build, &buildspec, &held, resolved)?;
     runtimes::prepare(build, &buildspec, &mut shell)?;
     build.journal.line(&log::moving_to(&build.orders.source_dir));
     let caching = cache::restore(build, &buildspec, &shell);
@@ -73,6 +80,10 @@ pub(crate) fn prepare(build: &Build) -> Result<Prepared, Stop> {
         }
     });
     Ok(Prepared { buildspec, shell, caching })
+}
+
+fn uses_git(source: &Source) -> bool {
+    matches!(source, Source::Git(_))
 }
 
 /// Fetches a source, and says which version it is where that has a name. `identifier` is the
@@ -105,25 +116,20 @@ fn fetch(
     )
 }
 
-fn refuse_what_is_not_there(buildspec: &Buildspec) -> Result<(), Stop> {
-    let refused = [
-        ("parameter-store", buildspec.env.parameter_store.len()),
-        ("secrets-manager", buildspec.env.secrets_manager.len()),
-    ];
-    match refused.into_iter().find(|(_, count)| *count > 0) {
-        Some((key, _)) => Err(Stop::client(format!(
-            "env.{key} of the buildspec is not supported: no service here keeps such values yet"
-        ))),
-        None => Ok(()),
+fn uses_s3(source: &Source) -> bool {
+    match source {
+        Source::S3Zip(_) | Source::S3Folder(_) => true,
+        Source::NoSource | Source::Mounted | Source::Git(_) => false,
     }
 }
 
 fn begin_shell(
     build: &Build,
     buildspec: &Buildspec,
+    held: &Held,
     resolved: Option<String>,
 ) -> Result<Shell, Stop> {
-    let mut variables = merge(&build.orders, &buildspec.env.variables);
+    let mut variables = merge(&build.orders, &buildspec.env.variables, held);
     if let Some(version) = resolved {
         let name = "CODEBUILD_RESOLVED_SOURCE_VERSION";
         variables.retain(|(known, _)| known != name);

@@ -29,8 +29,9 @@ pub(crate) struct CpuTime {
 enum Cpu {
     /// Version 2's `cpu.stat`.
     Two(File),
-    /// Version 1's files with nanoseconds, of programs and of the kernel.
-    One(File, File),
+    /// Version 1's files: of all, in nanoseconds, and of programs and the kernel, counted by the
+    /// ticks of a clock.
+    One { all: File, user: File, system: File },
 }
 
 #[derive(Debug)]
@@ -83,9 +84,13 @@ impl Group {
                 let value = |key| value(&text, key);
                 Some(CpuTime { user: value("user_usec")?, system: value("system_usec")? })
             }
-            Cpu::One(user, system) => {
-                let micros = |file| Some(text(file)?.trim().parse::<u64>().ok()? / 1_000);
-                Some(CpuTime { user: micros(user)?, system: micros(system)? })
+            Cpu::One { all, user, system } => {
+                let nanos = |file| text(file)?.trim().parse::<u64>().ok();
+                let (all, user, system) = (nanos(all)? / 1_000, nanos(user)?, nanos(system)?);
+                // The ticks say how it is divided.
+                let share = u128::from(all) * u128::from(user) / u128::from((user + system).max(1));
+                let user = u64::try_from(share).unwrap_or(all);
+                Some(CpuTime { user, system: all - user })
             }
         }
     }
@@ -108,7 +113,11 @@ impl Group {
 
 impl Cpu {
     fn open_one(folder: &Path) -> Option<Self> {
-        Some(Self::One(file(folder, "cpuacct.usage_user")?, file(folder, "cpuacct.usage_sys")?))
+        Some(Self::One {
+            all: file(folder, "cpuacct.usage")?,
+            user: file(folder, "cpuacct.usage_user")?,
+            system: file(folder, "cpuacct.usage_sys")?,
+        })
     }
 }
 
@@ -187,6 +196,7 @@ mod tests {
         write(
             folder.path(),
             &[
+                ("cpu,cpuacct/cpuacct.usage", "60000\n"),
                 ("cpu,cpuacct/cpuacct.usage_user", "20000\n"),
                 ("cpu,cpuacct/cpuacct.usage_sys", "10000\n"),
                 ("memory/memory.usage_in_bytes", "1000\n"),
@@ -198,7 +208,7 @@ mod tests {
             ],
         );
         let group = Group::open(folder.path());
-        assert_eq!(group.cpu_time(), Some(CpuTime { user: 20, system: 10 }));
+        assert_eq!(group.cpu_time(), Some(CpuTime { user: 40, system: 20 }));
         assert_eq!((group.memory(), group.memory_kills()), (Some(750), 2));
     }
 

@@ -2,7 +2,7 @@
 
 use agent_protocol::journal::Reader;
 use agent_protocol::{
-    BuildspecLocation, CacheOrder, Credentials, Fact, GitSettings, ObjectStore, Orders,
+    BuildspecLocation, CacheOrder, Course, Credentials, Fact, GitSettings, ObjectStore, Orders,
     PROTOCOL_VERSION, Record, RecordBody, RuntimesOrder, Source, Variable,
 };
 use expect_test::Expect;
@@ -41,8 +41,11 @@ pub(crate) fn inline(buildspec: &str) -> Trial {
         buildspec: BuildspecLocation::Inline { text: buildspec.to_owned() },
         base_variables: vec![Variable { name: "CODEBUILD_CI".into(), value: "true".into() }],
         variables: Vec::new(),
+        references: Vec::new(),
         runtimes: RuntimesOrder::Image,
+        course: Course::default(),
         compute: None,
+        auto_retry_number: 0,
         artifacts: None,
         secondary_artifacts: Vec::new(),
         cache: CacheOrder::NoCache,
@@ -182,8 +185,11 @@ fn fact_line(fact: &Fact) -> String {
         }
         Fact::CommandStarted(_) | Fact::CommandEnded(_) | Fact::Used(_) => return String::new(),
         Fact::SourceResolved { version } => ("source", version.clone()),
+        Fact::SourcesFetched => ("sources", "are there".to_owned()),
+        Fact::GitCredentialHelper => ("offered", "git credentials".to_owned()),
         Fact::Exported { variables } => ("exported", format!("{variables:?}")),
         Fact::ArtifactUploaded(uploaded) => ("uploaded", format!("{uploaded:?}")),
+        Fact::RetryAsked { count } => ("retry asked", count.to_string()),
         Fact::Finished => ("finished", String::new()),
     };
     format!("{}\n", format!("{name} {rest}").trim_end())

@@ -241,18 +241,6 @@ fn a_broken_buildspec_is_told_with_its_place() {
 }
 
 #[test]
-fn secrets_without_a_service_are_refused() {
-    let text = "version: 0.2\nenv:\n  parameter-store: {A: /name}\nphases:\n  build:\n    \
-                commands: [echo never]\n";
-    inline(text).run().expect_facts(expect![[r#"
-        hello 1
-        started DOWNLOAD_SOURCE
-        ended DOWNLOAD_SOURCE FAILED CLIENT_ERROR env.parameter-store of the buildspec is not supported: no service here keeps such values yet
-        finished
-    "#]]);
-}
-
-#[test]
 fn a_journal_that_has_begun_goes_on() {
     let trial = inline("");
     let path = trial.root.path().join("journal");
@@ -270,14 +258,6 @@ fn an_agent_without_a_journal_says_so() {
     assert_eq!(agent.status.code(), Some(70));
     let said = String::from_utf8(agent.stderr).unwrap();
     assert!(said.starts_with("agent: failed to take the orders and the journal: "), "{said}");
-}
-
-#[test]
-fn a_wish_for_a_retry_is_told_and_changes_nothing() {
-    let text = "version: 0.2\nphases:\n  build:\n    on-failure: RETRY-2\n    commands: [exit 1]\n";
-    let build = inline(text).run();
-    assert!(build.log().contains("Phase BUILD asks for a retry of the build on failure\n"));
-    assert!(build.facts().contains("started POST_BUILD"));
 }
 
 #[test]

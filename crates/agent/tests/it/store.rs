@@ -83,12 +83,13 @@ impl Store {
     }
 }
 
-struct Call {
+/// A request.
+pub(crate) struct Call {
     method: String,
     path: String,
     query: BTreeMap<String, String>,
-    headers: BTreeMap<String, String>,
-    body: Vec<u8>,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: Vec<u8>,
 }
 
 fn serve(stream: &TcpStream, state: &Mutex<State>) {
@@ -102,7 +103,8 @@ fn serve(stream: &TcpStream, state: &Mutex<State>) {
     }
 }
 
-fn read_call(reader: &mut BufReader<&TcpStream>) -> Option<Call> {
+/// The next request of a connection.
+pub(crate) fn read_call(reader: &mut BufReader<&TcpStream>) -> Option<Call> {
     let mut line = String::new();
     if reader.read_line(&mut line).ok()? == 0 {
         return None;

@@ -3,6 +3,7 @@
 mod build;
 mod buildspec;
 mod commands;
+mod console;
 mod credentials;
 mod serve;
 mod terminal;

@@ -51,6 +51,7 @@ impl Terminal {
                 self.phases_shown += 1;
                 self.phase(phase.as_str(), *at, outcome)
             }
+            Observed::Shell(_) => Ok(()),
             Observed::Fact(
                 Fact::Hello { .. }
                 | Fact::CommandStarted(_)
@@ -59,6 +60,9 @@ impl Terminal {
                 | Fact::SourceResolved { .. }
                 | Fact::Exported { .. }
                 | Fact::ArtifactUploaded(_)
+                | Fact::RetryAsked { .. }
+                | Fact::SourcesFetched
+                | Fact::GitCredentialHelper
                 | Fact::Finished,
                 _,
             ) => Ok(()),
@@ -77,6 +81,19 @@ impl Terminal {
             Some(context) => writeln!(self.out, "{line}  {}", context.message),
             None => writeln!(self.out, "{line}"),
         }
+    }
+
+    /// Says that the terminal is a shell's now.
+    pub(super) fn shell_opens(&mut self) -> io::Result<()> {
+        let text = "A shell in the environment: where the command failed, as its user. The build \
+                    goes on when you leave it (exit, or Ctrl-D).";
+        writeln!(self.out, "{}", self.painted(text, "1;36"))?;
+        self.out.flush()
+    }
+
+    /// Says that the shell is no more.
+    pub(super) fn shell_has_ended(&mut self) -> io::Result<()> {
+        writeln!(self.out, "{}", self.painted("The shell has ended.", "1;36"))
     }
 
     /// Shows how the build ended.
@@ -104,6 +121,14 @@ impl Terminal {
         };
         let line = format!("The build {text} in {}.", seconds(took));
         writeln!(self.out, "{}", self.painted(&line, colour))
+    }
+
+    /// Shows that a build is started again, and goes on with a terminal for the new one.
+    pub(super) fn retry(mut self, build: &Build, now: Timestamp) -> io::Result<Self> {
+        let number = build.submitted.auto_retry.number + 1;
+        let line = format!("The build failed; retry {number} of {}.", build.auto_retry_limit());
+        writeln!(self.out, "{}", self.painted(&line, "1;33"))?;
+        Ok(Self { since: now, agent_spoke: false, phases_shown: 0, ..self })
     }
 
     /// Shows where a file went.

@@ -21,6 +21,8 @@ use crate::{
 use agent_protocol::{Fact, Timestamp};
 use build_core::{BuildId, Exited, Input};
 use executor::{Container, ContainerId, Executor, Exit, LaunchError};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
 use std::{
     collections::HashSet,
     path::{Path, PathBuf},
@@ -68,6 +70,13 @@ pub struct Grounds {
     pub observer: Option<mpsc::UnboundedSender<Observed>>,
 }
 
+impl Grounds {
+    /// The file of a build's journal.
+    pub fn journal(&self, id: &BuildId) -> PathBuf {
+        journal_of(&self.journals, id)
+    }
+}
+
 /// What a journal said.
 #[derive(Debug)]
 pub enum Observed {
@@ -75,6 +84,17 @@ pub enum Observed {
     Lines(Vec<Line>),
     /// A fact, and when it was.
     Fact(Fact, Timestamp),
+    /// A shell in the environment, for whoever watches.
+    Shell(ShellConnection),
+}
+
+/// The connection to a shell in an environment.
+pub struct ShellConnection(pub TokioIo<Upgraded>);
+
+impl std::fmt::Debug for ShellConnection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ShellConnection")
+    }
 }
 
 /// Whom a container's sockets serve, and for how long.

@@ -14,7 +14,7 @@ pub mod lines;
 mod turn;
 mod watch;
 
-pub use attendant::{Grounds, Observed, ServedBuild};
+pub use attendant::{Grounds, Observed, ServedBuild, ShellConnection};
 pub use commands::KeptCommand;
 pub use watch::JournalWatch;
 

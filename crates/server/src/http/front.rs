@@ -3,12 +3,13 @@
 
 use super::{
     authenticate::authenticate,
-    commands,
+    commands, console,
     own::{self, Origin},
 };
 use crate::{
     codebuild::CodeBuildService, driver::Grounds, identity::Identity, logs::LogsService,
-    permission, s3::S3Service, sts::StsService,
+    parameters::ParametersService, permission, s3::S3Service, secrets::SecretsService,
+    sts::StsService,
 };
 use axum::{
     Extension, Router,
@@ -16,7 +17,7 @@ use axum::{
     extract::{Request, State},
     http::{HeaderMap, Method, StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{get, post},
 };
 use std::sync::Arc;
 use uuid::Uuid;
@@ -34,6 +35,10 @@ pub struct Front {
     pub logs: LogsService,
     /// S3.
     pub s3: S3Service,
+    /// Secrets Manager.
+    pub secrets: SecretsService,
+    /// Parameter Store.
+    pub parameters: ParametersService,
     /// Whose keys are whose.
     pub identity: Arc<Identity>,
     /// The account, twelve digits.
@@ -47,7 +52,10 @@ pub fn router(front: Arc<Front>, origin: Origin) -> Router {
     Router::new()
         .route("/health", get(own::health))
         .route("/v2/credentials/{id}", get(own::credentials))
+        .route("/v2/source-credentials/{id}", post(own::source_credentials))
+        .route("/v2/source-credentials/{id}/ssh", post(own::source_signatures))
         .route("/-/builds/{id}/commands", get(commands::commands))
+        .route("/-/console", post(console::console))
         .fallback(service)
         .layer(Extension(origin))
         .with_state(front)
@@ -102,6 +110,22 @@ impl Front {
             return self
                 .answer(logs, operation, &request_id, request, async |caller, body| {
                     wire::logs::call(&self.logs, caller, operation, body).await
+                })
+                .await;
+        }
+        let secrets = &wire::secretsmanager::SERVICE;
+        if let Some(operation) = secrets.operation_of_target(target) {
+            return self
+                .answer(secrets, operation, &request_id, request, async |caller, body| {
+                    self.secrets.answer(caller, operation, body).await
+                })
+                .await;
+        }
+        let parameters = &wire::ssm::SERVICE;
+        if let Some(operation) = parameters.operation_of_target(target) {
+            return self
+                .answer(parameters, operation, &request_id, request, async |caller, body| {
+                    self.parameters.answer(caller, operation, body).await
                 })
                 .await;
         }

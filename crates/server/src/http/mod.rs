@@ -2,6 +2,7 @@
 
 mod authenticate;
 mod commands;
+mod console;
 mod front;
 mod own;
 

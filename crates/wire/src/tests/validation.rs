@@ -268,6 +268,7 @@ fn every_pattern_compiles() {
     }
     let mut seen = 0;
     let schemas = codebuild::SCHEMAS.iter().chain(logs::SCHEMAS).chain(crate::sts::SCHEMAS);
+    let schemas = schemas.chain(crate::secretsmanager::SCHEMAS).chain(crate::ssm::SCHEMAS);
     schemas.for_each(|schema| visit(schema, &mut seen));
     assert!(seen > 20, "only {seen} patterns");
 }

@@ -130,10 +130,10 @@ fn programs_side_by_side_are_chosen_by_links() {
     assert_eq!(
         commands(root.path(), &[], "python", "3.9")[1..3],
         [
-            "mkdir -p \"/codebuild/user/bin\" && \
-             ln -sf \"/usr/bin/python3.9\" \"/codebuild/user/bin/python3\" && \
-             ln -sf \"/usr/bin/python3.9\" \"/codebuild/user/bin/python\"",
-            "export PIP_BREAK_SYSTEM_PACKAGES=1 PATH=\"/codebuild/user/bin:$PATH\"",
+            "mkdir -p \"/codebuild/user/runtimes\" && \
+             ln -sf \"/usr/bin/python3.9\" \"/codebuild/user/runtimes/python3\" && \
+             ln -sf \"/usr/bin/python3.9\" \"/codebuild/user/runtimes/python\"",
+            "export PIP_BREAK_SYSTEM_PACKAGES=1 PATH=\"/codebuild/user/runtimes:$PATH\"",
         ]
     );
     // What means it already needs no link.

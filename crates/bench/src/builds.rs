@@ -5,7 +5,7 @@ use super::{
     service::Service,
 };
 use anyhow::{Context, Result, bail};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
     thread,
     time::{Duration, Instant},
@@ -28,21 +28,34 @@ pub(crate) fn make_projects(client: &mut Client) -> Result<()> {
     for (name, command) in PROJECTS {
         let buildspec =
             json!({ "version": "0.2", "phases": { "build": { "commands": [command] } } });
-        client.codebuild(
-            "CreateProject",
-            &json!({
-                "name": name,
-                "source": { "type": "NO_SOURCE", "buildspec": buildspec.to_string() },
-                "artifacts": { "type": "NO_ARTIFACTS" },
-                "environment": {
-                    "type": "LINUX_CONTAINER",
-                    "computeType": "BUILD_GENERAL1_SMALL",
-                    "image": "host",
-                },
-                "serviceRole": "arn:aws:iam::000000000000:role/builds",
-            }),
-        )?;
+        let source = json!({ "type": "NO_SOURCE", "buildspec": buildspec.to_string() });
+        make_project(client, name, &source, &json!({ "type": "NO_CACHE" }))?;
     }
+    Ok(())
+}
+
+/// A project with this source and this cache.
+pub(crate) fn make_project(
+    client: &mut Client,
+    name: &str,
+    source: &Value,
+    cache: &Value,
+) -> Result<()> {
+    client.codebuild(
+        "CreateProject",
+        &json!({
+            "name": name,
+            "source": source,
+            "artifacts": { "type": "NO_ARTIFACTS" },
+            "cache": cache,
+            "environment": {
+                "type": "LINUX_CONTAINER",
+                "computeType": "BUILD_GENERAL1_SMALL",
+                "image": "host",
+            },
+            "serviceRole": "arn:aws:iam::000000000000:role/builds",
+        }),
+    )?;
     Ok(())
 }
 
@@ -132,6 +145,17 @@ pub(crate) fn crowd(service: &Service, count: usize) -> Result<Duration> {
     let taken = began.elapsed();
     service.settle()?;
     Ok(taken)
+}
+
+/// The build's document once it is complete.
+pub(crate) fn ended(client: &mut Client, id: &str) -> Result<Value> {
+    loop {
+        let mut answer = client.codebuild("BatchGetBuilds", &json!({ "ids": [id] }))?;
+        if answer["builds"][0]["buildComplete"] == json!(true) {
+            return Ok(answer["builds"][0].take());
+        }
+        thread::sleep(CROWD_POLL);
+    }
 }
 
 fn succeeded(client: &mut Client, id: &str) -> Result<bool> {

@@ -8,6 +8,7 @@
 
 mod alongside;
 mod builds;
+mod bundles;
 mod client;
 mod memory;
 mod report;
@@ -15,7 +16,7 @@ mod service;
 
 use alongside::{Bare, Process, Runc};
 use anyhow::{Context, Result};
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use client::Client;
 use report::{Report, Times};
 use service::Service;
@@ -27,15 +28,27 @@ use std::{
 /// Measures how fast and how small the service is.
 #[derive(Parser)]
 struct Cli {
+    /// What to measure; everything but `bundles` when absent.
+    what: Option<What>,
     /// The program to measure.
     #[arg(long, value_name = "FILE")]
     program: PathBuf,
-    /// How often everything is measured once, in turn.
-    #[arg(long, default_value_t = 200)]
-    rounds: usize,
+    /// How often everything is measured once, in turn; 200, and 5 of `bundles`, when absent.
+    #[arg(long)]
+    rounds: Option<usize>,
+    /// MiB of the files that `bundles` measures with.
+    #[arg(long, default_value_t = 1_000)]
+    mib: u64,
     /// How often many builds are started at once.
     #[arg(long, default_value_t = 5)]
     crowds: usize,
+}
+
+/// What is measured by itself.
+#[derive(Clone, Copy, ValueEnum)]
+enum What {
+    /// Sources, artifacts and caches, against the ordinary tools.
+    Bundles,
 }
 
 /// How many of the first rounds do not count: caches are cold, log groups are made.
@@ -48,6 +61,9 @@ fn main() -> Result<()> {
     cli.program = cli.program.canonicalize().context("the program to measure")?;
     let mut report = Report;
     report.machine();
+    if let Some(What::Bundles) = cli.what {
+        return bundles::run(&cli.program, cli.rounds.unwrap_or(5), cli.mib, &mut report);
+    }
     one_by_one(&cli, &mut report)?;
     memory::running(&cli.program, &mut report)?;
     let size = std::fs::metadata(&cli.program).context("the program's size")?.len();
@@ -81,7 +97,7 @@ fn in_turn(
     let runc = Runc::prepare(folder)?;
     let bare = Bare::prepare(&cli.program, folder)?;
     let mut times: [Times; 5] = std::array::from_fn(|_| Times::default());
-    for round in 0..WARMING_ROUNDS + cli.rounds {
+    for round in 0..WARMING_ROUNDS + cli.rounds.unwrap_or(200) {
         let taken = [
             Some(builds::to_first_output(service, client)?),
             Some(builds::to_success(service, client, builds::NO_OP)?),

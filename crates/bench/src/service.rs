@@ -12,8 +12,9 @@ use std::{
 };
 use wire::sigv4::Credentials;
 
-const ACCESS_KEY_ID: &str = "AKIABENCHBENCHBENCH1";
-const SECRET_ACCESS_KEY: &str = "measured/measured/measured/measured/1234";
+/// The root user's keys.
+pub(crate) const ACCESS_KEY_ID: &str = "AKIABENCHBENCHBENCH1";
+pub(crate) const SECRET_ACCESS_KEY: &str = "measured/measured/measured/measured/1234";
 
 /// How long the last container may take to be gone.
 const SETTLED_AFTER_MAX: Duration = Duration::from_secs(60);
@@ -47,6 +48,11 @@ impl Service {
         let address = line.trim().strip_prefix("listening on http://");
         let address = address.with_context(|| format!("the service says {line:?}"))?.parse()?;
         Ok(Self { process, address })
+    }
+
+    /// Where it takes requests.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// A new connection to it.

@@ -3,7 +3,7 @@
 //! Small files are compressed many at a time, a large one in pieces, on as many threads as there are
 //! processors; what they make is written in the files' order and summed up on its way.
 
-use crate::artifacts::deflate::Compressors;
+use crate::artifacts::deflate::{Compressors, stored_blocks};
 use crate::artifacts::select::{Kind, Selected};
 use crate::artifacts::zip_format::{self, About, Method, Sums};
 use crate::digest::{Checksums, Summing, summed};
@@ -20,6 +20,10 @@ use std::time::SystemTime;
 
 /// What one thread compresses at a time.
 const PIECE_BYTES: u64 = 1024 * 1024;
+/// Content of this length or more is tried out before all of it is compressed.
+const TRIED_BYTES_MIN: usize = 32 * 1024;
+/// What is tried out of it, from its middle.
+const TRIAL_BYTES: usize = 4 * 1024;
 const MODE_LINK: u32 = 0o120_777;
 const MODE_FILE: u32 = 0o100_000;
 
@@ -110,7 +114,7 @@ fn compress(task: &Task, found: &[Found<'_>], compressors: &Compressors) -> io::
             let mut bytes = Vec::new();
             file.content
                 .read_piece(*from, PIECE_BYTES, &mut content)
-                .and_then(|()| compressors.deflate(&content, *place, &mut bytes))
+                .and_then(|()| pack_piece(&content, *place, compressors, &mut bytes))
                 .map_err(|error| at(file.selected, &error))?;
             let mut crc = Hasher::new();
             crc.update(&content);
@@ -129,16 +133,42 @@ fn pack_whole(
 ) -> io::Result<Sums> {
     let length = content.len() as u64;
     let mut compressed = Vec::new();
-    if !content.is_empty() {
+    if !content.is_empty() && is_worth_compressing(content, compressors)? {
         compressors.deflate(content, Place::Last, &mut compressed)?;
     }
-    let smaller = (compressed.len() as u64) < length;
+    let smaller = !compressed.is_empty() && (compressed.len() as u64) < length;
     let (method, kept) =
         if smaller { (Method::Deflated, &compressed[..]) } else { (Method::Stored, content) };
     let sums = Sums { method, crc: crc32fast::hash(content), length, kept: kept.len() as u64 };
     about.local_header(Some(sums), into);
     into.extend_from_slice(kept);
     Ok(sums)
+}
+
+/// Appends a piece of a deflate stream; as it is, if it cannot be made smaller.
+fn pack_piece(
+    content: &[u8],
+    place: Place,
+    compressors: &Compressors,
+    into: &mut Vec<u8>,
+) -> io::Result<()> {
+    if is_worth_compressing(content, compressors)? {
+        return compressors.deflate(content, place, into);
+    }
+    stored_blocks(content, place, into);
+    Ok(())
+}
+
+/// Whether a sample becomes smaller. What is compressed already, as most large files are, is told
+/// by a small part of it.
+fn is_worth_compressing(content: &[u8], compressors: &Compressors) -> io::Result<bool> {
+    if content.len() < TRIED_BYTES_MIN {
+        return Ok(true);
+    }
+    let middle = content.len() / 2;
+    let mut trial = Vec::new();
+    compressors.deflate(&content[middle..middle + TRIAL_BYTES], Place::Last, &mut trial)?;
+    Ok(trial.len() < TRIAL_BYTES / 100 * 98)
 }
 
 /// The ZIP as it is written.

@@ -6,7 +6,7 @@ use crate::artifacts::select::{Selected, Wanted, select};
 use crate::digest::Checksums;
 use crate::fault::{Doing, plain};
 use crate::log;
-use crate::object_store::Upload;
+use crate::object_store::{Condition, Destination};
 use crate::outcome::Stop;
 use crate::parallel;
 use crate::run::Build;
@@ -98,13 +98,9 @@ impl ArtifactUpload<'_> {
                 Stop::client(at() + "an object's key is UTF-8, which the file's name is not")
             })?;
             let file = File::open(&selected.path).map_err(|e| Stop::client(at() + &plain(&e)))?;
-            let upload = Upload {
-                bucket: &self.order.bucket,
-                key: &file_key(&self.key, name),
-                metadata: &metadata,
-                file: &file,
-            };
-            client.upload(&upload).map_err(|error| error.stop(FAILED))
+            let key = file_key(&self.key, name);
+            let to = self.destination(&key, &metadata);
+            client.upload(&to, &file).map_err(|error| error.stop(FAILED))
         })
     }
 
@@ -121,16 +117,17 @@ impl ArtifactUpload<'_> {
             ("codebuild-content-md5", checksums.md5.clone()),
             ("codebuild-content-sha256", checksums.sha256.clone()),
         ];
-        build
-            .store()
-            .upload(&Upload {
-                bucket: &self.order.bucket,
-                key: &self.key,
-                metadata: &metadata,
-                file: &file,
-            })
-            .map_err(|error| error.stop(FAILED))?;
+        let to = self.destination(&self.key, &metadata);
+        build.store().upload(&to, &file).map_err(|error| error.stop(FAILED))?;
         Ok(checksums)
+    }
+
+    fn destination<'b>(
+        &'b self,
+        key: &'b str,
+        metadata: &'b [(&'static str, String)],
+    ) -> Destination<'b> {
+        Destination { bucket: &self.order.bucket, key, metadata, condition: Condition::None }
     }
 
     fn whose(&self) -> (&'static str, String) {

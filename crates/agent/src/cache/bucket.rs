@@ -397,7 +397,8 @@ impl S3Caching {
             metadata: &[],
             condition: Condition::None,
         };
-        build.store().put(&to, &note.to_bytes())
+        let bytes = note.to_bytes();
+        build.store().put(&to, bytes.len() as u64, || &bytes[..])
     }
 
     /// Compares this build's commands with those of the build that had no such cache.

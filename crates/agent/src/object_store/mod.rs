@@ -9,5 +9,4 @@ mod upload;
 
 pub(crate) use client::{Client, Listed};
 pub(crate) use error::StoreError;
-pub(crate) use stream::Destination;
-pub(crate) use upload::{Condition, Upload};
+pub(crate) use upload::{Condition, Destination};

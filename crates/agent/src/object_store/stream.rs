@@ -2,8 +2,7 @@
 
 use super::client::Client;
 use super::error::StoreError;
-use super::upload::{Condition, Parts, describe, require};
-use crate::patience::persist;
+use super::upload::{Destination, Parts};
 use rusty_s3::Bucket;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -12,33 +11,10 @@ use std::thread;
 /// Parts on their way at once. Each is in memory.
 const SENDERS: usize = 2;
 /// S3 takes no more than 10,000 parts, each of 5 MiB or more.
-const PART_BYTES_MIN: usize = 8 * 1024 * 1024;
+const PART_BYTES_MIN: usize = 5 * 1024 * 1024;
 const PARTS_MAX: u64 = 9_000;
 
-/// Where a new object goes.
-pub(crate) struct Destination<'a> {
-    /// The bucket's name.
-    pub(crate) bucket: &'a str,
-    /// The object's key.
-    pub(crate) key: &'a str,
-    /// Names, without `x-amz-meta-`, and values that the object carries.
-    pub(crate) metadata: &'a [(&'static str, String)],
-    /// What must be true of the object that it takes the place of.
-    pub(crate) condition: Condition,
-}
-
 impl Client {
-    /// Puts an object that is in memory.
-    pub(crate) fn put(&self, to: &Destination<'_>, bytes: &[u8]) -> Result<(), StoreError> {
-        let bucket = self.bucket(to.bucket)?;
-        persist(|| {
-            let mut action = bucket.put_object(Some(&self.credentials), to.key);
-            describe(&mut action, to.metadata);
-            require(&mut action, to.condition);
-            self.send_body(&mut action, &mut &bytes[..], bytes.len() as u64).map(drop)
-        })
-    }
-
     /// Uploads what `make` writes, which becomes no longer than `length_max`. The object is there
     /// as a whole or not at all.
     pub(crate) fn upload_stream<E: From<StoreError>>(
@@ -144,7 +120,7 @@ impl Stream<'_, '_> {
         }
         let Sending { client, bucket, to, begun } = self.upload;
         if begun.get().is_none() {
-            let parts = Parts::begin(client, bucket, to.key, to.metadata, to.condition)?;
+            let parts = Parts::begin(client, bucket, to)?;
             let _ = begun.set(parts);
         }
         self.count += 1;
@@ -156,7 +132,7 @@ impl Stream<'_, '_> {
     fn finish(mut self) -> Result<(), StoreError> {
         let Sending { client, to, begun, .. } = self.upload;
         match begun.get() {
-            None => client.put(to, &self.part),
+            None => client.put(to, self.part.len() as u64, || &self.part[..]),
             Some(_) if self.part.is_empty() => Ok(()),
             Some(_) => self.send_part(),
         }

@@ -19,45 +19,17 @@ const SINGLE_PUT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 const PART_BYTES_MIN: u64 = 16 * 1024 * 1024;
 const PARTS_MAX: u64 = 10_000;
 
-/// A file on its way into the store.
-pub(crate) struct Upload<'a> {
+/// Where a new object goes.
+#[derive(Clone, Copy)]
+pub(crate) struct Destination<'a> {
     /// The bucket's name.
     pub(crate) bucket: &'a str,
     /// The object's key.
     pub(crate) key: &'a str,
     /// Names, without `x-amz-meta-`, and values that the object carries.
     pub(crate) metadata: &'a [(&'static str, String)],
-    /// The content, all of it.
-    pub(crate) file: &'a File,
-}
-
-impl Client {
-    /// Uploads a file, in parts when it is large. The object is there as a whole or not at all.
-    pub(crate) fn upload(&self, upload: &Upload<'_>) -> Result<(), StoreError> {
-        let length = upload.file.metadata()?.len();
-        let bucket = self.bucket(upload.bucket)?;
-        if length > SINGLE_PUT_BYTES_MAX {
-            let (key, metadata) = (upload.key, upload.metadata);
-            let parts = Parts::begin(self, &bucket, key, metadata, Condition::None)?;
-            return parts.finish(|parts| parts.send_file(upload.file, length));
-        }
-        persist(|| {
-            let mut action = bucket.put_object(Some(&self.credentials), upload.key);
-            describe(&mut action, upload.metadata);
-            self.send_body(&mut action, &mut Slice::new(upload.file, 0, length), length).map(drop)
-        })
-    }
-
-    /// Sends a request with a body of this length.
-    pub(super) fn send_body<'a>(
-        &self,
-        action: &mut impl S3Action<'a>,
-        body: &mut impl Read,
-        length: u64,
-    ) -> Result<Response<Body>, StoreError> {
-        action.headers_mut().insert("content-length", length.to_string());
-        self.send(action, SendBody::from_reader(body))
-    }
+    /// What must be true of the object that it takes the place of.
+    pub(crate) condition: Condition,
 }
 
 /// What must be true of the object that a new one takes the place of.
@@ -69,15 +41,56 @@ pub(crate) enum Condition {
     Absent,
 }
 
+impl Client {
+    /// Uploads all of a file, in parts when it is large. The object is there as a whole or not at
+    /// all.
+    pub(crate) fn upload(&self, to: &Destination<'_>, file: &File) -> Result<(), StoreError> {
+        let length = file.metadata()?.len();
+        if length > SINGLE_PUT_BYTES_MAX {
+            let bucket = self.bucket(to.bucket)?;
+            let parts = Parts::begin(self, &bucket, to)?;
+            return parts.finish(|parts| parts.send_file(file, length));
+        }
+        self.put(to, length, || Slice::new(file, 0, length))
+    }
+
+    /// Puts an object with one request. Its bytes may have to be read again.
+    pub(crate) fn put<R: Read>(
+        &self,
+        to: &Destination<'_>,
+        length: u64,
+        body: impl Fn() -> R,
+    ) -> Result<(), StoreError> {
+        let bucket = self.bucket(to.bucket)?;
+        persist(|| {
+            let mut action = bucket.put_object(Some(&self.credentials), to.key);
+            describe(&mut action, to.metadata);
+            require(&mut action, to.condition);
+            self.send_body(&mut action, &mut body(), length).map(drop)
+        })
+    }
+
+    /// Sends a request with a body of this length.
+    fn send_body<'a>(
+        &self,
+        action: &mut impl S3Action<'a>,
+        body: &mut impl Read,
+        length: u64,
+    ) -> Result<Response<Body>, StoreError> {
+        action.headers_mut().insert("content-length", length.to_string());
+        self.send(action, SendBody::from_reader(body))
+    }
+}
+
 /// Has a new object carry metadata.
-pub(super) fn describe<'a>(action: &mut impl S3Action<'a>, metadata: &'a [(&'static str, String)]) {
+fn describe<'a>(action: &mut impl S3Action<'a>, metadata: &'a [(&'static str, String)]) {
     for (name, value) in metadata {
         action.headers_mut().insert(format!("x-amz-meta-{name}"), value.as_str());
     }
 }
 
 /// Has the store refuse a new object when the condition is not met.
-pub(super) fn require<'a>(action: &mut impl S3Action<'a>, condition: Condition) {
+fn require<'a>(action: &mut impl S3Action<'a>, condition: Condition) {
     match condition {
         Condition::None => {}
         Condition::Absent => {
@@ -90,9 +103,8 @@ pub(super) fn require<'a>(action: &mut impl S3Action<'a>, condition: Condition) 
 pub(super) struct Parts<'a> {
     client: &'a Client,
     bucket: &'a Bucket,
-    key: &'a str,
+    to: Destination<'a>,
     id: String,
-    condition: Condition,
     /// The ETags of the parts that are there, by number.
     tags: Mutex<Vec<String>>,
 }
@@ -102,18 +114,16 @@ impl<'a> Parts<'a> {
     pub(super) fn begin(
         client: &'a Client,
         bucket: &'a Bucket,
-        key: &'a str,
-        metadata: &[(&'static str, String)],
-        condition: Condition,
+        to: &Destination<'a>,
     ) -> Result<Self, StoreError> {
         let begun = persist(|| {
-            let mut action = bucket.create_multipart_upload(Some(&client.credentials), key);
-            describe(&mut action, metadata);
+            let mut action = bucket.create_multipart_upload(Some(&client.credentials), to.key);
+            describe(&mut action, to.metadata);
             let text = text_of(client.send(&mut action, SendBody::none())?)?;
             CreateMultipartUpload::parse_response(&text).map_err(not_understood)
         })?;
         let id = begun.upload_id().to_owned();
-        Ok(Self { client, bucket, key, id, condition, tags: Mutex::default() })
+        Ok(Self { client, bucket, to: *to, id, tags: Mutex::default() })
     }
 
     /// Sends the parts and makes the object of them, or leaves nothing behind.
@@ -125,7 +135,7 @@ impl<'a> Parts<'a> {
         if done.is_err() {
             // The parts are of no use to anybody; the first error is the one to tell.
             let credentials = Some(&self.client.credentials);
-            let mut action = self.bucket.abort_multipart_upload(credentials, self.key, &self.id);
+            let mut action = self.bucket.abort_multipart_upload(credentials, self.to.key, &self.id);
             let _ = self.client.send(&mut action, SendBody::none());
         }
         done
@@ -151,7 +161,7 @@ impl<'a> Parts<'a> {
     ) -> Result<(), StoreError> {
         let tag = persist(|| {
             let credentials = Some(&self.client.credentials);
-            let mut action = self.bucket.upload_part(credentials, self.key, number, &self.id);
+            let mut action = self.bucket.upload_part(credentials, self.to.key, number, &self.id);
             let answer = self.client.send_body(&mut action, &mut body(), length)?;
             let tag = answer.headers().get("etag").and_then(|tag| tag.to_str().ok());
             tag.map(str::to_owned).ok_or_else(|| not_understood("a part without an ETag"))
@@ -173,12 +183,12 @@ impl<'a> Parts<'a> {
             let action = || {
                 let tags = tags.iter().map(String::as_str);
                 let credentials = Some(&self.client.credentials);
-                self.bucket.complete_multipart_upload(credentials, self.key, &self.id, tags)
+                self.bucket.complete_multipart_upload(credentials, self.to.key, &self.id, tags)
             };
             let body = action().body();
             let length = body.len() as u64;
             let mut action = action();
-            require(&mut action, self.condition);
+            require(&mut action, self.to.condition);
             let answer = self.client.send_body(&mut action, &mut body.as_bytes(), length)?;
             // The store may find out that it cannot after it has begun to answer 200.
             let (parts, mut body) = answer.into_parts();

@@ -203,3 +203,33 @@ fn a_file_that_is_gone_is_named() {
     let error = pack(&tree.files, &out).unwrap_err().to_string();
     assert!(error.ends_with("gone: no such file or directory"), "{error}");
 }
+
+/// A file that was five GiB when it was found, and has become short since.
+#[test]
+fn the_descriptor_of_a_large_file_has_long_fields() {
+    let tree = Tree::new();
+    let about = About { name: b"big", mode: 0o100_644, modified: None, length_max: 5 << 30 };
+    let content = text(3_000_000);
+    let (mut bytes, start) = (Vec::new(), 0);
+    about.local_header(None, &mut bytes);
+    let header = bytes.len();
+    let compressors = Compressors::default();
+    compressors.deflate(&content[..1_000_000], Place::Before, &mut bytes).unwrap();
+    compressors.deflate(&content[1_000_000..], Place::Last, &mut bytes).unwrap();
+    let sums = Sums {
+        method: Method::Deflated,
+        crc: crc32fast::hash(&content),
+        length: content.len() as u64,
+        kept: (bytes.len() - header) as u64,
+    };
+    about.descriptor(sums, &mut bytes);
+    let at = bytes.len() as u64;
+    let directory = about.directory_header(sums, true, start);
+    bytes.extend_from_slice(&directory);
+    bytes.extend(zip_format::end(1, directory.len() as u64, at));
+    fs::write(tree.folder.path().join("out.zip"), &bytes).unwrap();
+    let mut archive = ZipArchive::new(Cursor::new(&bytes[..])).unwrap();
+    assert!(self::content(&mut archive, "big") == content);
+    tree.judged("unzip", &["-tq"]);
+    tree.judged("python3", &["-c", PYTHON_READS_ALL]);
+}

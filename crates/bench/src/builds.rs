@@ -134,7 +134,7 @@ pub(crate) fn crowd(service: &Service, count: usize) -> Result<Duration> {
     Ok(taken)
 }
 
-fn succeeded(client: &mut Client, id: &str) -> Result<bool> {
+pub(crate) fn succeeded(client: &mut Client, id: &str) -> Result<bool> {
     let answer = client.codebuild("BatchGetBuilds", &json!({ "ids": [id] }))?;
     let build = &answer["builds"][0];
     match build["buildStatus"].as_str() {

@@ -10,12 +10,13 @@ mod alongside;
 mod builds;
 mod client;
 mod memory;
+mod output;
 mod report;
 mod service;
 
 use alongside::{Bare, Process, Runc};
 use anyhow::{Context, Result};
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use client::Client;
 use report::{Report, Times};
 use service::Service;
@@ -36,6 +37,23 @@ struct Cli {
     /// How often many builds are started at once.
     #[arg(long, default_value_t = 5)]
     crowds: usize,
+    /// How often builds with much output and with many commands are run.
+    #[arg(long, default_value_t = 5)]
+    outputs: usize,
+    /// What is measured; everything, unless some are named.
+    #[arg(long, value_enum)]
+    measure: Vec<Measure>,
+}
+
+/// Something to measure.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Measure {
+    /// How long builds take, one by one and many at once.
+    Builds,
+    /// Builds with many commands and with much output.
+    Output,
+    /// How much memory running builds take.
+    Memory,
 }
 
 /// How many of the first rounds do not count: caches are cold, log groups are made.
@@ -48,8 +66,16 @@ fn main() -> Result<()> {
     cli.program = cli.program.canonicalize().context("the program to measure")?;
     let mut report = Report;
     report.machine();
-    one_by_one(&cli, &mut report)?;
-    memory::running(&cli.program, &mut report)?;
+    let wanted = |measure| cli.measure.is_empty() || cli.measure.contains(&measure);
+    if wanted(Measure::Builds) {
+        one_by_one(&cli, &mut report)?;
+    }
+    if wanted(Measure::Output) {
+        output::measure(&cli.program, cli.outputs, &mut report)?;
+    }
+    if wanted(Measure::Memory) {
+        memory::running(&cli.program, &mut report)?;
+    }
     let size = std::fs::metadata(&cli.program).context("the program's size")?.len();
     report.size("the program on disk", size);
     Ok(())

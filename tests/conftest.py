@@ -8,6 +8,7 @@ import tempfile
 
 import pytest
 
+import git_host
 import harness
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
@@ -109,3 +110,33 @@ def build(yard, project):
         return yard.run(project, buildspecOverride=text, **overrides)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def host(workplace):
+    """A Git host, with a repository `app` for those with the password and `open/app` for all."""
+    if why := git_host.missing():
+        pytest.skip(why)
+    number = int(WORKER.removeprefix("gw")) + 1
+    host = git_host.GitHost(workplace / unique("host"), number).start()
+    for name in ("app", "open/app"):
+        git_host.fill(host.repository(name, {"buildspec.yml": git_host.SPEC}))
+    yield host
+    host.stop()
+
+
+@pytest.fixture(scope="session")
+def git_yard(workplace, host):
+    """A service whose builds reach the Git host, and whose folder of repositories is open."""
+    folder = workplace / unique("git-yard")
+    folder.mkdir()
+    config = folder / "buildyard.toml"
+    (folder / "repositories").mkdir()
+    config.write_text(
+        f'[builds]\nnetwork_allow = ["{host.address}"]\n'
+        f'[sources]\nfolders = ["{folder}/repositories"]\nstalled_seconds_max = 3\n'
+    )
+    service = harness.Service(folder / "data", arguments=["--config", config]).start()
+    service.folder = folder / "repositories"
+    yield service
+    nothing_stays(service)

@@ -3,16 +3,21 @@ certificate, at an address of its own in a network of its own.
 """
 
 import contextlib
+import hashlib
 import os
 import pathlib
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import textwrap
+import uuid
 
-from harness import wait_for
+from harness import spec, wait_for
 
+# What most repositories build.
+SPEC = spec("cat greeting.txt", "git log --format=%s%d | head -1", "pwd")
 PASSWORD = "s3cret-0f-the-h0st"
 USERS = ("ann", "x-access-token", "oauth2", "x-token-auth")
 TOOLS = ("unshare", "nsenter", "ip", "nft", "nginx", "fcgiwrap", "openssl")
@@ -69,6 +74,40 @@ class Repository:
         self.git("commit", "--quiet", "--allow-empty", "--message=a change")
         return self.git("rev-parse", "HEAD")
 
+    def add_submodule(self, path, url, commit):
+        """Commits another repository's commit as a submodule that is to be found at `url`."""
+        module = f'[submodule "{path}"]\n\tpath = {path}\n\turl = {url}\n'
+        with open(self.path / ".gitmodules", "a") as modules:
+            modules.write(module)
+        self.git("add", ".gitmodules")
+        self.git("update-index", "--add", "--cacheinfo", f"160000,{commit},{path}")
+        self.git("commit", "--quiet", "--message=a submodule")
+
+
+def fill(made):
+    """Three commits on `main`, a branch, two tags and what providers keep of pull requests."""
+    made.commit({"greeting.txt": "one\n"})
+    made.git("tag", "v1")
+    made.commit({"greeting.txt": "two\n"})
+    made.git("tag", "--annotate", "--message=two", "v2")
+    made.git("checkout", "--quiet", "-b", "feature/x")
+    made.commit({"greeting.txt": "feature\n"})
+    made.git("checkout", "--quiet", "--detach")
+    commit = made.commit({"greeting.txt": "pull request\n"})
+    for name in ("pull/7/head", "merge-requests/7/head", "pull-requests/7/from"):
+        made.git("update-ref", f"refs/{name}", commit)
+    made.git("checkout", "--quiet", "main")
+    made.commit({"greeting.txt": "three\n"})
+    return made
+
+
+def run(yard, source, **overrides):
+    """Runs a build of a new project with this source, and gives its document."""
+    name = f"git-{uuid.uuid4()}"
+    members = {k: overrides.pop(k) for k in ("secondarySources", "environment") if k in overrides}
+    yard.create_project(name, source={"type": "GITHUB"} | source, **members)
+    return yard.run(name, **overrides)
+
 
 class GitHost:
     """The host; `/open/…` is for everybody, all else for those with the password."""
@@ -99,8 +138,20 @@ class GitHost:
         )
         nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin")
         self._run([*self.inside, nginx, "-c", self.folder / "nginx.conf", "-p", self.folder])
+        self.large = self.folder / "large"
+        self.large.mkdir()
+        server = pathlib.Path(__file__).with_name("lfs_server.py")
+        self.run_inside([sys.executable, server, 8090, self.large])
         self.wait_for_port(80)
         return self
+
+    def large_file(self, content):
+        """Keeps a large file beside the repositories, and gives what stands for it in one."""
+        name = hashlib.sha256(content).hexdigest()
+        (self.large / name).write_bytes(content)
+        return (
+            f"version https://git-lfs.github.com/spec/v1\noid sha256:{name}\nsize {len(content)}\n"
+        )
 
     def wait_for_port(self, port):
         def ask():
@@ -120,7 +171,7 @@ class GitHost:
         return Repository(self.repositories / name, files)
 
     def requests(self):
-        """The lines of the host's access log: user, request, status."""
+        """The lines of the host's access log: port, authorization, user, request, status."""
         log = self.folder / "access.log"
         return log.read_text().splitlines() if log.exists() else []
 
@@ -178,6 +229,7 @@ class GitHost:
             fastcgi_param GIT_PROTOCOL $http_git_protocol;
             fastcgi_pass unix:{self.folder}/backend;
         """
+        large = "proxy_pass http://127.0.0.1:8090; proxy_set_header Host $host;"
         return textwrap.dedent(f"""
             daemon off;
             user root;
@@ -186,7 +238,7 @@ class GitHost:
             error_log {self.folder}/error.log;
             events {{ }}
             http {{
-                log_format line '$remote_user $request $status';
+                log_format line '$server_port [$http_authorization] $remote_user $request $status';
                 access_log {self.folder}/access.log line;
                 client_body_temp_path {self.folder}/body;
                 fastcgi_temp_path {self.folder}/fastcgi;
@@ -204,6 +256,16 @@ class GitHost:
                     location /forbidden/ {{ return 403; }}
                     location /broken/ {{ return 503; }}
                     location /elsewhere/ {{ return 302 http://{self.address}:8081$uri?$args; }}
+                    location /slow/ {{ limit_rate 20k; {serve} }}
+                    location ~ ^/open/.*/info/lfs/ {{ auth_basic off; {large} }}
+                    location ~ /info/lfs/ {{ {large} }}
+                    location /objects/ {{ auth_basic off; {large} }}
+                    location / {{ {serve} }}
+                }}
+                server {{
+                    listen {self.address}:8081;
+                    auth_basic other;
+                    auth_basic_user_file {self.folder}/users;
                     location / {{ {serve} }}
                 }}
             }}

@@ -101,6 +101,17 @@ def test_they_read_secrets_and_change_none(yard, credentials):
         (secrets.list_secrets, {}),
     ):
         refused(call, "AccessDeniedException", "is not authorized to perform", **more)
+    parameter = {"Name": "/" + unique("p"), "Value": "value", "Type": "String"}
+    yard.parameters.put_parameter(**parameter)
+    parameters = client_of(yard, keys, "ssm")
+    read = parameters.get_parameter(Name=parameter["Name"])
+    assert read["Parameter"]["Value"] == "value"
+    for call, more in (
+        (parameters.put_parameter, parameter | {"Overwrite": True}),
+        (parameters.delete_parameter, {"Name": parameter["Name"]}),
+        (parameters.describe_parameters, {}),
+    ):
+        refused(call, "AccessDeniedException", "is not authorized to perform", **more)
 
 
 def test_they_end_with_their_build(yard, project):

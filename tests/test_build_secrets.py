@@ -28,6 +28,18 @@ def secret(yard):
     return make
 
 
+@pytest.fixture
+def parameter(yard):
+    """Makes a parameter and gives its name: `parameter("text")`."""
+
+    def make(text, kind="SecureString"):
+        name = "/" + unique("build/parameter")
+        yard.parameters.put_parameter(Name=name, Value=text, Type=kind)
+        return name
+
+    return make
+
+
 def variable(name, value, kind):
     return {"name": name, "value": value, "type": kind}
 
@@ -175,6 +187,40 @@ def test_short_values_and_plain_variables_are_not_hidden(yard, build, secret):
     assert yard.printed(ended) == "yes shown"
 
 
+def test_a_buildspec_names_parameters_and_their_versions(yard, build, parameter):
+    name = parameter("first-value")
+    yard.parameters.put_parameter(Name=name, Value="second-value", Overwrite=True)
+    env = {"NEW": name, "OLD": f"{name}:1", "PLAIN": parameter("plain-value", "String")}
+    ended = build(
+        "echo $NEW | rev; echo $OLD | rev; echo $PLAIN | rev",
+        "echo $NEW $OLD $PLAIN",
+        top={"env": {"parameter-store": env}},
+    )
+    backwards = [text[::-1] for text in ("second-value", "first-value", "plain-value")]
+    assert yard.printed(ended).split() == [*backwards, "***", "***", "***"]
+    log = yard.log(ended)
+    order = ["Processing environment variables", "Decrypting parameter store environment variables"]
+    assert all(line in log for line in order) and log.index(order[0]) < log.index(order[1])
+
+
+def test_a_projects_parameter_is_masked_and_not_exported(yard, parameter):
+    project = unique("project")
+    variables = [variable("P", parameter("project-parameter"), "PARAMETER_STORE")]
+    yard.create_project(project, environment=harness.environment(environmentVariables=variables))
+    text = spec("echo $P", env={"exported-variables": ["P"]})
+    ended = yard.run(project, buildspecOverride=text)
+    assert yard.printed(ended) == "***"
+    assert not ended.get("exportedEnvironmentVariables")
+
+
+def test_a_parameter_that_is_not_there_fails_download_source(yard, build):
+    ended = build("echo never", top={"env": {"parameter-store": {"P": "/no/such/parameter"}}})
+    shown = "parameter does not exist: /no/such/parameter"
+    assert failed(ended) == ("Decrypted Variables Error", shown)
+    line = f"Phase context status code: Decrypted Variables Error Message: {shown}\n"
+    assert line in yard.log(ended)
+
+
 NOT_FOUND = "ResourceNotFoundException: Secrets Manager can't find the specified secret."
 
 
@@ -206,26 +252,48 @@ def test_a_secret_that_cannot_be_had_fails_download_source(
     assert f"Phase context status code: Secrets Manager Error Message: {shown}\n" in yard.log(ended)
 
 
-def test_a_secret_that_builds_may_not_read_is_denied_to_them(own_yard, tmp_path):
+def test_what_builds_may_not_read_is_denied_to_them(own_yard, tmp_path):
     config = tmp_path / "buildyard.toml"
-    config.write_text('[secrets]\nreadable = ["ci/*"]\n')
+    config.write_text(
+        '[secrets]\nreadable = ["ci/*"]\n[parameters]\nreadable = ["/ci/*", "shared-?"]\n'
+    )
     yard = own_yard(arguments=["--config", config]).start()
     yard.create_project("demo")
     for name in ("ci/open", "prod/closed"):
         yard.secrets.create_secret(Name=name, SecretString="some-value")
+    for name in ("/ci/open", "/prod/closed", "shared-1"):
+        yard.parameters.put_parameter(Name=name, Value="some-value", Type="SecureString")
 
-    def run(name):
-        text = spec("true", env={"secrets-manager": {"S": name}})
-        return yard.run("demo", buildspecOverride=text)
+    def run(section, name):
+        return yard.run("demo", buildspecOverride=spec("true", env={section: {"S": name}}))
 
-    assert run("ci/open")["buildStatus"] == "SUCCEEDED"
-    ended = run("prod/closed")
-    code, shown = failed(ended)
-    uuid = ended["id"].split(":")[1]
-    assert code == "Secrets Manager Error"
-    assert shown.startswith(
-        f"AccessDeniedException: User: arn:aws:sts::{harness.ACCOUNT}:assumed-role/builds/"
-        f"AWSCodeBuild-{uuid} is not authorized to perform: secretsmanager:GetSecretValue on "
-        "resource: prod/closed\n\tstatus code: 400, request id: "
-    )
+    opened = [("secrets-manager", "ci/open"), ("parameter-store", "/ci/open")]
+    for section, name in [*opened, ("parameter-store", "shared-1")]:
+        assert run(section, name)["buildStatus"] == "SUCCEEDED"
+    parameter_arn = f"arn:aws:ssm:{harness.REGION}:{harness.ACCOUNT}:parameter/prod/closed"
+    for section, name, expected, action, resource in (
+        (
+            "secrets-manager",
+            "prod/closed",
+            "Secrets Manager Error",
+            "secretsmanager:GetSecretValue",
+            "prod/closed",
+        ),
+        (
+            "parameter-store",
+            "/prod/closed",
+            "Decrypted Variables Error",
+            "ssm:GetParameters",
+            parameter_arn,
+        ),
+    ):
+        ended = run(section, name)
+        code, shown = failed(ended)
+        uuid = ended["id"].split(":")[1]
+        assert code == expected
+        assert shown.startswith(
+            f"AccessDeniedException: User: arn:aws:sts::{harness.ACCOUNT}:assumed-role/builds/"
+            f"AWSCodeBuild-{uuid} is not authorized to perform: {action} on "
+            f"resource: {resource}\n\tstatus code: 400, request id: "
+        )
     assert harness.kept_in_clear(yard, "some-value") == []

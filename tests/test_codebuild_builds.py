@@ -29,6 +29,9 @@ HONOURED = {
     "BatchDeleteBuilds",
     "ListBuilds",
     "ListBuildsForProject",
+    "ImportSourceCredentials",
+    "ListSourceCredentials",
+    "DeleteSourceCredentials",
 }
 ALL_PHASES = [
     "SUBMITTED",

@@ -21,10 +21,11 @@ SECRET = """
 version: 0.2
 env:
   secrets-manager: {WHOLE: plain, PART: "prod/db:password"}
+  parameter-store: {PARAMETER: /app/key}
 phases:
   build:
     commands:
-      - echo "whole=$WHOLE part=$PART"
+      - echo "whole=$WHOLE part=$PART parameter=$PARAMETER"
       - printf %s "$WHOLE-$PART" | od -An -tx1
 """
 
@@ -71,10 +72,12 @@ def test_secrets_come_from_a_file_and_are_not_shown(build, tmp_path):
     source = folder(tmp_path / "source", SECRET)
     (tmp_path / "secrets.toml").write_text(
         '[secrets]\nplain = "tiger"\n"prod/db" = \'{"password": "zebra"}\'\n'
+        '[parameters]\n"/app/key" = "gazelle"\n'
     )
     done = build(source, "--secrets", "secrets.toml")
     assert done.returncode == 0, shown(done)
-    assert "whole=*** part=***" in done.stdout
+    assert "whole=*** part=*** parameter=***" in done.stdout
+    assert "gazelle" not in shown(done)
     assert "tiger" not in shown(done) and "zebra" not in shown(done)
     assert b"tiger-zebra".hex(" ") in done.stdout, "the commands have them"
     done = build(source)

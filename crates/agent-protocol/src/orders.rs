@@ -38,6 +38,9 @@ pub struct Orders {
     pub runtimes: RuntimesOrder,
     /// What the build may use, and what else there is; none where that is not known.
     pub compute: Option<ComputeOrder>,
+    /// Which automatic retry the build is; 0 for the first try.
+    #[serde(default)]
+    pub auto_retry_number: u32,
     /// How much of the build runs.
     #[serde(default)]
     pub course: Course,

@@ -56,6 +56,11 @@ pub enum Fact {
         /// The exact version.
         version: String,
     },
+    /// All sources are there, and no process that fetched them is left. Written before anything of
+    /// the user's is run, where a source is a Git repository.
+    SourcesFetched,
+    /// The buildspec asks that commands may have the credentials of the build's sources.
+    GitCredentialHelper,
     /// The values of the buildspec's exported variables, once `post_build` is over.
     Exported {
         /// Name and value, in the buildspec's order.
@@ -65,6 +70,11 @@ pub enum Fact {
     ArtifactUploaded(ArtifactUploaded),
     /// What the build used, told once, before the last word.
     Used(BuildUsed),
+    /// A phase failed, and the buildspec asks that the build be started again for it.
+    RetryAsked {
+        /// How often at most, whichever retry this build is.
+        count: u32,
+    },
     /// The agent has nothing more to say. Always the last record of a build that ran to its end.
     Finished,
 }

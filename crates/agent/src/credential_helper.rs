@@ -12,6 +12,8 @@ use ureq::Agent;
 
 /// The first argument that makes the agent's program the helper.
 pub(crate) const VERB: &str = "git-credential";
+/// What the helper says when there is a reason that the user should know.
+pub(crate) const REFUSED: &str = "no credential: ";
 /// What git asks is short, and so is the answer.
 const BYTES_MAX: u64 = 64 * 1024;
 /// How long the service may take.
@@ -30,7 +32,7 @@ pub(crate) fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     match answer(address, source) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "the service gives no credential: {error}");
+            let _ = writeln!(io::stderr(), "{REFUSED}{error}");
             ExitCode::FAILURE
         }
     }
@@ -42,6 +44,7 @@ fn answer(address: &str, source: &str) -> Result<(), Box<dyn std::error::Error>>
     io::stdin().take(BYTES_MAX).read_to_string(&mut asked)?;
     let question = format!("source={source}\n{}\n", asked.trim_end());
     let config = Agent::config_builder()
+        .http_status_as_error(false)
         .max_redirects(0)
         .proxy(None)
         .timeout_global(Some(PATIENCE))
@@ -49,5 +52,11 @@ fn answer(address: &str, source: &str) -> Result<(), Box<dyn std::error::Error>>
         .build();
     let mut answer = Agent::new_with_config(config).post(address).send(question.as_bytes())?;
     let given = answer.body_mut().with_config().limit(BYTES_MAX).read_to_string()?;
-    Ok(io::stdout().write_all(given.as_bytes())?)
+    match answer.status().as_u16() {
+        200 => Ok(io::stdout().write_all(given.as_bytes())?),
+        // Nobody has one for that host: git asks as if there were no helper.
+        204 => Ok(()),
+        status if given.is_empty() => Err(format!("the service answers {status}").into()),
+        _ => Err(given.into()),
+    }
 }

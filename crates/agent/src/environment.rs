@@ -69,9 +69,8 @@ mod tests {
         pairs.iter().map(variable).collect()
     }
 
-    #[test]
-    fn the_caller_overrides_the_buildspec_which_overrides_the_image() {
-        let orders = Orders {
+    fn orders() -> Orders {
+        Orders {
             protocol: agent_protocol::PROTOCOL_VERSION,
             build_arn: String::new(),
             build_uuid: String::new(),
@@ -104,6 +103,7 @@ mod tests {
             runtimes: RuntimesOrder::Image,
             course: Course::default(),
             compute: None,
+            auto_retry_number: 0,
             artifacts: None,
             secondary_artifacts: Vec::new(),
             cache: agent_protocol::CacheOrder::NoCache,
@@ -116,7 +116,12 @@ mod tests {
                     session_token: String::new(),
                 },
             },
-        };
+        }
+    }
+
+    #[test]
+    fn the_caller_overrides_the_buildspec_which_overrides_the_image() {
+        let orders = orders();
         let pair = |(n, v): (&str, &str)| (n.to_owned(), v.to_owned());
         let buildspec = [("B", "buildspec"), ("C", "buildspec"), ("D", "plain")].map(pair);
         let held = Held {

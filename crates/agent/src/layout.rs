@@ -67,6 +67,21 @@ impl Layout {
         self.tmp().join("git")
     }
 
+    /// The certificate authorities that Git hosts are trusted by, when they are not the image's.
+    pub(crate) fn authorities(&self) -> PathBuf {
+        self.readonly().join("certificates.pem")
+    }
+
+    /// The program that `git` of the build's commands asks for credentials.
+    pub(crate) fn git_credential_helper(&self) -> PathBuf {
+        self.readonly().join("git-credential-codebuild")
+    }
+
+    /// The files that configure every `git` of the environment: everybody's, and root's own.
+    pub(crate) fn git_configurations(&self) -> [PathBuf; 2] {
+        [self.root.join("etc/gitconfig"), self.root.join("root/.gitconfig")]
+    }
+
     /// The environment's users.
     pub(crate) fn passwd(&self) -> PathBuf {
         self.root.join("etc/passwd")

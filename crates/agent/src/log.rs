@@ -62,6 +62,10 @@ pub(crate) const REGISTERING: &str = "Registering with agent";
 pub(crate) const NO_REPORTS: &str = "Reports are not supported: the buildspec's reports section is \
                                      skipped";
 
+/// A repository has large files, and the image has no program for them.
+pub(crate) const NO_LARGE_FILES: &str = "Git LFS is not in this build image: files that it keeps stay \
+                                         pointers";
+
 /// A shell is offered where a command failed.
 pub(crate) const CONSOLE_OPENS: &str = "Opening a shell where the command failed";
 
@@ -149,9 +153,9 @@ pub(crate) fn skipping(pattern: &str) -> String {
     format!("Skipping invalid file path {pattern}")
 }
 
-/// The phase asks for a new build when it fails; whether there is one is for the service to say.
-pub(crate) fn retry_requested(phase: AgentPhase) -> String {
-    format!("Phase {} asks for a retry of the build on failure", phase.as_str())
+/// The phase failed, and the build is started again for it.
+pub(crate) fn retry_asked(phase: AgentPhase, number: u32, count: u32) -> String {
+    format!("Phase {} failed: retry {number} of {count} of the build", phase.as_str())
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ mod patience;
 mod pieces;
 mod processes;
 mod programs;
+mod retry;
 mod rules;
 mod run;
 mod runtimes;

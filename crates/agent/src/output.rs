@@ -19,6 +19,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// More than the default, so that a command that prints a lot seldom waits for us.
 const PIPE_BYTES: usize = 256 * 1024;
 
+/// How much of what was printed last can be asked for, at least.
+const TAIL_BYTES: usize = 64 * 1024;
 /// How long the beginning of something hidden waits for the rest of it. A line that has ended does
 /// not wait, and the service shows one that has not only after as long.
 const HELD_BACK_AT_MOST: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000_000 };
@@ -30,6 +32,8 @@ pub(crate) struct Output {
     journal: Arc<Journal>,
     /// Held by whoever reads from the pipe, until what was read is in the journal.
     buffer: Mutex<Vec<u8>>,
+    /// The end of what was printed, while somebody will ask for it.
+    tail: Mutex<Option<Vec<u8>>>,
     /// Passed on the way to the buffer: whoever waits for the buffer holds it, so that a process
     /// that never stops printing cannot keep the buffer from [`Output::drain`].
     gate: Mutex<()>,
@@ -44,7 +48,8 @@ impl Output {
         // The size is a matter of speed alone, and the machine may forbid it.
         let _ = fcntl_setpipe_size(&writer, PIPE_BYTES);
         let buffer = Mutex::new(vec![0; LOG_BYTES_MAX]);
-        let output = Arc::new(Self { reader, writer, journal, buffer, gate: Mutex::new(()) });
+        let (tail, gate) = (Mutex::new(None), Mutex::new(()));
+        let output = Arc::new(Self { reader, writer, journal, buffer, tail, gate });
         let pump = Arc::clone(&output);
         std::thread::Builder::new()
             .name("output".to_owned())
@@ -73,6 +78,16 @@ impl Output {
         self.drain_behind_gate();
         self.journal.settle();
         std::mem::forget(gate);
+    }
+
+    /// Keeps the end of what is printed from now on.
+    pub(crate) fn keep_tail(&self) {
+        *lock(&self.tail) = Some(Vec::new());
+    }
+
+    /// The end of what was printed since [`Output::keep_tail`], of which no more is kept.
+    pub(crate) fn take_tail(&self) -> Vec<u8> {
+        lock(&self.tail).take().unwrap_or_default()
     }
 
     fn drain_behind_gate(&self) {
@@ -106,11 +121,22 @@ impl Output {
         match read(&self.reader, &mut *buffer) {
             Ok(length) => {
                 self.journal.append(|batch| batch.output(&buffer[..length]));
+                if let Some(tail) = &mut *lock(&self.tail) {
+                    keep_end(tail, &buffer[..length]);
+                }
                 length
             }
             Err(Errno::AGAIN | Errno::INTR) => 0,
             Err(error) => panic!("the output's pipe cannot be read: {error}"),
         }
+    }
+}
+
+/// Adds to a tail, and lets it grow to twice its length before it is cut.
+fn keep_end(tail: &mut Vec<u8>, bytes: &[u8]) {
+    tail.extend_from_slice(&bytes[bytes.len().saturating_sub(TAIL_BYTES)..]);
+    if tail.len() > 2 * TAIL_BYTES {
+        tail.drain(..tail.len() - TAIL_BYTES);
     }
 }
 

@@ -15,7 +15,8 @@ pub(crate) enum Next {
 /// Says what follows `phase`, which ended with `status`.
 ///
 /// AWS: a failed BUILD is followed by POST_BUILD and the upload of artifacts, a failed INSTALL or
-/// PRE_BUILD by nothing. A wish for a retry changes nothing here: the service starts a new build.
+/// PRE_BUILD by nothing. A retry that is not granted, because the error does not match or there
+/// have been enough of them, changes nothing.
 pub(crate) fn next(phase: AgentPhase, status: PhaseStatus, on_failure: Option<&OnFailure>) -> Next {
     match status {
         PhaseStatus::Succeeded => return Next::Following,

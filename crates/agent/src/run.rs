@@ -9,12 +9,13 @@ use crate::log;
 use crate::object_store::Client;
 use crate::outcome::{self, COMMAND_EXECUTION_ERROR};
 use crate::output::Output;
+use crate::retry;
 use crate::rules::{Next, next};
 use crate::shell::{Shell, Succeeding, User};
 use crate::source::{self, Prepared};
 use crate::usage::{Meter, advice};
 use agent_protocol::{AgentPhase, CommandList, Fact, Orders, PhaseOutcome, PhaseStatus};
-use buildspec::{Buildspec, OnFailure, Phase, PhaseName};
+use buildspec::{Buildspec, Phase, PhaseName};
 use std::sync::{Arc, OnceLock};
 
 /// Everything that lives as long as the build.
@@ -112,6 +113,7 @@ fn command_phases(build: &Build, buildspec: &Buildspec, shell: &mut Shell) -> (N
         let wanted = buildspec.phases.phase(name);
         let outcome = match wanted {
             Some(wanted) => {
+                retry::prepare(wanted, &build.output);
                 let mut commands = Commands { build, shell, phase, succeeding, user: None };
                 run_phase(&mut commands, wanted, buildspec.run_as.as_deref())
             }
@@ -121,11 +123,17 @@ fn command_phases(build: &Build, buildspec: &Buildspec, shell: &mut Shell) -> (N
         if status != PhaseStatus::Succeeded {
             succeeding = Succeeding::No;
         }
-        let on_failure = wanted.and_then(|wanted| wanted.on_failure.as_ref());
-        if let (PhaseStatus::Failed, Some(OnFailure::Retry { .. })) = (status, on_failure) {
-            build.journal.line(&log::retry_requested(phase));
-        }
+        let number = build.orders.auto_retry_number;
+        let retry = wanted.and_then(|wanted| retry::asked(wanted, &outcome, &build.output, number));
         finish(build, phase, outcome);
+        if let Some(count) = retry {
+            build.journal.append(|batch| {
+                batch.line(&log::retry_asked(phase, number + 1, count));
+                batch.fact(&Fact::RetryAsked { count });
+            });
+            return (Next::End, succeeding);
+        }
+        let on_failure = wanted.and_then(|wanted| wanted.on_failure.as_ref());
         if next(phase, status, on_failure) == Next::End || build.orders.course.ends_with(phase) {
             return (Next::End, succeeding);
         }
@@ -175,7 +183,7 @@ fn run_phase(commands: &mut Commands<'_>, phase: &Phase, run_as: Option<&str>) -
             let message = format!("user {name} of run-as does not exist in the image");
             return PhaseOutcome::failed(COMMAND_EXECUTION_ERROR, message);
         };
-        if let Err(fault) = source::give(&commands.build.orders, &user) {
+        if let Err(fault) = source::give(commands.build, &user) {
             return outcome::fault(fault.to_string());
         }
         commands.user = Some(user);

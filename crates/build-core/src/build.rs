@@ -20,6 +20,12 @@ pub struct Build {
     pub exported_variables: Vec<(String, String)>,
     /// The artifacts uploaded.
     pub artifacts: Vec<ArtifactUploaded>,
+    /// How often at most the buildspec asks that the build be started again, if it does.
+    #[serde(default)]
+    pub retry_asked: Option<u32>,
+    /// The build that this one was started again as.
+    #[serde(default)]
+    pub retried_as: Option<BuildId>,
     /// What it used; none until its agent has told.
     #[serde(default)]
     pub used: Option<BuildUsed>,
@@ -86,6 +92,8 @@ impl Build {
             resolved_source_version: None,
             exported_variables: Vec::new(),
             artifacts: Vec::new(),
+            retry_asked: None,
+            retried_as: None,
             used: None,
             events: 1,
         }
@@ -147,6 +155,25 @@ impl Build {
         }
     }
 
+    /// How many automatic retries there may be in all: what the project allows, or what the
+    /// buildspec asks for.
+    pub fn auto_retry_limit(&self) -> u32 {
+        self.submitted.auto_retry.limit.max(self.retry_asked.unwrap_or_default())
+    }
+
+    /// Whether [`crate::Input::RetryAs`] is due: the build ends, has failed, and may be started again.
+    pub fn retry_is_due(&self) -> bool {
+        let Stage::Ending { status } = self.stage else { return false };
+        let failed = match status {
+            BuildStatus::Failed | BuildStatus::Fault | BuildStatus::TimedOut => true,
+            BuildStatus::Succeeded | BuildStatus::Stopped => false,
+        };
+        failed
+            && self.start_of(Phase::Provisioning).is_some()
+            && self.submitted.auto_retry.number < self.auto_retry_limit()
+            && self.retried_as.is_none()
+    }
+
     /// When a phase began, if it has.
     pub fn start_of(&self, phase: Phase) -> Option<Timestamp> {
         self.phases.iter().find(|record| record.phase == phase).map(|record| record.started_at)
@@ -169,6 +196,8 @@ impl Build {
             }
             Event::Exported { variables } => self.exported_variables.clone_from(variables),
             Event::ArtifactUploaded(artifact) => self.artifacts.push(artifact.clone()),
+            Event::RetryAsked { count } => self.retry_asked = Some(*count),
+            Event::RetriedAs { id } => self.retried_as = Some(id.clone()),
             Event::Used(used) => self.used = Some(*used),
             Event::Finished { at } => {
                 if let Stage::Ending { status } = self.stage {

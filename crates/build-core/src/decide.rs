@@ -1,6 +1,6 @@
 //! What an input means for a build in its present state.
 
-use crate::{Build, BuildStatus, Event, Phase, Stage};
+use crate::{Build, BuildId, BuildStatus, Event, Phase, Stage};
 use agent_protocol::{Fact, PhaseContext, PhaseOutcome, PhaseStatus, Timestamp};
 
 /// Something that arrived for a build.
@@ -19,6 +19,8 @@ pub enum Input {
     Fact(Fact, Timestamp),
     /// The container ended, and everything that the agent wrote has been read.
     Exited(Exited),
+    /// The build may be started again as this one, which [`Build::retry_is_due`] asks for.
+    RetryAs(BuildId),
     /// The container is gone, or there never was one: nothing of the build runs.
     Gone,
     /// Somebody asked to stop the build.
@@ -50,6 +52,10 @@ impl Build {
             (Stage::Finished { .. }, _) => Vec::new(),
             (Stage::Queued, Input::Admitted) => vec![self.left_queue(now)],
             (_, Input::Admitted) => Vec::new(),
+            (Stage::Ending { .. }, Input::RetryAs(id)) if self.retry_is_due() => {
+                vec![Event::RetriedAs { id: id.clone() }]
+            }
+            (_, Input::RetryAs(_)) => Vec::new(),
             (Stage::Ending { status }, Input::Gone) => self.over(*status, now),
             (Stage::Ending { .. }, Input::Fact(Fact::ArtifactUploaded(artifact), _)) => {
                 vec![Event::ArtifactUploaded(artifact.clone())]
@@ -85,7 +91,11 @@ impl Build {
     fn fact(&self, fact: &Fact, at: Timestamp) -> Vec<Event> {
         match fact {
             // Commands are kept apart: nothing is decided by them.
-            Fact::Hello { .. } | Fact::CommandStarted(_) | Fact::CommandEnded(_) => Vec::new(),
+            Fact::Hello { .. }
+            | Fact::SourcesFetched
+            | Fact::GitCredentialHelper
+            | Fact::CommandStarted(_)
+            | Fact::CommandEnded(_) => Vec::new(),
             Fact::PhaseStarted { phase } => {
                 let phase = Phase::from(*phase);
                 if self.current_phase() >= phase {
@@ -110,6 +120,7 @@ impl Build {
             Fact::Exported { variables } => vec![Event::Exported { variables: variables.clone() }],
             Fact::ArtifactUploaded(artifact) => vec![Event::ArtifactUploaded(artifact.clone())],
             Fact::Used(used) => vec![Event::Used(*used)],
+            Fact::RetryAsked { count } => vec![Event::RetryAsked { count: *count }],
             Fact::Finished => self.finalizing(at),
         }
     }

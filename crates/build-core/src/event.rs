@@ -17,6 +17,18 @@ pub struct Submitted {
     pub queued_timeout_minutes: u32,
     /// When the request arrived.
     pub received_at: Timestamp,
+    /// Whether it is started again when it fails.
+    #[serde(default)]
+    pub auto_retry: AutoRetry,
+}
+
+/// How often a build is started again by itself when it fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AutoRetry {
+    /// How many retries the project allows.
+    pub limit: u32,
+    /// Which retry this build is; 0 for the first try.
+    pub number: u32,
 }
 
 /// Something that happened to a build.
@@ -65,6 +77,16 @@ pub enum Event {
     ArtifactUploaded(ArtifactUploaded),
     /// What the build used is known.
     Used(BuildUsed),
+    /// The buildspec asked that the build be started again.
+    RetryAsked {
+        /// How often at most.
+        count: u32,
+    },
+    /// The build is started again as another.
+    RetriedAs {
+        /// The other build.
+        id: BuildId,
+    },
     /// The build is over and nothing of it runs.
     Finished {
         /// When.

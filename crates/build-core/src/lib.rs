@@ -18,7 +18,7 @@ pub mod queue;
 
 pub use build::{Build, Presence, Stage, Wanted};
 pub use decide::{Exited, Input};
-pub use event::{Event, Submitted};
+pub use event::{AutoRetry, Event, Submitted};
 pub use id::{BuildId, ProjectName};
 pub use phase::{BuildStatus, Phase, PhaseRecord};
 

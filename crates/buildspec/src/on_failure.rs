@@ -1,7 +1,7 @@
 //! The value of `on-failure`.
 
 use crate::model::OnFailure;
-use regex::RegexBuilder;
+use regex::{RegexBuilder, bytes};
 
 /// How often a build is retried when no count is given.
 const COUNT_DEFAULT: u32 = 3;
@@ -47,6 +47,19 @@ impl OnFailure {
             ("RETRY", Some(rest)) => retry(rest),
             _ => Err(OnFailureError::Word),
         }
+    }
+}
+
+impl OnFailure {
+    /// How many times at most a build is retried that has failed with these texts and is retry
+    /// `number` already, 0 being the first try; none when this one is not followed by another.
+    pub fn retries(&self, number: u32, said: &[&[u8]]) -> Option<u32> {
+        let Self::Retry { count, pattern } = self else { return None };
+        let matches = |pattern: &String| {
+            let pattern = bytes::RegexBuilder::new(pattern).size_limit(PATTERN_BYTES_MAX).build();
+            pattern.is_ok_and(|pattern| said.iter().any(|text| pattern.is_match(text)))
+        };
+        (number < *count && pattern.as_ref().is_none_or(matches)).then_some(*count)
     }
 }
 
@@ -118,6 +131,28 @@ mod tests {
         ];
         for (text, expected) in table {
             assert_eq!(OnFailure::parse(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_retry_is_for_errors_that_match_and_not_for_ever() {
+        let said: &[&[u8]] = &[b"exit status 1", b"\xffconnection timed out\n"];
+        let table = [
+            ("RETRY", 0, Some(3)),
+            ("RETRY", 2, Some(3)),
+            ("RETRY", 3, None),
+            ("RETRY-0", 0, None),
+            ("RETRY-1", 0, Some(1)),
+            ("RETRY-.*timed out.*", 0, Some(3)),
+            ("RETRY-5-status [12]$", 4, Some(5)),
+            ("RETRY-5-^connection", 0, None),
+            ("RETRY-refused", 0, None),
+            ("ABORT", 0, None),
+            ("CONTINUE", 0, None),
+        ];
+        for (text, number, expected) in table {
+            let on_failure = OnFailure::parse(text).expect(text);
+            assert_eq!(on_failure.retries(number, said), expected, "{text} {number}");
         }
     }
 

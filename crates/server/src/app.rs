@@ -10,9 +10,12 @@ use crate::{
     identity::{Identity, RootKeys},
     local_caches::LocalCaches,
     logs::LogsService,
+    parameters::{self, ParametersService},
     provision::Provision,
     s3,
     secrets::{self, SecretsService},
+    sources::{self, SourceCredentials, Ssh},
+    upstream::{Upstream, UpstreamSettings},
     vault::{Vault, key_file_beside},
 };
 use anyhow::Context;
@@ -76,7 +79,13 @@ impl App {
         let objects = ObjectStore::open(data_dir.join("objects"))?;
         let sandbox = Arc::new(sandbox(&config, data_dir)?);
         let vault = vault(&config, data_dir, &store).await?;
-        let secrets = SecretsService::new(store.clone(), vault, config.secrets.readable.clone());
+        let Config { secrets, parameters, .. } = &*config;
+        let upstream = upstream_of("secrets", secrets.upstream.as_ref())?;
+        let readable = secrets.readable.clone();
+        let secrets = SecretsService::new(store.clone(), vault.clone(), readable, upstream);
+        let upstream = upstream_of("parameters", parameters.upstream.as_ref())?;
+        let readable = parameters.readable.clone();
+        let parameters = ParametersService::new(store.clone(), vault.clone(), readable, upstream);
 
         // Builds that are under way need the front before it can be made of the driver.
         let front: Arc<OnceLock<Arc<Front>>> = Arc::default();
@@ -89,6 +98,7 @@ impl App {
             provision: Provision {
                 config: Arc::clone(&config),
                 identity: Arc::clone(&identity),
+                ssh: ssh(&config).context("failed to set up sources of ssh")?,
                 programs: programs(data_dir).context("failed to write the builds' programs")?,
             },
             caches: Arc::new(local_caches(&config, data_dir)?),
@@ -99,7 +109,12 @@ impl App {
         let driver = Driver::start(store.clone(), Arc::clone(&grounds), capacity(&config)).await?;
         let account_id = config.account_id.as_str().to_owned();
         let made = Arc::new(Front {
-            codebuild: CodeBuildService { store: store.clone(), driver, config },
+            codebuild: CodeBuildService {
+                store: store.clone(),
+                driver,
+                credentials: SourceCredentials::new(store.clone(), vault),
+                config: Arc::clone(&config),
+            },
             logs: LogsService::new(logs.clone(), &account_id),
             s3: s3::service(
                 objects.clone(),
@@ -107,6 +122,7 @@ impl App {
                 s3::Config { account_id: account_id.clone(), ..s3::Config::default() },
             ),
             secrets,
+            parameters,
             identity,
             account_id,
             grounds,
@@ -115,14 +131,8 @@ impl App {
         tokio::spawn(made.logs.clone().keep_swept());
         let swept = Arc::clone(&made);
         tokio::spawn(async move { swept.secrets.keep_swept().await });
-        Ok(Self {
-            front: made,
-            objects,
-            logs,
-            store,
-            data_dir: data_dir.to_path_buf(),
-            _lock: lock,
-        })
+        let data_dir = data_dir.to_path_buf();
+        Ok(Self { front: made, objects, logs, store, data_dir, _lock: lock })
     }
 
     /// Answers requests on a listener until the process ends.
@@ -171,6 +181,25 @@ fn local_caches(config: &Config, data_dir: &Path) -> anyhow::Result<LocalCaches>
         .with_context(|| format!("failed to use the folder for caches, {}", folder.display()))
 }
 
+/// The service that answers what builds read in the place of the built-in one, if there is one.
+fn upstream_of(
+    section: &str,
+    settings: Option<&UpstreamSettings>,
+) -> anyhow::Result<Option<Upstream>> {
+    settings.map(Upstream::new).transpose().with_context(|| format!("{section}.upstream"))
+}
+
+/// The operator's key for Git hosts of ssh, and the hosts.
+fn ssh(config: &Config) -> anyhow::Result<Option<Ssh>> {
+    match (&config.sources.ssh_key_file, &config.sources.ssh_known_hosts_file) {
+        (Some(key), Some(hosts)) => Ok(Some(Ssh::read(key, hosts)?)),
+        (None, None) => Ok(None),
+        (Some(_), None) | (None, Some(_)) => {
+            anyhow::bail!("sources.ssh_key_file and sources.ssh_known_hosts_file belong together")
+        }
+    }
+}
+
 /// The vault. Values that cannot be opened do not keep the service from its other work.
 async fn vault(config: &Config, data_dir: &Path, store: &Store) -> anyhow::Result<Vault> {
     let folder = data_dir.canonicalize().context("failed to find the data folder")?;
@@ -179,7 +208,8 @@ async fn vault(config: &Config, data_dir: &Path, store: &Store) -> anyhow::Resul
         None => key_file_beside(&folder)
             .context("failed to name a key file beside the data folder: set secrets.key_file")?,
     };
-    let vault = Vault::new(path, store.clone(), vec![secrets::VALUES]);
+    let sealed = vec![secrets::VALUES, parameters::VALUES, sources::CREDENTIALS];
+    let vault = Vault::new(path, store.clone(), sealed);
     if let Err(error) = vault.check().await {
         tracing::error!("secrets cannot be read: failed to {}", fault::chain(&error));
     }

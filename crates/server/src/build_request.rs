@@ -1,7 +1,8 @@
 //! What was asked for when a build was started: settled, kept with the build, and never changed.
 
+use crate::sources;
 use agent_protocol::{Course, Timestamp};
-use build_core::{BuildId, queue::Share};
+use build_core::{AutoRetry, Build, BuildId, queue::Share};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::{collections::BTreeMap, path::PathBuf};
@@ -36,6 +37,9 @@ pub struct BuildRequest {
     /// Whether the caller wants to look into the build while it runs.
     #[serde(default)]
     pub debug_session: bool,
+    /// Which automatic retry it is; none for a build that somebody started.
+    #[serde(default)]
+    pub retry: Option<Retry>,
     /// When somebody last invalidated the project's cache: what is older counts no more.
     #[serde(default)]
     pub cache_invalidated_at: Option<Timestamp>,
@@ -52,6 +56,17 @@ pub struct LocalRun {
     pub secondary_sources: BTreeMap<String, PathBuf>,
     /// How much of the build runs.
     pub course: Course,
+}
+
+/// Which automatic retry a build is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retry {
+    /// Its number, from 1.
+    pub number: u32,
+    /// How many there may be.
+    pub limit: u32,
+    /// The build that failed before it.
+    pub previous: BuildId,
 }
 
 /// Where a build's output goes.
@@ -119,9 +134,41 @@ impl BuildRequest {
         &self.id
     }
 
+    /// The same request under another id, for a retry of `build`, which has or had this one.
+    pub fn again(&self, id: BuildId, build: &Build) -> Self {
+        let mut request = Self { id, retry: None, ..self.clone() };
+        if sources::is_git(&self.source().r#type) {
+            let resolved = build.resolved_source_version.clone();
+            request.source_commit = resolved.or(request.source_commit);
+        }
+        request
+    }
+
+    /// The request of the automatic retry that `build`, which has this one, is followed by.
+    pub fn retried(&self, build: &Build) -> Option<Self> {
+        let number = build.submitted.auto_retry.number + 1;
+        let (limit, previous) = (build.auto_retry_limit(), self.id.clone());
+        let retry = Some(Retry { number, limit, previous });
+        Some(Self { retry, ..self.again(build.retried_as.clone()?, build) })
+    }
+
+    /// Whether and how often the build is started again by itself.
+    pub fn auto_retry(&self) -> AutoRetry {
+        let limit = self.project.auto_retry_limit.and_then(|limit| u32::try_from(limit).ok());
+        AutoRetry {
+            limit: limit.unwrap_or_default(),
+            number: self.retry.as_ref().map_or(0, |retry| retry.number),
+        }
+    }
+
     /// The build's ARN.
     pub fn arn(&self) -> String {
-        format!("arn:aws:codebuild:{}:{}:build/{}", self.region, self.account_id, self.id)
+        self.arn_of(&self.id)
+    }
+
+    /// The ARN of a build of the same account and region.
+    pub fn arn_of(&self, id: &BuildId) -> String {
+        format!("arn:aws:codebuild:{}:{}:build/{id}", self.region, self.account_id)
     }
 
     /// The ARN of the session that the build's credentials are.

@@ -3,7 +3,7 @@
 //! The file holds what an operator decides once; flags and variables override it. Unknown keys are
 //! refused, so that a typing error is not silently a default.
 
-use crate::name_patterns::NamePatterns;
+use crate::{name_patterns::NamePatterns, upstream::UpstreamSettings};
 use executor::Opening;
 use serde::Deserialize;
 use std::{
@@ -140,6 +140,8 @@ pub struct Secrets {
     pub key_file: Option<PathBuf>,
     /// The names of the secrets that builds may read.
     pub readable: NamePatterns,
+    /// Who answers what builds read, in the place of the built-in service.
+    pub upstream: Option<UpstreamSettings>,
 }
 
 /// Parameter Store.
@@ -148,6 +150,8 @@ pub struct Secrets {
 pub struct Parameters {
     /// The names of the parameters that builds may read.
     pub readable: NamePatterns,
+    /// Who answers what builds read, in the place of the built-in service.
+    pub upstream: Option<UpstreamSettings>,
 }
 
 /// Where the sources of builds come from.
@@ -158,11 +162,20 @@ pub struct Sources {
     pub folders: Vec<PathBuf>,
     /// Seconds after which a Git server that sends nothing is given up.
     pub stalled_seconds_max: u32,
+    /// The private key by which builds fetch their sources from hosts of ssh.
+    pub ssh_key_file: Option<PathBuf>,
+    /// The keys of these hosts, as in a `known_hosts` file; no other host of ssh is spoken to.
+    pub ssh_known_hosts_file: Option<PathBuf>,
 }
 
 impl Default for Sources {
     fn default() -> Self {
-        Self { folders: Vec::new(), stalled_seconds_max: 60 }
+        Self {
+            folders: Vec::new(),
+            stalled_seconds_max: 60,
+            ssh_key_file: None,
+            ssh_known_hosts_file: None,
+        }
     }
 }
 

@@ -19,6 +19,11 @@ impl NamePatterns {
         Self(patterns.into_iter().map(ToOwned::to_owned).collect())
     }
 
+    /// Whether a pattern fits every name.
+    pub fn allow_all(&self) -> bool {
+        self.0.iter().any(|pattern| pattern == "*")
+    }
+
     /// Whether a pattern fits the whole name.
     pub fn allow(&self, name: &str) -> bool {
         self.0.iter().any(|pattern| fits(pattern.as_bytes(), name.as_bytes()))

@@ -10,7 +10,7 @@ use crate::{
     config::Config,
     identity::{Claims, Identity},
     local_caches::Lease,
-    sources::{self, Location, Scheme},
+    sources::{self, Location, Scheme, Ssh},
 };
 use agent_protocol::{
     ArtifactsOrder, BuildspecLocation, CacheOrder, ComputeOrder, ComputeType, Credentials,
@@ -49,6 +49,8 @@ pub struct Provision {
     pub config: Arc<Config>,
     /// Issues the builds' credentials.
     pub identity: Arc<Identity>,
+    /// What builds need for sources on hosts of ssh.
+    pub ssh: Option<Ssh>,
     /// The folder with the programs that builds find on their `PATH`.
     pub programs: PathBuf,
 }
@@ -170,6 +172,7 @@ impl Provision {
             runtimes: self.runtimes(&occasion.image),
             course: request.local.as_ref().map(|local| local.course).unwrap_or_default(),
             compute: Some(self.compute_order(&environment.compute_type)),
+            auto_retry_number: request.retry.as_ref().map_or(0, |retry| retry.number),
             artifacts: artifacts_order(&request.artifacts(), request),
             secondary_artifacts: secondary
                 .filter_map(|artifacts| artifacts_order(artifacts, request))
@@ -220,7 +223,7 @@ impl Provision {
             certificate: certificate.map(|place| s3_location(&place, None)),
             stalled_seconds_max: self.config.sources.stalled_seconds_max,
             allow_file: !self.config.sources.folders.is_empty(),
-            ssh_known_hosts: None,
+            ssh_known_hosts: self.ssh.as_ref().map(|ssh| ssh.known_hosts.clone()),
         }
     }
 

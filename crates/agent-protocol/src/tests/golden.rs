@@ -51,6 +51,18 @@ fn facts_keep_their_bytes() {
         ]],
     );
     check(
+        &Fact::SourcesFetched,
+        &expect![[
+            r##"#\x00\x00\x00\xde\x8f\x05?\x02x  \x18$\n\x06\x00{\"fact\":\"sources_fetched\"}"##
+        ]],
+    );
+    check(
+        &Fact::GitCredentialHelper,
+        &expect![[
+            r#")\x00\x00\x00i6g\x01\x02x  \x18$\n\x06\x00{\"fact\":\"git_credential_helper\"}"#
+        ]],
+    );
+    check(
         &Fact::Exported { variables: vec![("A".into(), "b".into())] },
         &expect![[
             r#"4\x00\x00\x00H\xc2\x1b\n\x02x  \x18$\n\x06\x00{\"fact\":\"exported\",\"variables\":[[\"A\",\"b\"]]}"#
@@ -67,6 +79,12 @@ fn facts_keep_their_bytes() {
         &Fact::ArtifactUploaded(artifact),
         &expect![[
             r#"l\x00\x00\x00\xd9%Q\xc0\x02x  \x18$\n\x06\x00{\"fact\":\"artifact_uploaded\",\"identifier\":null,\"bucket\":\"out\",\"key\":\"demo\",\"md5\":\"aa\",\"sha256\":null}"#
+        ]],
+    );
+    check(
+        &Fact::RetryAsked { count: 3 },
+        &expect![[
+            r#")\x00\x00\x004e\xce\x86\x02x  \x18$\n\x06\x00{\"fact\":\"retry_asked\",\"count\":3}"#
         ]],
     );
     check(

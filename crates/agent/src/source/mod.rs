@@ -40,6 +40,10 @@ pub(crate) fn prepare(build: &Build) -> Result<Prepared, Stop> {
     for secondary in &orders.secondary_sources {
         fetch(build, &secondary.identifier, &secondary.source, &secondary.source_dir)?;
     }
+    if uses_git(&orders.source) || orders.secondary_sources.iter().any(|s| uses_git(&s.source)) {
+        // From here on the service gives no credentials: a cache's key may run what the user wrote.
+        build.journal.append(|batch| batch.fact(&Fact::SourcesFetched));
+    }
     if let Some(version) = &resolved {
         let version = version.clone();
         build.journal.append(|batch| batch.fact(&Fact::SourceResolved { version }));
@@ -52,6 +56,9 @@ pub(crate) fn prepare(build: &Build) -> Result<Prepared, Stop> {
         }
     });
     let buildspec = buildspec_file::read(build)?;
+    if buildspec.env.git_credential_helper {
+        git::offer(build)?;
+    }
     build.journal.append(|batch| {
         if let Some(shell) = &buildspec.env.shell {
             batch.line(&log::selecting_shell(shell.program()));
@@ -73,6 +80,10 @@ pub(crate) fn prepare(build: &Build) -> Result<Prepared, Stop> {
         }
     });
     Ok(Prepared { buildspec, shell, caching })
+}
+
+fn uses_git(source: &Source) -> bool {
+    matches!(source, Source::Git(_))
 }
 
 /// Fetches a source, and says which version it is where that has a name. `identifier` is the

@@ -1,15 +1,18 @@
 //! The sources' owner: a build that does not run as root may still write where its sources are.
 
+use super::git;
 use crate::fault::{Doing, Fault};
+use crate::run::Build;
 use crate::shell::User;
-use agent_protocol::{Orders, Source};
+use agent_protocol::Source;
 use std::fs;
 use std::io;
 use std::os::unix::fs::lchown;
 use std::path::Path;
 
 /// Gives the sources to a user, except those that the agent has not put there itself.
-pub(crate) fn give(orders: &Orders, user: &User) -> Result<(), Fault> {
+pub(crate) fn give(build: &Build, user: &User) -> Result<(), Fault> {
+    let orders = &build.orders;
     let primary = (&orders.source, &orders.source_dir);
     let secondary = orders.secondary_sources.iter().map(|s| (&s.source, &s.source_dir));
     for (source, folder) in std::iter::once(primary).chain(secondary) {
@@ -21,7 +24,8 @@ pub(crate) fn give(orders: &Orders, user: &User) -> Result<(), Fault> {
             }
         }
     }
-    Ok(())
+    // Commands of other phases may still run as root, which git takes for another's folder then.
+    git::trust(build)
 }
 
 fn give_tree(folder: &Path, user: &User) -> io::Result<()> {

@@ -45,6 +45,7 @@ pub(crate) fn inline(buildspec: &str) -> Trial {
         runtimes: RuntimesOrder::Image,
         course: Course::default(),
         compute: None,
+        auto_retry_number: 0,
         artifacts: None,
         secondary_artifacts: Vec::new(),
         cache: CacheOrder::NoCache,
@@ -184,8 +185,11 @@ fn fact_line(fact: &Fact) -> String {
         }
         Fact::CommandStarted(_) | Fact::CommandEnded(_) | Fact::Used(_) => return String::new(),
         Fact::SourceResolved { version } => ("source", version.clone()),
+        Fact::SourcesFetched => ("sources", "are there".to_owned()),
+        Fact::GitCredentialHelper => ("offered", "git credentials".to_owned()),
         Fact::Exported { variables } => ("exported", format!("{variables:?}")),
         Fact::ArtifactUploaded(uploaded) => ("uploaded", format!("{uploaded:?}")),
+        Fact::RetryAsked { count } => ("retry asked", count.to_string()),
         Fact::Finished => ("finished", String::new()),
     };
     format!("{}\n", format!("{name} {rest}").trim_end())

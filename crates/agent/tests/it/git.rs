@@ -1,7 +1,7 @@
 //! Sources that are Git repositories, from git's own server program, with and without a password.
 
 use crate::agent::{Trial, inline};
-use crate::git_server::{Access, GitServer, PASSWORD, Repository, USER};
+use crate::git_server::{Access, GitServer, PASSWORD, Repository, USER, serve};
 use agent_protocol::{
     BuildspecLocation, GitReference, GitSource, GitVersion, SecondarySource, Source,
 };
@@ -199,10 +199,9 @@ fn what_is_not_there_fails_in_codebuilds_words() {
 fn a_wrong_password_is_no_password() {
     let server = GitServer::start(Access::Password);
     repository(&server);
-    let other = GitServer::start(Access::Open);
+    let wrong = b"username=ann\npassword=wrong\n";
     let mut trial = trial(&server, source(&server, GitReference::Default));
-    // A git server answers as the service should: 404.
-    trial.orders.git.credentials_url.clone_from(&other.url);
+    trial.orders.git.credentials_url = serve(|_| (200, String::new(), wrong.to_vec()));
     trial.run().expect_facts(expect![[r#"
         hello 1
         started DOWNLOAD_SOURCE
@@ -254,4 +253,115 @@ fn a_secondary_source_is_a_clone_too() {
     "#]]);
     assert!(server.questions()[0].starts_with("source=lib\n"));
     assert!(server.requests().iter().any(|request| request.starts_with("POST /lib/git-upload")));
+}
+
+const SHOW: &str = "version: 0.2\nphases: {build: {commands: [\"find . -name '*.txt' | sort\"]}}\n";
+
+#[test]
+fn submodules_come_with_their_own() {
+    let server = GitServer::start(Access::Password);
+    let deep = server.repository("deep", &[("deep.txt", "")]);
+    let lib = server.repository("lib", &[("lib.txt", "")]);
+    lib.add_submodule("deep", "../deep", &deep.git(&["rev-parse", "HEAD"]));
+    let app = server.repository("app", &[("buildspec.yml", SHOW), ("app.txt", "")]);
+    let url = format!("{}/lib", server.url);
+    app.add_submodule("parts/lib", &url, &lib.git(&["rev-parse", "HEAD"]));
+    let wanted = source(&server, GitReference::Default);
+    let without = trial(&server, wanted.clone()).run();
+    without.expect_exit_0().expect_printed(expect![[r#"
+        ./app.txt
+    "#]]);
+    for depth in [None, Some(1)] {
+        let wanted = GitSource { fetch_submodules: true, depth, ..wanted.clone() };
+        let build = trial(&server, wanted).run();
+        build.expect_exit_0().expect_printed(expect![[r#"
+            ./app.txt
+            ./parts/lib/deep/deep.txt
+            ./parts/lib/lib.txt
+        "#]]);
+    }
+}
+
+#[test]
+fn submodules_that_cannot_be_had_fail_the_phase() {
+    let server = GitServer::start(Access::Open);
+    let none = "0123456789012345678901234567890123456789";
+    let mut told = String::new();
+    for (name, url) in [
+        ("missing", "../nope"),
+        ("file", "file:///etc"),
+        ("command", "ext::touch /tmp/evil"),
+        ("option", "--upload-pack=touch /tmp/evil"),
+        ("ssh", "ssh://-oProxyCommand=x/y"),
+    ] {
+        let made = server.repository(name, &[("buildspec.yml", SHOW)]);
+        made.add_submodule("part", url, none);
+        let url = format!("{}/{name}", server.url);
+        let wanted = source(&server, GitReference::Default);
+        let build = trial(&server, GitSource { url, fetch_submodules: true, ..wanted }).run();
+        build.expect_exit_0();
+        let facts = build.facts().replace(&server.url, "URL");
+        told.push_str(facts.lines().find(|line| line.starts_with("ended")).unwrap());
+        told.push('\n');
+    }
+    expect![[r#"
+        ended DOWNLOAD_SOURCE FAILED CLIENT_ERROR repository not found: clone of 'URL/nope' into submodule path '/codebuild/output/src42/src/part' for primary source and source version asked
+        ended DOWNLOAD_SOURCE FAILED CLIENT_ERROR Git clone failed: transport 'file' not allowed: clone of 'file:///etc' into submodule path '/codebuild/output/src42/src/part' for primary source and source version asked
+        ended DOWNLOAD_SOURCE FAILED CLIENT_ERROR Git clone failed: transport 'ext' not allowed: clone of 'ext::touch /tmp/evil' into submodule path '/codebuild/output/src42/src/part' for primary source and source version asked
+        ended DOWNLOAD_SOURCE FAILED CLIENT_ERROR Git clone failed: No url found for submodule path 'part' in .gitmodules for primary source and source version asked
+        ended DOWNLOAD_SOURCE FAILED CLIENT_ERROR Git clone failed: transport 'ssh' not allowed: clone of 'ssh://-oProxyCommand=x/y' into submodule path '/codebuild/output/src42/src/part' for primary source and source version asked
+    "#]].assert_eq(&told);
+}
+
+#[test]
+fn a_loop_of_submodules_ends() {
+    let server = GitServer::start(Access::Open);
+    let app = server.repository("app", &[("buildspec.yml", SHOW)]);
+    for _ in 0..18 {
+        app.add_submodule("app", "../app", &app.git(&["rev-parse", "HEAD"]));
+    }
+    let wanted = source(&server, GitReference::Default);
+    let build = trial(&server, GitSource { fetch_submodules: true, ..wanted }).run();
+    build.expect_exit_0().expect_facts(expect![[r#"
+        hello 1
+        started DOWNLOAD_SOURCE
+        ended DOWNLOAD_SOURCE FAILED CLIENT_ERROR Git clone failed: submodules are nested more than 16 levels deep, as in a loop: app/app/app/app/app/app/app/app/app/app/app/app/app/app/app/app for primary source and source version asked
+        finished
+    "#]]);
+}
+
+#[test]
+fn commands_have_a_credential_helper_when_the_buildspec_says_so() {
+    let server = GitServer::start(Access::Password);
+    server.repository("lib", &[("x", "")]);
+    let list =
+        format!("git ls-remote {}/lib 2>&1 | sed 's/[0-9a-f]*\\t//; s,http.*,URL,'", server.url);
+    let mut told = Vec::new();
+    for answer in ["no", "yes"] {
+        let spec = format!(
+            "version: 0.2\nenv: {{git-credential-helper: {answer}}}\nphases:\n  build:\n    \
+             commands:\n      - {list:?}\n"
+        );
+        let name = format!("app-{answer}");
+        server.repository(&name, &[("buildspec.yml", &spec)]);
+        let url = format!("{}/{name}", server.url);
+        let wanted = GitSource { url, ..source(&server, GitReference::Default) };
+        let mut trial = trial(&server, wanted).variable("GIT_TERMINAL_PROMPT", "0");
+        let home = trial.root.path().join("root").to_str().unwrap().to_owned();
+        trial = trial.variable("HOME", &home);
+        let build = trial.run();
+        build.expect_exit_0();
+        let offered = build.facts().contains("offered");
+        told.push(format!("{answer}: offered {offered}\n{}", build.printed()));
+    }
+    expect![[r#"
+        no: offered false
+        fatal: could not read Username for 'URL
+        yes: offered true
+        HEAD
+        refs/heads/main
+    "#]]
+    .assert_eq(&told.concat());
+    let asked = server.questions();
+    assert!(asked[2].starts_with("source=*\n") && asked[2].contains("path=lib\n"), "{asked:?}");
 }

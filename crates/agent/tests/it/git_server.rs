@@ -108,6 +108,16 @@ impl Repository {
         String::from_utf8(done.stdout).unwrap().trim_end().to_owned()
     }
 
+    /// Names a commit of another repository as a submodule at `path`, to be found at `url`.
+    pub(crate) fn add_submodule(&self, path: &str, url: &str, commit: &str) {
+        let text = format!("[submodule \"{path}\"]\n\tpath = {path}\n\turl = {url}\n");
+        fs::write(self.path.join(".gitmodules"), text).unwrap();
+        self.git(&["add", ".gitmodules"]);
+        let entry = format!("160000,{commit},{path}");
+        self.git(&["update-index", "--add", "--cacheinfo", &entry]);
+        self.git(&["commit", "--quiet", "--message=a submodule"]);
+    }
+
     /// Commits files, and gives the commit's id.
     pub(crate) fn commit(&self, files: &[(&str, &str)]) -> String {
         for (name, text) in files {

@@ -11,6 +11,7 @@ mod git;
 mod git_server;
 mod keeper;
 mod process;
+mod retry;
 mod runtimes;
 mod secrets;
 mod session;

@@ -261,14 +261,6 @@ fn an_agent_without_a_journal_says_so() {
 }
 
 #[test]
-fn a_wish_for_a_retry_is_told_and_changes_nothing() {
-    let text = "version: 0.2\nphases:\n  build:\n    on-failure: RETRY-2\n    commands: [exit 1]\n";
-    let build = inline(text).run();
-    assert!(build.log().contains("Phase BUILD asks for a retry of the build on failure\n"));
-    assert!(build.facts().contains("started POST_BUILD"));
-}
-
-#[test]
 fn orders_that_are_none_are_told_and_run_nothing() {
     let build = inline("").run_with_orders(b"{\"protocol\":");
     assert_eq!(build.process.status.code(), Some(70));

@@ -2,4 +2,5 @@
 
 mod properties;
 mod queue;
+mod retry;
 mod scenario;

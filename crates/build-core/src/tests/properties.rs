@@ -20,6 +20,8 @@ fn inputs() -> impl Strategy<Value = Vec<(Input, u64)>> {
         Just(Input::Exited(Exited::OutOfMemory)),
         Just(Input::NotLaunched { status: PhaseStatus::Fault, context: PhaseContext::default() }),
         Just(Input::Fact(Fact::Finished, at(9))),
+        Just(Input::Fact(Fact::RetryAsked { count: 2 }, at(8))),
+        Just(Input::RetryAs(submitted().id)),
         phase.clone().prop_map(|phase| Input::Fact(Fact::PhaseStarted { phase }, at(5))),
         (phase, outcome).prop_map(|(phase, outcome)| Input::Fact(
             Fact::PhaseFinished { phase, outcome },

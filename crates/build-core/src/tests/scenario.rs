@@ -1,6 +1,6 @@
 //! Inputs in, the phases that an API client would see out.
 
-use crate::{Build, BuildId, Event, Exited, Input, Submitted};
+use crate::{AutoRetry, Build, BuildId, Event, Exited, Input, Submitted};
 use agent_protocol::{AgentPhase, Fact, PhaseContext, PhaseOutcome, PhaseStatus, Timestamp};
 use expect_test::{Expect, expect};
 use std::fmt::Write;
@@ -12,6 +12,7 @@ pub(super) fn submitted() -> Submitted {
         timeout_minutes: 60,
         queued_timeout_minutes: 480,
         received_at: at(0),
+        auto_retry: AutoRetry::default(),
     }
 }
 

@@ -126,9 +126,8 @@ impl Reader<'_> {
 
 /// Whether a failed `build` phase, or there being none, keeps `post_build` from running.
 fn ends_at_failure(buildspec: &Buildspec) -> bool {
-    let stops = |phase: &Phase| {
-        matches!(phase.on_failure, Some(OnFailure::Abort | OnFailure::Retry { .. }))
-    };
+    // The last retry of a build goes on to `post_build` as without one.
+    let stops = |phase: &Phase| phase.on_failure == Some(OnFailure::Abort);
     buildspec.phases.build.as_ref().is_none_or(stops)
 }
 

@@ -60,6 +60,9 @@ impl Terminal {
                 | Fact::SourceResolved { .. }
                 | Fact::Exported { .. }
                 | Fact::ArtifactUploaded(_)
+                | Fact::RetryAsked { .. }
+                | Fact::SourcesFetched
+                | Fact::GitCredentialHelper
                 | Fact::Finished,
                 _,
             ) => Ok(()),
@@ -118,6 +121,14 @@ impl Terminal {
         };
         let line = format!("The build {text} in {}.", seconds(took));
         writeln!(self.out, "{}", self.painted(&line, colour))
+    }
+
+    /// Shows that a build is started again, and goes on with a terminal for the new one.
+    pub(super) fn retry(mut self, build: &Build, now: Timestamp) -> io::Result<Self> {
+        let number = build.submitted.auto_retry.number + 1;
+        let line = format!("The build failed; retry {number} of {}.", build.auto_retry_limit());
+        writeln!(self.out, "{}", self.painted(&line, "1;33"))?;
+        Ok(Self { since: now, agent_spoke: false, phases_shown: 0, ..self })
     }
 
     /// Shows where a file went.

@@ -13,7 +13,6 @@ use super::{
 use crate::{
     build_request::BuildRequest,
     driver::{Submission, SubmitError},
-    sources,
 };
 use build_core::{Build, BuildId, ProjectName, limits};
 use std::sync::Arc;
@@ -58,6 +57,7 @@ pub(super) async fn start(
             .unwrap_or(limits::TIMEOUT_MINUTES_DEFAULT),
         queued_timeout_minutes: minutes(project.queued_timeout_in_minutes)
             .unwrap_or(limits::QUEUED_TIMEOUT_MINUTES_DEFAULT),
+        retry: None,
         local: None,
         cache_invalidated_at: cache::invalidated_at(service, caller, &project).await?,
         debug_session: input.debug_session_enabled.unwrap_or_default(),
@@ -77,14 +77,14 @@ pub(super) async fn retry(
 ) -> Result<RetryBuildOutput, ServiceError> {
     let id = parse_id(input.id.as_deref().unwrap_or_default())?;
     let stored = stored(service, caller, &id).await?;
-    let mut request: BuildRequest = parse(service, caller, &stored.request)?;
-    request.id = BuildId::new(id.project().clone(), service.new_uuid()).expect("a fresh UUID");
-    request.initiator = initiator(caller);
-    request.cache_invalidated_at = cache::invalidated_at(service, caller, &request.project).await?;
-    if sources::is_git(&request.source().r#type) {
-        let retried: Build = parse(service, caller, &stored.state)?;
-        request.source_commit = retried.resolved_source_version.or(request.source_commit);
-    }
+    let request: BuildRequest = parse(service, caller, &stored.request)?;
+    let failed: Build = parse(service, caller, &stored.state)?;
+    let id = BuildId::new(id.project().clone(), service.new_uuid()).expect("a fresh UUID is one");
+    let request = BuildRequest {
+        initiator: initiator(caller),
+        cache_invalidated_at: cache::invalidated_at(service, caller, &request.project).await?,
+        ..request.again(id, &failed)
+    };
     let token = ("RetryBuild", input.idempotency_token.as_deref());
     let build = submit(service, caller, request, token, &input).await?;
     Ok(RetryBuildOutput { build: Some(build) })

@@ -2,6 +2,7 @@
 
 mod build;
 mod cache;
+mod credential;
 mod overrides;
 mod page;
 mod project;
@@ -12,7 +13,7 @@ mod view;
 
 pub use view::render;
 
-use crate::{clock, config::Config, driver::Driver, fault};
+use crate::{clock, config::Config, driver::Driver, fault, sources::SourceCredentials};
 use std::sync::Arc;
 use store::Store;
 use uuid::Uuid;
@@ -21,11 +22,13 @@ use wire::{
     codebuild::{
         BatchDeleteBuildsInput, BatchDeleteBuildsOutput, BatchGetBuildsInput, BatchGetBuildsOutput,
         BatchGetProjectsInput, BatchGetProjectsOutput, CodeBuild, CreateProjectInput,
-        CreateProjectOutput, DeleteProjectInput, DeleteProjectOutput, InvalidateProjectCacheInput,
-        InvalidateProjectCacheOutput, ListBuildsForProjectInput, ListBuildsForProjectOutput,
-        ListBuildsInput, ListBuildsOutput, ListProjectsInput, ListProjectsOutput, RetryBuildInput,
-        RetryBuildOutput, StartBuildInput, StartBuildOutput, StopBuildInput, StopBuildOutput,
-        UpdateProjectInput, UpdateProjectOutput,
+        CreateProjectOutput, DeleteProjectInput, DeleteProjectOutput, DeleteSourceCredentialsInput,
+        DeleteSourceCredentialsOutput, ImportSourceCredentialsInput, ImportSourceCredentialsOutput,
+        InvalidateProjectCacheInput, InvalidateProjectCacheOutput, ListBuildsForProjectInput,
+        ListBuildsForProjectOutput, ListBuildsInput, ListBuildsOutput, ListProjectsInput,
+        ListProjectsOutput, ListSourceCredentialsInput, ListSourceCredentialsOutput,
+        RetryBuildInput, RetryBuildOutput, StartBuildInput, StartBuildOutput, StopBuildInput,
+        StopBuildOutput, UpdateProjectInput, UpdateProjectOutput,
     },
 };
 
@@ -35,6 +38,8 @@ pub struct CodeBuildService {
     pub store: Store,
     /// What moves builds on.
     pub driver: Driver,
+    /// The account's credentials for Git hosts.
+    pub credentials: SourceCredentials,
     /// What the operator has decided.
     pub config: Arc<Config>,
 }
@@ -150,6 +155,30 @@ impl CodeBuild for CodeBuildService {
         input: ListBuildsInput,
     ) -> Result<ListBuildsOutput, ServiceError> {
         build::list(self, caller, input).await
+    }
+
+    async fn import_source_credentials(
+        &self,
+        caller: &Caller,
+        input: ImportSourceCredentialsInput,
+    ) -> Result<ImportSourceCredentialsOutput, ServiceError> {
+        credential::import(self, caller, input).await
+    }
+
+    async fn list_source_credentials(
+        &self,
+        caller: &Caller,
+        input: ListSourceCredentialsInput,
+    ) -> Result<ListSourceCredentialsOutput, ServiceError> {
+        credential::list(self, caller, input).await
+    }
+
+    async fn delete_source_credentials(
+        &self,
+        caller: &Caller,
+        input: DeleteSourceCredentialsInput,
+    ) -> Result<DeleteSourceCredentialsOutput, ServiceError> {
+        credential::delete(self, caller, input).await
     }
 
     async fn list_builds_for_project(

@@ -1,6 +1,9 @@
 //! Every sentence with which CodeBuild refuses, each behind a name.
 
-use wire::{ServiceError, codebuild::SourceType};
+use wire::{
+    ServiceError,
+    codebuild::{AuthType, ServerType, SourceType},
+};
 
 /// The project does not exist in this account and region.
 // AWS: StartBuild names the project's ARN.
@@ -95,6 +98,61 @@ pub(super) fn source_folder() -> ServiceError {
         "Invalid project source: location must be below a folder that the configuration's \
          sources.folders names",
     )
+}
+
+/// A Git source's place is on a host of ssh, for which nothing is set up.
+// Ours: CodeBuild has no such locations.
+pub(super) fn source_ssh() -> ServiceError {
+    invalid(
+        "Invalid project source: a location of ssh needs source type GITHUB_ENTERPRISE or \
+         GITLAB_SELF_MANAGED, and sources.ssh_key_file in the configuration",
+    )
+}
+
+/// A source's authorization by a secret does not say which.
+pub(super) fn source_auth_resource() -> ServiceError {
+    invalid("Invalid project source: auth resource is required for auth type SECRETS_MANAGER")
+}
+
+/// There is a credential for the type of server already, and it is not to be replaced.
+pub(super) fn credential_exists(server: &ServerType) -> ServiceError {
+    ServiceError::refusal(
+        "ResourceAlreadyExistsException",
+        format!(
+            "Access token with server type {server} already exists. Delete its source credential \
+             and try again."
+        ),
+    )
+}
+
+/// The type of server does not take credentials of the type, or not by the API.
+pub(super) fn credential_auth(server: &ServerType, auth: &AuthType) -> ServiceError {
+    invalid(format!("Invalid auth type {auth} for server type {server}"))
+}
+
+/// A password without the user whose it is.
+pub(super) fn credential_username() -> ServiceError {
+    invalid("Username is required for auth type BASIC_AUTH")
+}
+
+/// The token should be the ARN of a secret.
+pub(super) fn credential_secret() -> ServiceError {
+    invalid("Token must be the ARN of a secret for auth type SECRETS_MANAGER")
+}
+
+/// A token or a username that cannot be sent.
+pub(super) fn credential_characters() -> ServiceError {
+    invalid("Token and username must not hold control characters")
+}
+
+/// The text is not the ARN of a source credential.
+pub(super) fn credential_arn() -> ServiceError {
+    invalid("Invalid source credential ARN provided")
+}
+
+/// There is no such source credential.
+pub(super) fn credential_not_found(arn: &str) -> ServiceError {
+    not_found(format!("Source credential cannot be found: {arn}"))
 }
 
 /// A source type that CodeBuild does not have.

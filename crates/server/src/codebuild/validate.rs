@@ -12,7 +12,7 @@ use wire::{
     codebuild::{
         ArtifactsType, BucketOwnerAccess, CacheType, ComputeType, EnvironmentType,
         ImagePullCredentialsType, Project, ProjectArtifacts, ProjectCache, ProjectEnvironment,
-        ProjectSource, SourceType, Tag,
+        ProjectSource, SourceAuthType, SourceType, Tag,
     },
 };
 
@@ -74,6 +74,12 @@ fn source(source: &ProjectSource) -> Checked {
                 return Err(refusal::source_location_of(&source.r#type));
             }
         }
+    }
+    if let Some(auth) = &source.auth
+        && auth.r#type == SourceAuthType::SecretsManager
+        && auth.resource.as_deref().unwrap_or_default().is_empty()
+    {
+        return Err(refusal::source_auth_resource());
     }
     let can_report = matches!(
         source.r#type,
@@ -254,12 +260,22 @@ fn buildable_source(source: &ProjectSource, config: &Config) -> Checked {
         | SourceType::GitlabSelfManaged
         | SourceType::Bitbucket => {}
     }
+    if source.auth.as_ref().is_some_and(|auth| auth.r#type == SourceAuthType::Codeconnections) {
+        return Err(refusal::not_here_yet("A source authorization of type CODECONNECTIONS"));
+    }
     let location = source.location.as_deref().unwrap_or_default();
     let location =
         Location::parse(location).ok_or_else(|| refusal::source_location_of(&source.r#type))?;
     match location.scheme {
         Scheme::Https | Scheme::Http => Ok(()),
-        Scheme::Ssh => Err(refusal::not_here_yet("A source location of ssh")),
+        Scheme::Ssh => match source.r#type {
+            SourceType::GithubEnterprise | SourceType::GitlabSelfManaged
+                if config.sources.ssh_key_file.is_some() =>
+            {
+                Ok(())
+            }
+            _ => Err(refusal::source_ssh()),
+        },
         Scheme::File => {
             let submodules = source.git_submodules_config.as_ref();
             let submodules = submodules.is_some_and(|config| config.fetch_submodules);

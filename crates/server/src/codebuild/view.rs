@@ -48,11 +48,7 @@ pub fn render(request: &BuildRequest, build: &Build) -> codebuild::Build {
         debug_session: request
             .debug_session
             .then_some(DebugSession { session_enabled: Some(true), session_target: None }),
-        auto_retry_config: project.auto_retry_limit.map(|limit| AutoRetryConfig {
-            auto_retry_limit: Some(limit),
-            auto_retry_number: Some(0),
-            ..AutoRetryConfig::default()
-        }),
+        auto_retry_config: auto_retry(request, build),
         ..codebuild::Build::default()
     }
 }
@@ -146,6 +142,21 @@ fn expected_location(request: &BuildRequest, order: &ProjectArtifacts) -> String
         .filter(|part| !part.is_empty())
         .collect();
     format!("arn:aws:s3:::{bucket}/{}", key.join("/"))
+}
+
+/// Which of the builds that follow each other by themselves it is.
+fn auto_retry(request: &BuildRequest, build: &Build) -> Option<AutoRetryConfig> {
+    let retry = request.retry.as_ref();
+    let is_one =
+        request.project.auto_retry_limit.is_some() || retry.is_some() || build.retried_as.is_some();
+    let number = build.submitted.auto_retry.number;
+    let limit = build.auto_retry_limit().max(retry.map_or(0, |retry| retry.limit));
+    is_one.then(|| AutoRetryConfig {
+        auto_retry_limit: i32::try_from(limit).ok(),
+        auto_retry_number: i32::try_from(number).ok(),
+        previous_auto_retry: retry.map(|retry| request.arn_of(&retry.previous)),
+        next_auto_retry: build.retried_as.as_ref().map(|id| request.arn_of(id)),
+    })
 }
 
 fn exported(build: &Build) -> Option<Vec<ExportedEnvironmentVariable>> {

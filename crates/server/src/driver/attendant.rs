@@ -76,6 +76,13 @@ pub struct Grounds {
     pub observer: Option<mpsc::UnboundedSender<Observed>>,
 }
 
+impl Grounds {
+    /// The file of a build's journal.
+    pub fn journal(&self, id: &BuildId) -> PathBuf {
+        journal_of(&self.journals, id)
+    }
+}
+
 /// What a journal said.
 #[derive(Debug)]
 pub enum Observed {

@@ -59,6 +59,9 @@ impl Commands {
             | Fact::Exported { .. }
             | Fact::ArtifactUploaded(_)
             | Fact::Used(_)
+            | Fact::RetryAsked { .. }
+            | Fact::SourcesFetched
+            | Fact::GitCredentialHelper
             | Fact::Finished => return,
         };
         if command.ended.is_none() {

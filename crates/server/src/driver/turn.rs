@@ -25,6 +25,7 @@ use tokio::{
     time::sleep,
 };
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 /// Inputs in order, each with the journal's offset after the record it came from.
 type Inputs = Vec<(Input, Option<u64>)>;
@@ -52,6 +53,8 @@ struct Staged {
     with: Vec<Change>,
     submitter: Option<oneshot::Sender<Result<Build, SubmitError>>>,
     stoppers: Vec<oneshot::Sender<()>>,
+    /// The build that it is the automatic retry of: both are kept, or neither is.
+    follows: Option<BuildId>,
     /// What is to be tried again if the store fails.
     inputs: Inputs,
 }
@@ -187,6 +190,7 @@ impl Turns {
             }
         }
         self.pass_deadlines(&mut staged, now);
+        self.stage_retries(&mut staged, now).await;
         self.admit(&mut staged, now);
         self.commit(staged).await;
     }
@@ -223,15 +227,22 @@ impl Turns {
                 return;
             }
         };
+        let entry = self.stage_new(request, number, now);
+        staged.insert(id, Staged { with, submitter: Some(reply), ..entry });
+    }
+
+    /// A build that waits from now on.
+    fn stage_new(&mut self, request: Arc<BuildRequest>, number: u64, now: Timestamp) -> Staged {
         let submitted = Submitted {
-            id: id.clone(),
+            id: request.id().clone(),
             number,
             timeout_minutes: request.timeout_minutes,
             queued_timeout_minutes: request.queued_timeout_minutes,
             received_at: now,
+            auto_retry: request.auto_retry(),
         };
         self.orders += 1;
-        self.waiting.push(id.clone(), self.orders, request.share());
+        self.waiting.push(request.id().clone(), self.orders, request.share());
         let live = Live {
             build: Build::new(submitted.clone()),
             request,
@@ -239,18 +250,31 @@ impl Turns {
             journal_offset: 0,
             ending: None,
         };
-        staged.insert(
-            id,
-            Staged {
-                live,
-                events: vec![(now, Event::Submitted(submitted))],
-                is_new: true,
-                with,
-                submitter: Some(reply),
-                stoppers: Vec::new(),
-                inputs: Vec::new(),
-            },
-        );
+        let events = vec![(now, Event::Submitted(submitted))];
+        Staged { events, is_new: true, ..Staged::of(live) }
+    }
+
+    /// Starts the builds that others are started again as.
+    async fn stage_retries(&mut self, staged: &mut HashMap<BuildId, Staged>, now: Timestamp) {
+        let due =
+            |entry: &Staged| entry.is_over().then(|| entry.live.request.retried(&entry.live.build));
+        let due: Vec<_> = staged
+            .iter()
+            .filter_map(|(id, entry)| Some((id.clone(), due(entry).flatten()?)))
+            .collect();
+        for (id, request) in due {
+            match self.next_number(&request.region, request.id().project().as_str()).await {
+                Ok(number) => {
+                    let entry = self.stage_new(Arc::new(request), number, now);
+                    let next = entry.live.build.id().clone();
+                    staged.insert(next, Staged { follows: Some(id), ..entry });
+                }
+                Err(fault) => {
+                    let entry = staged.remove(&id).expect("it was found there");
+                    self.undo(entry, fault.into());
+                }
+            }
+        }
     }
 
     async fn next_number(&mut self, region: &str, project: &str) -> Result<u64, store::Fault> {
@@ -288,18 +312,7 @@ impl Turns {
                 journal_offset: live.journal_offset,
                 ending: live.ending.clone(),
             };
-            staged.insert(
-                id.clone(),
-                Staged {
-                    live: copy,
-                    events: Vec::new(),
-                    is_new: false,
-                    with: Vec::new(),
-                    submitter: None,
-                    stoppers: Vec::new(),
-                    inputs: Vec::new(),
-                },
-            );
+            staged.insert(id.clone(), Staged::of(copy));
         }
         let entry = staged.get_mut(id).expect("it was put there above");
         for (input, offset) in inputs {
@@ -308,6 +321,10 @@ impl Turns {
                 continue;
             }
             let was_queued = entry.live.build.stage == Stage::Queued;
+            if input == Input::Gone && entry.live.build.retry_is_due() {
+                let id = BuildId::new(id.project().clone(), Uuid::new_v4().to_string());
+                entry.decide(&Input::RetryAs(id.expect("a fresh UUID is one")), now);
+            }
             entry.decide(&input, now);
             if was_queued && entry.live.build.stage != Stage::Queued && input != Input::Admitted {
                 // It leaves the queue for its end and never had a container.
@@ -340,10 +357,18 @@ impl Turns {
 
     /// Makes the turn last, then lets the world know.
     async fn commit(&mut self, staged: HashMap<BuildId, Staged>) {
-        let mut staged: Vec<Staged> = staged.into_values().collect();
-        staged.sort_by_key(|entry| entry.live.order);
+        let (retries, mut staged): (Vec<Staged>, Vec<Staged>) =
+            staged.into_values().partition(|entry| entry.follows.is_some());
+        let mut followers: HashMap<BuildId, Staged> = HashMap::new();
+        followers.extend(retries.into_iter().filter_map(|mut e| Some((e.follows.take()?, e))));
+        // The number that a project's builds have reached is written in the order of the builds.
+        staged
+            .sort_by_key(|entry| followers.get(entry.live.build.id()).unwrap_or(entry).live.order);
         let transactions = staged.iter().map(|entry| {
-            let (changes, durability) = (entry.changes(), entry.durability());
+            let (mut changes, durability) = (entry.changes(), entry.durability());
+            if let Some(retry) = followers.get(entry.live.build.id()) {
+                changes.extend(retry.changes());
+            }
             let store = &self.store;
             async move {
                 if changes.is_empty() {
@@ -355,9 +380,16 @@ impl Turns {
         let results = join_all(transactions).await;
         let any = !staged.is_empty();
         for (entry, result) in staged.into_iter().zip(results) {
+            let retry = followers.remove(entry.live.build.id());
             match result {
-                Ok(()) => self.install(entry),
-                Err(error) => self.undo(entry, error),
+                Ok(()) => {
+                    self.install(entry);
+                    retry.into_iter().for_each(|retry| self.install(retry));
+                }
+                Err(error) => {
+                    retry.iter().for_each(|retry| self.leave_queue(retry));
+                    self.undo(entry, error);
+                }
             }
         }
         if any {
@@ -395,17 +427,28 @@ impl Turns {
         self.act_on(&id);
     }
 
+    /// A new build is none after all.
+    fn leave_queue(&mut self, entry: &Staged) {
+        let Live { build, request, order, .. } = &entry.live;
+        if entry.inputs.iter().any(|(input, _)| *input == Input::Admitted) {
+            self.running.remove(build.id().project(), request.share());
+        }
+        self.waiting.remove(build.id(), *order);
+    }
+
     /// The store did not take a build's events: memory goes back to what the store has.
     fn undo(&mut self, entry: Staged, error: CommitError) {
+        if entry.is_new {
+            self.leave_queue(&entry);
+        }
         let Staged { live, is_new, submitter, inputs, .. } = entry;
         let id = live.build.id().clone();
         let share = live.request.share();
         let was_queued = inputs.iter().any(|(input, _)| *input == Input::Admitted);
-        if was_queued {
+        if was_queued && !is_new {
             self.running.remove(id.project(), share);
         }
         if is_new {
-            self.waiting.remove(&id, live.order);
             let error = match error {
                 CommitError::Conflict { .. } => SubmitError::Conflict,
                 CommitError::Fault(fault) => SubmitError::Fault(fault),
@@ -457,6 +500,24 @@ impl Turns {
 }
 
 impl Staged {
+    /// A build to which nothing has happened yet in this turn.
+    fn of(live: Live) -> Self {
+        Self {
+            live,
+            events: Vec::new(),
+            is_new: false,
+            with: Vec::new(),
+            submitter: None,
+            stoppers: Vec::new(),
+            follows: None,
+            inputs: Vec::new(),
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(self.live.build.stage, Stage::Finished { .. })
+    }
+
     fn decide(&mut self, input: &Input, now: Timestamp) {
         for event in self.live.build.decide(input, now) {
             self.live.build = self.live.build.clone().evolve(&event);
@@ -467,8 +528,7 @@ impl Staged {
     /// Whether anybody is told something that a loss of power must not take back. What happens in
     /// between is in the journal, and its environment does not outlive the machine either.
     fn durability(&self) -> Durability {
-        let finished = matches!(self.live.build.stage, Stage::Finished { .. });
-        if self.is_new || finished || !self.stoppers.is_empty() {
+        if self.is_new || self.is_over() || !self.stoppers.is_empty() {
             Durability::Machine
         } else {
             Durability::Process

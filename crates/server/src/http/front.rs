@@ -8,7 +8,8 @@ use super::{
 };
 use crate::{
     codebuild::CodeBuildService, driver::Grounds, identity::Identity, logs::LogsService,
-    permission, s3::S3Service, secrets::SecretsService, sts::StsService,
+    parameters::ParametersService, permission, s3::S3Service, secrets::SecretsService,
+    sts::StsService,
 };
 use axum::{
     Extension, Router,
@@ -36,6 +37,8 @@ pub struct Front {
     pub s3: S3Service,
     /// Secrets Manager.
     pub secrets: SecretsService,
+    /// Parameter Store.
+    pub parameters: ParametersService,
     /// Whose keys are whose.
     pub identity: Arc<Identity>,
     /// The account, twelve digits.
@@ -49,6 +52,8 @@ pub fn router(front: Arc<Front>, origin: Origin) -> Router {
     Router::new()
         .route("/health", get(own::health))
         .route("/v2/credentials/{id}", get(own::credentials))
+        .route("/v2/source-credentials/{id}", post(own::source_credentials))
+        .route("/v2/source-credentials/{id}/ssh", post(own::source_signatures))
         .route("/-/builds/{id}/commands", get(commands::commands))
         .route("/-/console", post(console::console))
         .fallback(service)
@@ -112,7 +117,15 @@ impl Front {
         if let Some(operation) = secrets.operation_of_target(target) {
             return self
                 .answer(secrets, operation, &request_id, request, async |caller, body| {
-                    wire::secretsmanager::call(&self.secrets, caller, operation, body).await
+                    self.secrets.answer(caller, operation, body).await
+                })
+                .await;
+        }
+        let parameters = &wire::ssm::SERVICE;
+        if let Some(operation) = parameters.operation_of_target(target) {
+            return self
+                .answer(parameters, operation, &request_id, request, async |caller, body| {
+                    self.parameters.answer(caller, operation, body).await
                 })
                 .await;
         }

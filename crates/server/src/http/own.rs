@@ -1,10 +1,15 @@
 //! The paths that are ours and no AWS service's: `/health`, and a build's credentials.
 
 use super::Front;
-use crate::{build_request::BuildRequest, clock};
+use crate::{
+    build_request::BuildRequest,
+    clock, fault,
+    sources::{self, Giver, NoCredential, Question},
+};
 use agent_protocol::Timestamp;
 use axum::{
     Json,
+    body::Bytes,
     extract::{Path, State},
     http::StatusCode,
     response::{IntoResponse, Response},
@@ -68,4 +73,65 @@ pub(super) async fn credentials(
         "Expiration": expiration,
     }))
     .into_response()
+}
+
+/// The credential of one of a build's sources, in the words that git's helpers have for it. Only a
+/// build's own sockets answer, and only while its sources are fetched, unless its buildspec asks for
+/// more.
+pub(super) async fn source_credentials(
+    State(front): State<Arc<Front>>,
+    axum::Extension(origin): axum::Extension<Origin>,
+    Path(id): Path<String>,
+    question: String,
+) -> Response {
+    let Some(request) = asking(&front, origin, &id) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let giver = Giver { credentials: &front.codebuild.credentials, secrets: &front.secrets };
+    let journal = front.grounds.journal(&request.id);
+    match giver.give(&request, journal, &Question::parse(&question)).await {
+        Ok(credential) => match credential.and_then(|credential| credential.answer()) {
+            Some(answer) => answer.into_response(),
+            None => StatusCode::NO_CONTENT.into_response(),
+        },
+        Err(error) => not_given(&request, &error),
+    }
+}
+
+/// What a build asks the agent of ssh, and its answer.
+pub(super) async fn source_signatures(
+    State(front): State<Arc<Front>>,
+    axum::Extension(origin): axum::Extension<Origin>,
+    Path(id): Path<String>,
+    message: Bytes,
+) -> Response {
+    let provision = &front.grounds.provision;
+    let Some((request, ssh)) = asking(&front, origin, &id).zip(provision.ssh.as_ref()) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    match sources::sign(ssh, front.grounds.journal(&request.id), &message).await {
+        Ok(answer) => answer.into_response(),
+        Err(error) => not_given(&request, &error),
+    }
+}
+
+/// The build that asks for its sources' credentials, if it asks where it should.
+fn asking(front: &Front, origin: Origin, id: &str) -> Option<Arc<BuildRequest>> {
+    let Origin::Build { request, .. } = origin else { return None };
+    let path = front.grounds.provision.source_credentials_path(&request);
+    (path == format!("/v2/source-credentials/{id}")).then_some(request)
+}
+
+fn not_given(request: &BuildRequest, error: &NoCredential) -> Response {
+    match error {
+        NoCredential::Closed => (StatusCode::FORBIDDEN, error.to_string()).into_response(),
+        NoCredential::Secret(_) => {
+            (StatusCode::FAILED_DEPENDENCY, error.to_string()).into_response()
+        }
+        NoCredential::Gate(_) | NoCredential::Keep(_) => {
+            let error = fault::chain(error);
+            tracing::error!(build = %request.id, error, "a source's credential is not given");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
 }

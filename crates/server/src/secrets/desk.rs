@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{fault, permission, vault::VaultError};
 use store::{Change, CommitError, Expect, Page};
-use wire::{Blob, Caller, Sensitive, ServiceError, secretsmanager::SERVICE};
+use wire::{Blob, Caller, Sensitive, ServiceError};
 
 /// The longest value. AWS: the same.
 const VALUE_BYTES_MAX: usize = 65_536;
@@ -126,8 +126,7 @@ impl Desk<'_> {
         if permission::may_read(self.caller, readable, name) {
             return Ok(());
         }
-        let action = format!("{}:{action}", SERVICE.name);
-        Err(ServiceError::access_denied(&SERVICE, &self.caller.arn, &action, id))
+        Err(names::denied(self.caller, action, id))
     }
 
     /// The secret's ARN.

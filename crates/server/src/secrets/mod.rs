@@ -2,6 +2,7 @@
 //! noun.
 
 mod desk;
+mod forward;
 mod kept;
 mod listing;
 mod names;
@@ -16,7 +17,7 @@ mod view;
 
 pub(crate) use kept::VALUES;
 
-use crate::{clock, name_patterns::NamePatterns, vault::Vault};
+use crate::{clock, name_patterns::NamePatterns, upstream::Upstream, vault::Vault};
 use desk::Desk;
 use store::Store;
 use tokio::sync::Mutex;
@@ -40,14 +41,20 @@ pub struct SecretsService {
     store: Store,
     vault: Vault,
     readable: NamePatterns,
+    upstream: Option<Upstream>,
     /// Held by whoever changes a secret, from reading it to having written it.
     turn: Mutex<()>,
 }
 
 impl SecretsService {
-    /// The service over `store`; builds read what is `readable`.
-    pub fn new(store: Store, vault: Vault, readable: NamePatterns) -> Self {
-        Self { store, vault, readable, turn: Mutex::new(()) }
+    /// The service over `store`. Builds read what is `readable`, from the upstream if there is one.
+    pub(crate) fn new(
+        store: Store,
+        vault: Vault,
+        readable: NamePatterns,
+        upstream: Option<Upstream>,
+    ) -> Self {
+        Self { store, vault, readable, upstream, turn: Mutex::new(()) }
     }
 
     fn desk<'a>(&'a self, caller: &'a Caller) -> Desk<'a> {

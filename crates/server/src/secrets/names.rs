@@ -1,7 +1,7 @@
 //! The names of secrets: what may be one, the ARN, and the ids that callers use.
 
 use super::refusal;
-use wire::{Caller, ServiceError};
+use wire::{Caller, ServiceError, secretsmanager::SERVICE};
 
 /// How many characters AWS puts after a secret's name in its ARN.
 const SUFFIX_CHARACTERS: usize = 6;
@@ -77,6 +77,12 @@ pub(super) fn likely_name(id: &str) -> &str {
         Some((name, suffix)) if suffix.len() == SUFFIX_CHARACTERS => name,
         _ => name,
     }
+}
+
+/// The caller may not do that to the secret.
+pub(super) fn denied(caller: &Caller, operation: &str, id: &str) -> ServiceError {
+    let action = format!("{}:{operation}", SERVICE.name);
+    ServiceError::access_denied(&SERVICE, &caller.arn, &action, id)
 }
 
 #[cfg(test)]

@@ -1,12 +1,22 @@
 //! Sources that are Git repositories, as the service sees them: where they are, which version of
 //! them is meant, and what the agent is told.
 
+mod credential;
 mod folder;
+mod gate;
+mod giver;
+mod keeper;
 mod location;
+mod ssh;
 mod version;
 
+pub use credential::{Credential, Question};
 pub use folder::mount;
+pub use gate::GateError;
+pub use giver::{Giver, NoCredential, sign};
+pub use keeper::{CREDENTIALS, Found, Given, KeepError, Listed, Overwrite, SourceCredentials};
 pub use location::{Location, Scheme};
+pub use ssh::{Ssh, SshError};
 pub use version::version;
 
 use agent_protocol::GitSource;

@@ -18,6 +18,7 @@ impl Pen {
     }
 
     /// Records for each word: `hello`, `+BUILD` for a phase's start, `-BUILD` for its good end,
+    /// `!BUILD` for a bad one, `?3` for a wish for so many retries,
     /// `=4f2a` for the source's version, `^demo.zip` for an artifact, `finished`; whatever is in quotation marks is printed, with a line end.
     pub(crate) fn write(&mut self, words: &[&str]) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -36,6 +37,14 @@ impl Pen {
                     ("-", name) => {
                         let outcome = PhaseOutcome::succeeded();
                         fact(Fact::PhaseFinished { phase: phase(name), outcome });
+                    }
+                    ("!", name) => {
+                        let outcome = PhaseOutcome::failed("COMMAND_EXECUTION_ERROR", "no");
+                        fact(Fact::PhaseFinished { phase: phase(name), outcome });
+                    }
+                    ("?", count) => {
+                        let count = count.parse().expect("a number of retries");
+                        fact(Fact::RetryAsked { count });
                     }
                     ("=", version) => fact(Fact::SourceResolved { version: version.into() }),
                     ("^", key) => fact(Fact::ArtifactUploaded(ArtifactUploaded {

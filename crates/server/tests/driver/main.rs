@@ -8,4 +8,5 @@ mod journal;
 mod numbers;
 mod queue;
 mod restart;
+mod retry;
 mod world;

@@ -93,11 +93,25 @@ impl World {
         self.submit(project, None).unwrap().submitted.id
     }
 
+    /// Starts a build of a project that has failed builds started again so often.
+    pub(crate) fn start_retried_build(&mut self, project: &str, limit: i32) -> BuildId {
+        self.submit_with(project, None, Some(limit)).unwrap().submitted.id
+    }
+
     /// Starts a build of a project that may have so many builds under way.
     pub(crate) fn submit(
         &mut self,
         project: &str,
         concurrent_max: Option<u32>,
+    ) -> Result<Build, SubmitError> {
+        self.submit_with(project, concurrent_max, None)
+    }
+
+    fn submit_with(
+        &mut self,
+        project: &str,
+        concurrent_max: Option<u32>,
+        auto_retry_limit: Option<i32>,
     ) -> Result<Build, SubmitError> {
         self.builds += 1;
         let uuid = format!("00000000-0000-4000-8000-{:012}", self.builds);
@@ -108,12 +122,17 @@ impl World {
             region: REGION.into(),
             id: BuildId::new(name, uuid).unwrap(),
             initiator: "tester".into(),
-            project: Project { environment: Some(environment), ..Default::default() },
+            project: Project {
+                environment: Some(environment),
+                auto_retry_limit,
+                ..Default::default()
+            },
             source_version: None,
             source_commit: None,
             timeout_minutes: 60,
             queued_timeout_minutes: 480,
             debug_session: false,
+            retry: None,
             cache_invalidated_at: None,
             local: None,
         });
@@ -161,6 +180,13 @@ impl World {
             };
             build
         })
+    }
+
+    /// What was asked for, as it is stored.
+    pub(crate) fn request(&self, id: &BuildId) -> BuildRequest {
+        let service = self.service();
+        let stored = service.runtime.block_on(service.store.build(REGION, &id.to_string()));
+        serde_json::from_str(&stored.unwrap().expect("the build is stored").request).unwrap()
     }
 
     /// The build as it is stored.
@@ -262,6 +288,7 @@ impl World {
             provision: Provision {
                 config: Arc::new(Config::default()),
                 identity,
+                ssh: None,
                 programs: folder.join("programs"),
             },
             caches: Arc::new(LocalCaches::open(folder.join("caches"), u64::MAX).unwrap()),

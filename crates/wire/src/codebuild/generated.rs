@@ -197,6 +197,33 @@ pub trait CodeBuild: Send + Sync {
         let _ = (caller, input);
         std::future::ready(Err(ServiceError::not_supported(&SERVICE, "ListBuildsForProject")))
     }
+
+    fn import_source_credentials(
+        &self,
+        caller: &Caller,
+        input: ImportSourceCredentialsInput,
+    ) -> impl Future<Output = Result<ImportSourceCredentialsOutput, ServiceError>> + Send {
+        let _ = (caller, input);
+        std::future::ready(Err(ServiceError::not_supported(&SERVICE, "ImportSourceCredentials")))
+    }
+
+    fn list_source_credentials(
+        &self,
+        caller: &Caller,
+        input: ListSourceCredentialsInput,
+    ) -> impl Future<Output = Result<ListSourceCredentialsOutput, ServiceError>> + Send {
+        let _ = (caller, input);
+        std::future::ready(Err(ServiceError::not_supported(&SERVICE, "ListSourceCredentials")))
+    }
+
+    fn delete_source_credentials(
+        &self,
+        caller: &Caller,
+        input: DeleteSourceCredentialsInput,
+    ) -> impl Future<Output = Result<DeleteSourceCredentialsOutput, ServiceError>> + Send {
+        let _ = (caller, input);
+        std::future::ready(Err(ServiceError::not_supported(&SERVICE, "DeleteSourceCredentials")))
+    }
 }
 
 /// Decodes the body, checks it against the model, calls the operation, encodes its answer.
@@ -271,6 +298,21 @@ pub async fn call<S: CodeBuild>(
         "ListBuildsForProject" => {
             let input = json::request(&SERVICE, body)?;
             let output = service.list_builds_for_project(caller, input).await?;
+            Ok(json::answer(&output))
+        }
+        "ImportSourceCredentials" => {
+            let input = json::request(&SERVICE, body)?;
+            let output = service.import_source_credentials(caller, input).await?;
+            Ok(json::answer(&output))
+        }
+        "ListSourceCredentials" => {
+            let input = json::request(&SERVICE, body)?;
+            let output = service.list_source_credentials(caller, input).await?;
+            Ok(json::answer(&output))
+        }
+        "DeleteSourceCredentials" => {
+            let input = json::request(&SERVICE, body)?;
+            let output = service.delete_source_credentials(caller, input).await?;
             Ok(json::answer(&output))
         }
         other => Err(ServiceError::no_such_operation(&SERVICE, other)),
@@ -688,6 +730,31 @@ impl Shape for DeleteProjectOutput {
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
+pub struct DeleteSourceCredentialsInput {
+    pub arn: String,
+}
+
+impl Shape for DeleteSourceCredentialsInput {
+    fn schema() -> &'static crate::Schema {
+        &constraints::DELETE_SOURCE_CREDENTIALS_INPUT
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct DeleteSourceCredentialsOutput {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arn: Option<String>,
+}
+
+impl Shape for DeleteSourceCredentialsOutput {
+    fn schema() -> &'static crate::Schema {
+        &constraints::DELETE_SOURCE_CREDENTIALS_OUTPUT
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
 pub struct DockerServer {
     pub compute_type: ComputeType,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -756,6 +823,37 @@ pub struct GitSubmodulesConfig {
 impl Shape for GitSubmodulesConfig {
     fn schema() -> &'static crate::Schema {
         &constraints::GIT_SUBMODULES_CONFIG
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ImportSourceCredentialsInput {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    pub token: crate::Sensitive,
+    pub server_type: ServerType,
+    pub auth_type: AuthType,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub should_overwrite: Option<bool>,
+}
+
+impl Shape for ImportSourceCredentialsInput {
+    fn schema() -> &'static crate::Schema {
+        &constraints::IMPORT_SOURCE_CREDENTIALS_INPUT
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ImportSourceCredentialsOutput {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arn: Option<String>,
+}
+
+impl Shape for ImportSourceCredentialsOutput {
+    fn schema() -> &'static crate::Schema {
+        &constraints::IMPORT_SOURCE_CREDENTIALS_OUTPUT
     }
 }
 
@@ -871,6 +969,29 @@ pub struct ListProjectsOutput {
 impl Shape for ListProjectsOutput {
     fn schema() -> &'static crate::Schema {
         &constraints::LIST_PROJECTS_OUTPUT
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ListSourceCredentialsInput {}
+
+impl Shape for ListSourceCredentialsInput {
+    fn schema() -> &'static crate::Schema {
+        &constraints::LIST_SOURCE_CREDENTIALS_INPUT
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ListSourceCredentialsOutput {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_credentials_infos: Option<Vec<SourceCredentialsInfo>>,
+}
+
+impl Shape for ListSourceCredentialsOutput {
+    fn schema() -> &'static crate::Schema {
+        &constraints::LIST_SOURCE_CREDENTIALS_OUTPUT
     }
 }
 
@@ -1310,6 +1431,25 @@ impl Shape for SourceAuth {
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
+pub struct SourceCredentialsInfo {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_type: Option<ServerType>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth_type: Option<AuthType>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
+}
+
+impl Shape for SourceCredentialsInfo {
+    fn schema() -> &'static crate::Schema {
+        &constraints::SOURCE_CREDENTIALS_INFO
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
 pub struct StartBuildInput {
     pub project_name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -1585,6 +1725,13 @@ crate::value::text_enum! {
         S3 = "S3",
         NoArtifacts = "NO_ARTIFACTS",
     }
+    AuthType {
+        Oauth = "OAUTH",
+        BasicAuth = "BASIC_AUTH",
+        PersonalAccessToken = "PERSONAL_ACCESS_TOKEN",
+        Codeconnections = "CODECONNECTIONS",
+        SecretsManager = "SECRETS_MANAGER",
+    }
     BatchReportModeType {
         ReportIndividualBuilds = "REPORT_INDIVIDUAL_BUILDS",
         ReportAggregatedBatch = "REPORT_AGGREGATED_BATCH",
@@ -1698,6 +1845,13 @@ crate::value::text_enum! {
         AllPullRequests = "ALL_PULL_REQUESTS",
         ForkPullRequests = "FORK_PULL_REQUESTS",
     }
+    ServerType {
+        Github = "GITHUB",
+        Bitbucket = "BITBUCKET",
+        GithubEnterprise = "GITHUB_ENTERPRISE",
+        Gitlab = "GITLAB",
+        GitlabSelfManaged = "GITLAB_SELF_MANAGED",
+    }
     SortOrderType {
         Ascending = "ASCENDING",
         Descending = "DESCENDING",
@@ -1793,6 +1947,8 @@ mod constraints {
 
     pub(super) static ARTIFACTS_TYPE: Schema =
         Schema::Text(Text { min: 0, max: usize::MAX, pattern: None, sensitive: false });
+
+    pub(super) static AUTH_TYPE: Schema = Schema::Enum(super::AuthType::VALUES);
 
     pub(super) static AUTO_RETRY_CONFIG: Schema = Schema::Structure(Structure(&[
         ("autoRetryLimit", false, &WRAPPER_INT),
@@ -1982,6 +2138,12 @@ mod constraints {
 
     pub(super) static DELETE_PROJECT_OUTPUT: Schema = Schema::Structure(Structure(&[]));
 
+    pub(super) static DELETE_SOURCE_CREDENTIALS_INPUT: Schema =
+        Schema::Structure(Structure(&[("arn", true, &NON_EMPTY_STRING)]));
+
+    pub(super) static DELETE_SOURCE_CREDENTIALS_OUTPUT: Schema =
+        Schema::Structure(Structure(&[("arn", false, &NON_EMPTY_STRING)]));
+
     pub(super) static DOCKER_SERVER: Schema = Schema::Structure(Structure(&[
         ("computeType", true, &COMPUTE_TYPE),
         ("securityGroupIds", false, &SECURITY_GROUP_IDS),
@@ -2030,6 +2192,17 @@ mod constraints {
     pub(super) static IMAGE_PULL_CREDENTIALS_TYPE: Schema =
         Schema::Enum(super::ImagePullCredentialsType::VALUES);
 
+    pub(super) static IMPORT_SOURCE_CREDENTIALS_INPUT: Schema = Schema::Structure(Structure(&[
+        ("username", false, &NON_EMPTY_STRING),
+        ("token", true, &SENSITIVE_NON_EMPTY_STRING),
+        ("serverType", true, &SERVER_TYPE),
+        ("authType", true, &AUTH_TYPE),
+        ("shouldOverwrite", false, &WRAPPER_BOOLEAN),
+    ]));
+
+    pub(super) static IMPORT_SOURCE_CREDENTIALS_OUTPUT: Schema =
+        Schema::Structure(Structure(&[("arn", false, &NON_EMPTY_STRING)]));
+
     pub(super) static INVALIDATE_PROJECT_CACHE_INPUT: Schema =
         Schema::Structure(Structure(&[("projectName", true, &NON_EMPTY_STRING)]));
 
@@ -2072,6 +2245,14 @@ mod constraints {
         ("nextToken", false, &STRING),
         ("projects", false, &PROJECT_NAMES),
     ]));
+
+    pub(super) static LIST_SOURCE_CREDENTIALS_INPUT: Schema = Schema::Structure(Structure(&[]));
+
+    pub(super) static LIST_SOURCE_CREDENTIALS_OUTPUT: Schema = Schema::Structure(Structure(&[(
+        "sourceCredentialsInfos",
+        false,
+        &SOURCE_CREDENTIALS_INFOS,
+    )]));
 
     pub(super) static LOGS_CONFIG: Schema = Schema::Structure(Structure(&[
         ("cloudWatchLogs", false, &CLOUD_WATCH_LOGS_CONFIG),
@@ -2286,6 +2467,11 @@ mod constraints {
 
     pub(super) static SECURITY_GROUP_IDS: Schema = Schema::List(&NON_EMPTY_STRING, 0, 5);
 
+    pub(super) static SENSITIVE_NON_EMPTY_STRING: Schema =
+        Schema::Text(Text { min: 1, max: usize::MAX, pattern: None, sensitive: true });
+
+    pub(super) static SERVER_TYPE: Schema = Schema::Enum(super::ServerType::VALUES);
+
     pub(super) static SORT_ORDER_TYPE: Schema = Schema::Enum(super::SortOrderType::VALUES);
 
     pub(super) static SOURCE_AUTH: Schema = Schema::Structure(Structure(&[
@@ -2294,6 +2480,16 @@ mod constraints {
     ]));
 
     pub(super) static SOURCE_AUTH_TYPE: Schema = Schema::Enum(super::SourceAuthType::VALUES);
+
+    pub(super) static SOURCE_CREDENTIALS_INFO: Schema = Schema::Structure(Structure(&[
+        ("arn", false, &NON_EMPTY_STRING),
+        ("serverType", false, &SERVER_TYPE),
+        ("authType", false, &AUTH_TYPE),
+        ("resource", false, &STRING),
+    ]));
+
+    pub(super) static SOURCE_CREDENTIALS_INFOS: Schema =
+        Schema::List(&SOURCE_CREDENTIALS_INFO, 0, usize::MAX);
 
     pub(super) static SOURCE_TYPE: Schema =
         Schema::Text(Text { min: 0, max: usize::MAX, pattern: None, sensitive: false });
@@ -2445,6 +2641,7 @@ pub(crate) static SCHEMAS: &[&crate::Schema] = &[
     &constraints::ARTIFACT_NAMESPACE,
     &constraints::ARTIFACT_PACKAGING,
     &constraints::ARTIFACTS_TYPE,
+    &constraints::AUTH_TYPE,
     &constraints::AUTO_RETRY_CONFIG,
     &constraints::BATCH_DELETE_BUILDS_INPUT,
     &constraints::BATCH_DELETE_BUILDS_OUTPUT,
@@ -2481,6 +2678,8 @@ pub(crate) static SCHEMAS: &[&crate::Schema] = &[
     &constraints::DEBUG_SESSION,
     &constraints::DELETE_PROJECT_INPUT,
     &constraints::DELETE_PROJECT_OUTPUT,
+    &constraints::DELETE_SOURCE_CREDENTIALS_INPUT,
+    &constraints::DELETE_SOURCE_CREDENTIALS_OUTPUT,
     &constraints::DOCKER_SERVER,
     &constraints::DOCKER_SERVER_STATUS,
     &constraints::ENVIRONMENT_TYPE,
@@ -2496,6 +2695,8 @@ pub(crate) static SCHEMAS: &[&crate::Schema] = &[
     &constraints::GIT_CLONE_DEPTH,
     &constraints::GIT_SUBMODULES_CONFIG,
     &constraints::IMAGE_PULL_CREDENTIALS_TYPE,
+    &constraints::IMPORT_SOURCE_CREDENTIALS_INPUT,
+    &constraints::IMPORT_SOURCE_CREDENTIALS_OUTPUT,
     &constraints::INVALIDATE_PROJECT_CACHE_INPUT,
     &constraints::INVALIDATE_PROJECT_CACHE_OUTPUT,
     &constraints::KEY_INPUT,
@@ -2505,6 +2706,8 @@ pub(crate) static SCHEMAS: &[&crate::Schema] = &[
     &constraints::LIST_BUILDS_OUTPUT,
     &constraints::LIST_PROJECTS_INPUT,
     &constraints::LIST_PROJECTS_OUTPUT,
+    &constraints::LIST_SOURCE_CREDENTIALS_INPUT,
+    &constraints::LIST_SOURCE_CREDENTIALS_OUTPUT,
     &constraints::LOGS_CONFIG,
     &constraints::LOGS_CONFIG_STATUS_TYPE,
     &constraints::LOGS_LOCATION,
@@ -2544,9 +2747,13 @@ pub(crate) static SCHEMAS: &[&crate::Schema] = &[
     &constraints::S3_LOGS_CONFIG,
     &constraints::SCOPE_CONFIGURATION,
     &constraints::SECURITY_GROUP_IDS,
+    &constraints::SENSITIVE_NON_EMPTY_STRING,
+    &constraints::SERVER_TYPE,
     &constraints::SORT_ORDER_TYPE,
     &constraints::SOURCE_AUTH,
     &constraints::SOURCE_AUTH_TYPE,
+    &constraints::SOURCE_CREDENTIALS_INFO,
+    &constraints::SOURCE_CREDENTIALS_INFOS,
     &constraints::SOURCE_TYPE,
     &constraints::START_BUILD_INPUT,
     &constraints::START_BUILD_OUTPUT,

@@ -3,6 +3,8 @@
 //! AWS: CodeBuild clones with a library of its own, whose few errors have other words than git's;
 //! for the rest it shows git's.
 
+use crate::credential_helper::REFUSED;
+
 /// Longer complaints are cut.
 const CHARACTERS_MAX: usize = 1_000;
 
@@ -10,10 +12,16 @@ const CHARACTERS_MAX: usize = 1_000;
 pub(super) fn reason(said: &str) -> String {
     let lines: Vec<&str> = said.split(['\n', '\r']).map(str::trim).collect();
     let has = |words: &str| lines.iter().any(|line| line.contains(words));
+    if let Some(reason) = lines.iter().find_map(|line| line.strip_prefix(REFUSED)) {
+        return format!("Git clone failed: {}", shown(reason));
+    }
     for (words, reason) in KNOWN {
         if has(words) {
             return (*reason).to_owned();
         }
+    }
+    if let Some(line) = lines.iter().find(|line| line.starts_with("ssh: ")) {
+        return format!("Git clone failed: {}", shown(line));
     }
     if lines.iter().any(|line| line.ends_with("not found") && line.contains("repository '")) {
         return "repository not found".to_owned();
@@ -39,6 +47,8 @@ const KNOWN: &[(&str, &str)] = &[
     ("Remote branch", "reference not found"),
     ("couldn't find remote ref", "reference not found"),
     ("does not appear to be a git repository", "repository not found"),
+    ("Repository not found.", "repository not found"),
+    ("Host key verification failed", "Git clone failed: Host key verification failed"),
 ];
 
 /// A complaint without passwords in its URLs, in one line of bounded length.

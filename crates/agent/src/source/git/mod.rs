@@ -4,10 +4,17 @@
 //! program again in a process of its own, and that asks the service. All of these processes have
 //! ended before the first command runs, and the service gives nothing out any more.
 
+mod authorities;
 mod complaint;
 mod configuration;
+mod helper;
+mod large_files;
 mod program;
+mod ssh;
+mod submodules;
 mod version;
+
+pub(crate) use helper::{offer, trust};
 
 use crate::outcome::Stop;
 use crate::processes;
@@ -25,9 +32,18 @@ pub(super) fn fetch(
     folder: &Path,
 ) -> Result<String, Stop> {
     let git = Git::prepare(build, identifier, source)?;
-    let fetched = version::check_out(&git, source, folder);
+    let fetched = clone(&git, source, folder);
     drop(git);
     // Whatever git has left behind may know a credential.
     processes::end_all_and_wait();
     fetched
+}
+
+fn clone(git: &Git<'_>, source: &GitSource, folder: &Path) -> Result<String, Stop> {
+    let commit = version::check_out(git, source, folder)?;
+    large_files::fetch(git, folder)?;
+    if source.fetch_submodules {
+        submodules::fetch(git, folder)?;
+    }
+    Ok(commit)
 }

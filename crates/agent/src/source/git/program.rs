@@ -1,8 +1,10 @@
 //! The environment's `git`, run with a home folder and a configuration of its own.
 
-use super::complaint;
 use super::configuration::{self, Choices};
+use super::ssh::Signing;
+use super::{authorities, complaint};
 use crate::fault::{Doing, Fault};
+use crate::journal::Journal;
 use crate::outcome::Stop;
 use crate::processes::{self, Exit};
 use crate::run::Build;
@@ -34,6 +36,8 @@ pub(super) struct Git<'a> {
     program: PathBuf,
     variables: Vec<(String, String)>,
     home: PathBuf,
+    /// What signs for ssh, when the source is on a host of ssh.
+    _signing: Option<Signing>,
     /// The agent's own program, which every child process inherits and git runs as its helper.
     _helper: OwnedFd,
 }
@@ -81,18 +85,20 @@ impl<'a> Git<'a> {
         let orders = &build.orders;
         let base = |name: &str| value(&orders.base_variables, name);
         let path = base("PATH").unwrap_or_default();
-        let program = find_program("git", path).ok_or_else(|| {
-            Stop::client(
-                "exec: \"git\": executable file not found in $PATH: install git in the build's \
-                 image, or use a source in S3",
-            )
-        })?;
+        let program = find("git", path)?;
+        let authorities = orders.git.certificate.as_ref();
+        let authorities = authorities.map(|from| authorities::fetch(build, from)).transpose()?;
         let home = build.layout.git_home();
         fs::create_dir_all(&home).doing(|| "make git's home folder".to_owned())?;
         let own = File::open("/proc/self/exe").doing(|| "open the agent's program".to_owned())?;
         // A copy that is not closed when another program starts.
         let helper = rustix::io::dup(&own).doing(|| "share the agent's program".to_owned())?;
-        let protocols = protocols(orders.git.allow_file && source.url.starts_with("file:"));
+        let scheme = scheme(&source.url);
+        let protocols = match scheme {
+            "file" if orders.git.allow_file => &["https", "http", "file"][..],
+            "ssh" if orders.git.ssh_known_hosts.is_some() => &["https", "http", "ssh"],
+            _ => &["https", "http"],
+        };
         let choices = Choices {
             helper: &format!(
                 "/proc/self/fd/{} {} {} '{identifier}'",
@@ -103,10 +109,17 @@ impl<'a> Git<'a> {
             protocols,
             stalled_seconds_max: orders.git.stalled_seconds_max,
             insecure_tls: source.insecure_tls,
-            authorities: None,
+            authorities: authorities.as_deref().and_then(Path::to_str),
         };
         fs::write(home.join(".gitconfig"), configuration::text(&choices))
             .doing(|| "write git's configuration".to_owned())?;
+        let signing = match &orders.git.ssh_known_hosts {
+            Some(hosts) if scheme == "ssh" => {
+                find("ssh", path)?;
+                Some(Signing::open(&home, hosts, &orders.git.credentials_url)?)
+            }
+            Some(_) | None => None,
+        };
         let mut variables = vec![
             ("PATH".to_owned(), path.to_owned()),
             ("GIT_ALLOW_PROTOCOL".to_owned(), protocols.join(":")),
@@ -118,7 +131,17 @@ impl<'a> Git<'a> {
             let text = value(&orders.variables, &name).or_else(|| base(&name));
             variables.extend(text.map(|text| (name, text.to_owned())));
         }
-        Ok(Self { build, program, variables, home, _helper: helper })
+        if let Some(signing) = &signing {
+            let command = signing.command(orders.git.stalled_seconds_max);
+            variables.push(("GIT_SSH_COMMAND".to_owned(), command));
+            variables.push(("GIT_SSH_VARIANT".to_owned(), "ssh".to_owned()));
+        }
+        Ok(Self { build, program, variables, home, _signing: signing, _helper: helper })
+    }
+
+    /// What happens is told here.
+    pub(super) fn journal(&self) -> &Journal {
+        &self.build.journal
     }
 
     /// Runs git in a folder to its end.
@@ -139,6 +162,7 @@ impl<'a> Git<'a> {
             .env("GIT_ATTR_NOSYSTEM", "1")
             .env("GIT_TERMINAL_PROMPT", "0")
             .env("GIT_LFS_SKIP_SMUDGE", "1")
+            .env("GIT_LFS_FORCE_PROGRESS", "1")
             .env("LC_ALL", "C")
             .stdin(Stdio::null())
             .stdout(printed.try_clone().doing(doing)?)
@@ -169,8 +193,18 @@ impl Drop for Git<'_> {
     }
 }
 
-fn protocols(file: bool) -> &'static [&'static str] {
-    if file { &["file"] } else { &["https", "http"] }
+fn find(program: &str, path: &str) -> Result<PathBuf, Stop> {
+    find_program(program, path).ok_or_else(|| {
+        Stop::client(format!(
+            "exec: {program:?}: executable file not found in $PATH: install {program} in the \
+             build's image, or use a source in S3"
+        ))
+    })
+}
+
+/// How a repository is reached; `user@host:path` is ssh's.
+fn scheme(url: &str) -> &str {
+    url.split_once("://").map_or("ssh", |(scheme, _)| scheme)
 }
 
 fn value<'v>(variables: &'v [Variable], name: &str) -> Option<&'v str> {

@@ -19,7 +19,7 @@ use crate::{
 };
 use agent_protocol::AgentPhase;
 use anyhow::Context;
-use build_core::{Build, BuildStatus};
+use build_core::{Build, BuildId, BuildStatus};
 use cache::Caches;
 use request::{phase, secondary_source, variable};
 use secrets::KeptValues;
@@ -59,7 +59,9 @@ pub(super) struct BuildHere {
     /// here. Empty lines and lines that begin with # are skipped; --env wins over a file.
     #[arg(long = "env-file", value_name = "FILE")]
     variable_files: Vec<PathBuf>,
-    /// A file of the secrets that the build may read, in TOML: a table [secrets] of names and texts.
+    /// A file of the secrets and parameters that the build may read.
+    ///
+    /// It is in TOML, with the tables [secrets] and [parameters] of names and texts.
     #[arg(long, value_name = "FILE")]
     secrets: Option<PathBuf>,
     /// The folder that keeps caches from build to build.
@@ -130,15 +132,22 @@ impl BuildHere {
             Submission { request: Arc::clone(&request), concurrent_max: None, with: Vec::new() };
         app.front.codebuild.driver.submit(submission).await?;
         let terminal = Terminal::new(clock::now());
-        let mut shown = Shown { app: &app, request: &request, observed, terminal, keyboard };
+        let (region, id) = (request.region.clone(), request.id().clone());
+        let mut shown = Shown { app: &app, region, id, observed, terminal, keyboard };
         let build = loop {
             tokio::select! {
-                build = shown.show_to_its_end() => break build?,
+                build = shown.show_to_its_end() => {
+                    let build = build?;
+                    let Some(next) = build.retried_as.clone() else { break build };
+                    shown.terminal = shown.terminal.retry(&build, clock::now())?;
+                    shown.id = next;
+                    continue;
+                }
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
             // Once is enough: the loop goes on until the build has stopped.
-            app.front.codebuild.driver.stop(request.id().clone()).await;
+            app.front.codebuild.driver.stop(shown.id.clone()).await;
         };
         let mut terminal = shown.terminal;
         let status = build.status().context("the build has no end")?;
@@ -167,7 +176,9 @@ impl BuildHere {
 /// A build as it is being shown.
 struct Shown<'a> {
     app: &'a App,
-    request: &'a BuildRequest,
+    region: String,
+    /// The build that is shown: a failed one may be followed by another.
+    id: BuildId,
     observed: mpsc::UnboundedReceiver<Observed>,
     terminal: Terminal,
     /// For shells in the environment, where they are wanted.
@@ -208,8 +219,7 @@ impl Shown<'_> {
     }
 
     async fn state(&self) -> anyhow::Result<Build> {
-        let id = self.request.id().to_string();
-        let stored = self.app.store.build(&self.request.region, &id).await?;
+        let stored = self.app.store.build(&self.region, &self.id.to_string()).await?;
         let stored = stored.context("the build is gone")?;
         Ok(serde_json::from_str(&stored.state)?)
     }

@@ -84,6 +84,7 @@ impl BuildHere {
             timeout_minutes,
             queued_timeout_minutes: limits::QUEUED_TIMEOUT_MINUTES_DEFAULT,
             debug_session: false,
+            retry: None,
             cache_invalidated_at: None,
             local: Some(LocalRun { source: folder, secondary_sources, course }),
         })

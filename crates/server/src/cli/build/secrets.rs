@@ -9,6 +9,7 @@ use uuid::Uuid;
 use wire::{
     Caller, Principal, Sensitive,
     secretsmanager::{CreateSecretRequest, SecretsManager},
+    ssm::{ParameterType, PutParameterRequest, Ssm},
 };
 
 /// What a build may ask for, by name.
@@ -17,12 +18,17 @@ use wire::{
 pub(super) struct KeptValues {
     /// The secrets of Secrets Manager.
     secrets: BTreeMap<String, String>,
+    /// The parameters of Parameter Store, each kept as a secure string.
+    parameters: BTreeMap<String, String>,
 }
 
 impl fmt::Debug for KeptValues {
     /// Shows the names alone.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeptValues").field("secrets", &self.secrets.keys()).finish()
+        f.debug_struct("KeptValues")
+            .field("secrets", &self.secrets.keys())
+            .field("parameters", &self.parameters.keys())
+            .finish()
     }
 }
 
@@ -35,8 +41,8 @@ impl KeptValues {
         toml::from_str(&text).map_err(|error: toml::de::Error| {
             let line = error.span().map_or(0, |span| text[..span.start].lines().count().max(1));
             anyhow::anyhow!(
-                "failed to understand {}, line {line}: it has a table [secrets] of names and \
-                 texts: {}",
+                "failed to understand {}, line {line}: it has tables [secrets] and \
+                 [parameters] of names and texts: {}",
                 file.display(),
                 error.message()
             )
@@ -61,6 +67,16 @@ impl KeptValues {
             };
             let made = app.front.secrets.create_secret(&caller, input).await;
             made.map_err(|error| anyhow::anyhow!("the secret {name:?}: {}", error.message))?;
+        }
+        for (name, value) in self.parameters {
+            let input = PutParameterRequest {
+                name: name.clone(),
+                value: Sensitive(value),
+                r#type: Some(ParameterType::SecureString),
+                ..PutParameterRequest::default()
+            };
+            let made = app.front.parameters.put_parameter(&caller, input).await;
+            made.map_err(|error| anyhow::anyhow!("the parameter {name:?}: {}", error.message))?;
         }
         Ok(())
     }

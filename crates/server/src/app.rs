@@ -126,6 +126,9 @@ impl App {
             identity,
             account_id,
             grounds,
+            objects: objects.clone(),
+            capacity: capacity(&config),
+            data_dir: data_dir.to_path_buf(),
         });
         let _ = front.set(Arc::clone(&made));
         tokio::spawn(made.logs.clone().keep_swept());

@@ -8,6 +8,7 @@ pub mod build_request;
 pub mod cli;
 pub mod clock;
 pub mod codebuild;
+mod console;
 pub mod config;
 pub mod driver;
 mod fault;

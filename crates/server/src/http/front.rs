@@ -7,19 +7,23 @@ use super::{
     own::{self, Origin},
 };
 use crate::{
-    codebuild::CodeBuildService, driver::Grounds, identity::Identity, logs::LogsService,
-    parameters::ParametersService, permission, s3::S3Service, secrets::SecretsService,
-    sts::StsService,
+    codebuild::CodeBuildService, console as pages, driver::Grounds, identity::Identity,
+    logs::LogsService, parameters::ParametersService, permission, s3::S3Service,
+    secrets::SecretsService, sts::StsService,
 };
 use axum::{
     Extension, Router,
     body::{Body, Bytes, to_bytes},
     extract::{Request, State},
     http::{HeaderMap, Method, StatusCode, header::CONTENT_TYPE},
+    middleware::{Next, from_fn},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use std::sync::Arc;
+use build_core::queue::Capacity;
+use std::{path::PathBuf, sync::Arc};
+use store::objects::ObjectStore;
+use tower::ServiceExt;
 use uuid::Uuid;
 use wire::{Caller, Service, ServiceError};
 
@@ -45,10 +49,39 @@ pub struct Front {
     pub account_id: String,
     /// What builds stand on.
     pub grounds: Arc<Grounds>,
+    /// Where objects are kept.
+    pub objects: ObjectStore,
+    /// What the machine gives to builds.
+    pub capacity: Capacity,
+    /// The folder that holds everything the service keeps.
+    pub data_dir: PathBuf,
 }
 
 /// The routes, for requests that come in at `origin`.
 pub fn router(front: Arc<Front>, origin: Origin) -> Router {
+    let services = services(Arc::clone(&front), &origin);
+    match origin {
+        // A build has no browser.
+        Origin::Build { .. } => services,
+        Origin::Port => {
+            let pages = pages::routes().with_state(front);
+            services.layer(from_fn(move |request: Request, next: Next| {
+                let pages = pages.clone();
+                async move {
+                    if !pages::is_for_console(&request) {
+                        return next.run(request).await;
+                    }
+                    match pages.oneshot(request).await {
+                        Ok(response) => response,
+                        Err(never) => match never {},
+                    }
+                }
+            }))
+        }
+    }
+}
+
+fn services(front: Arc<Front>, origin: &Origin) -> Router {
     Router::new()
         .route("/health", get(own::health))
         .route("/v2/credentials/{id}", get(own::credentials))
@@ -57,7 +90,7 @@ pub fn router(front: Arc<Front>, origin: Origin) -> Router {
         .route("/-/builds/{id}/commands", get(commands::commands))
         .route("/-/console", post(console::console))
         .fallback(service)
-        .layer(Extension(origin))
+        .layer(Extension(origin.clone()))
         .with_state(front)
 }
 

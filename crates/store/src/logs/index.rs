@@ -32,6 +32,8 @@ pub(super) struct Block {
     pub(super) source: u64,
     /// When its last event was ingested.
     pub(super) ingested_at: i64,
+    /// How many frames it has.
+    pub(super) frames: u32,
 }
 
 impl Block {
@@ -44,6 +46,7 @@ impl Block {
             sorted: true,
             source,
             ingested_at: frame.ingested_at,
+            frames: 0,
         }
     }
 
@@ -53,6 +56,7 @@ impl Block {
         self.earliest = self.earliest.min(frame.timestamp);
         self.latest = self.latest.max(frame.timestamp);
         self.ingested_at = frame.ingested_at;
+        self.frames += 1;
         if !matches!(frame.source, SOURCE_NONE | SOURCE_CONTINUES) {
             self.source = frame.source;
         }
@@ -73,6 +77,8 @@ impl Block {
             field.copy_from_slice(&number);
         }
         entry[48] = u8::from(self.sorted);
+        // A block's frames are at least 32 bytes each: three bytes hold more than there can be.
+        entry[49..52].copy_from_slice(&self.frames.to_le_bytes()[..3]);
         let checksum = crc32fast::hash(&entry[..52]);
         entry[52..].copy_from_slice(&checksum.to_le_bytes());
         entry
@@ -87,6 +93,9 @@ impl Block {
             u64::from_le_bytes(field.try_into().expect("the chunks have eight bytes each"))
         });
         let mut number = || numbers.next();
+        let frames = u32::from_le_bytes([content[49], content[50], content[51], 0]);
+        // Earlier formats did not count: such blocks are read again.
+        (frames > 0).then_some(())?;
         Some(Self {
             offset: number()?,
             end: number()?,
@@ -95,6 +104,7 @@ impl Block {
             source: number()?,
             ingested_at: number()?.cast_signed(),
             sorted: content[48] == 1,
+            frames,
         })
     }
 }

@@ -10,6 +10,7 @@ mod catalog;
 mod error;
 mod frame;
 mod index;
+mod lines;
 mod log_store;
 mod open_streams;
 mod page;
@@ -25,6 +26,7 @@ pub use catalog::{
     Group, GroupClass, GroupId, GroupsPage, NewGroup, Stream, StreamId, StreamOrder, StreamsPage,
 };
 pub use error::LogError;
+pub use lines::FoundLines;
 pub use log_store::{Batch, LogStore, MESSAGE_BYTES_MAX, NewEvent};
 pub use page::{Direction, LogEvent, LogPage, TimeRange, Token};
 pub use pattern::{Pattern, PatternError};

@@ -42,12 +42,13 @@ fn the_bytes_of_frames_and_index_entries_stay_as_they_are() {
         sorted: true,
         source: 258,
         ingested_at: 3,
+        frames: 5,
     };
     expect![[r#"
         08 00 00 00 00 00 00 00 09 00 00 00 00 00 00 00
         01 00 00 00 00 00 00 00 02 00 00 00 00 00 00 00
         02 01 00 00 00 00 00 00 03 00 00 00 00 00 00 00
-        01 00 00 00 87 73 a3 d0
+        01 05 00 00 6c b1 68 d6
     "#]]
     .assert_eq(&hex(&block.encode()));
 }

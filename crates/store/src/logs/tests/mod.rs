@@ -3,6 +3,7 @@
 mod crash;
 mod files;
 mod groups;
+mod lines;
 mod pages;
 mod patterns;
 mod search;

@@ -1,0 +1,71 @@
+//! What a browser sends with a form.
+
+use axum::{
+    body::{Bytes, to_bytes},
+    extract::{FromRequest, Request},
+    http::{StatusCode, header::HOST, header::ORIGIN},
+    response::{IntoResponse, Response},
+};
+
+/// The largest form: a buildspec is its largest field.
+const BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// A form's fields, in the order in which they were sent.
+#[derive(Debug, Default)]
+pub(super) struct Form {
+    fields: Vec<(String, String)>,
+}
+
+impl Form {
+    /// The form that these bytes are.
+    pub(super) fn parse(body: &[u8]) -> Self {
+        let fields = form_urlencoded::parse(body)
+            // Browsers end lines of texts as HTTP does.
+            .map(|(name, value)| (name.into_owned(), value.replace("\r\n", "\n")))
+            .collect();
+        Self { fields }
+    }
+
+    /// A field's text; empty when it was not sent.
+    pub(super) fn text(&self, name: &str) -> &str {
+        self.all(name).next().unwrap_or_default()
+    }
+
+    /// A field's text without blanks around it, if anything is left.
+    pub(super) fn given(&self, name: &str) -> Option<String> {
+        Some(self.text(name).trim().to_owned()).filter(|text| !text.is_empty())
+    }
+
+    /// Whether a box is ticked.
+    pub(super) fn ticked(&self, name: &str) -> bool {
+        self.fields.iter().any(|(field, _)| field == name)
+    }
+
+    /// The texts of all fields of this name.
+    pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.fields
+            .iter()
+            .filter(move |(field, _)| field == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for Form {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Response> {
+        let headers = request.headers();
+        // Browsers say whose page sent a form. The forms' tokens say it again.
+        if let Some(origin) = headers.get(ORIGIN) {
+            let origin = origin.to_str().unwrap_or_default();
+            let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+            if origin.split_once("://").is_none_or(|(_, from)| from != host) {
+                return Err((StatusCode::FORBIDDEN, "The form is another site's.").into_response());
+            }
+        }
+        match to_bytes(request.into_body(), BYTES_MAX).await {
+            Ok(body) => Ok(Self::parse(&Bytes::from(body))),
+            Err(_) => Err(StatusCode::PAYLOAD_TOO_LARGE.into_response()),
+        }
+    }
+}

@@ -11,6 +11,7 @@ pub mod codebuild;
 mod console;
 pub mod config;
 pub mod driver;
+pub mod executors;
 mod fault;
 pub mod http;
 pub mod identity;

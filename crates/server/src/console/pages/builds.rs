@@ -1,6 +1,6 @@
 //! All builds, the newest first.
 
-use super::shown::{self, BuildRow};
+use super::shown::{self, BuildRow, Mark};
 use crate::{
     console::{
         answer::{NoPage, page},

@@ -331,14 +331,16 @@ impl Feed {
 
     /// Waits until something may be new: a line, or a step of a build.
     async fn wait(&mut self) {
+        let Self { tail, changed, .. } = self;
         let line = async {
-            match &mut self.tail {
+            match tail {
                 Some(tail) => drop(tail.next().await),
                 None => std::future::pending().await,
             }
         };
-        let step = self.changed.changed();
-        let _ = timeout(LOOK_EVERY, async { tokio::select! { () = line => {}, _ = step => {} } }).await;
+        let news = async { tokio::select! { () = line => {}, _ = changed.changed() => {} } };
+        // Without any, it is looked whether the page should know that time has passed.
+        let _ = timeout(LOOK_EVERY, news).await;
         // What comes in the same moment is told together.
         tokio::time::sleep(NEWS_EVERY).await;
         while self.tail.as_mut().is_some_and(|tail| tail.try_next().is_some()) {}

@@ -2,7 +2,7 @@
 
 use super::{
     projects::{Bar, last_builds, strip},
-    shown::{self, BuildRow},
+    shown::{self, BuildRow, Mark},
 };
 use crate::{
     console::{

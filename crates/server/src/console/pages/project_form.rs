@@ -28,6 +28,7 @@ use fields::{Field, Group, Kind, REST};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
+use wire::codebuild::EnvironmentVariableType;
 
 pub(super) fn routes() -> Router<Arc<Front>> {
     Router::new()
@@ -46,6 +47,7 @@ struct FormPage {
     groups: Vec<ShownGroup>,
     rest: String,
     variables: Vec<Variable>,
+    variable_kinds: &'static [&'static str],
 }
 
 struct ShownGroup {
@@ -96,6 +98,7 @@ impl FormPage {
                 serde_json::to_string_pretty(&rest).unwrap_or_default()
             },
             variables: variables.collect(),
+            variable_kinds: EnvironmentVariableType::VALUES,
         }
     }
 }

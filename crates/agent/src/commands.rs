@@ -2,6 +2,7 @@
 
 use crate::console;
 use crate::fault::Fault;
+use crate::journal::Batch;
 use crate::log;
 use crate::processes::Exit;
 use crate::run::Build;
@@ -53,11 +54,13 @@ impl Commands<'_> {
         first: u32,
         commands: &[String],
     ) -> Result<Option<String>, Fault> {
+        // What was read at the end of a command is what the next one begins with.
+        let mut reading = None;
         for (index, command) in (first..).zip(commands) {
             let shown = &*shown(self.build, command);
             let told = self.build.counts.told.fetch_add(1, Ordering::Relaxed) < COMMANDS_MAX;
             let started = told.then(|| Fact::CommandStarted(self.started(list, index, shown)));
-            let began = self.build.meter.begin();
+            let began = self.build.meter.begin(reading);
             self.build.journal.append(|batch| {
                 batch.end_line();
                 started.iter().for_each(|fact| batch.fact(fact));
@@ -65,13 +68,13 @@ impl Commands<'_> {
             });
             let Ran { ended, largest_bytes } =
                 self.shell.run(command, self.user.as_ref(), self.succeeding)?;
-            let (used, memory_kills) = self.build.meter.end(&began, largest_bytes);
+            let (used, memory_kills) = self.build.meter.end(&began, largest_bytes, &mut reading);
             self.build.counts.memory_kills.fetch_add(memory_kills, Ordering::Relaxed);
             let reason = reason(&ended, memory_kills);
             let (exit_status, signal) = ended.status();
             let fact = Fact::CommandEnded(CommandEnded { exit_status, signal, memory_kills, used });
             let out_of_memory = (memory_kills > 0).then(|| self.out_of_memory());
-            self.build.journal.append(|batch| {
+            let tell = |batch: &mut Batch<'_>| {
                 // AWS: an empty line follows what a command printed.
                 batch.output(b"\n");
                 if let Some(sentence) = &out_of_memory {
@@ -83,7 +86,13 @@ impl Commands<'_> {
                 if told {
                     batch.fact(&fact);
                 }
-            });
+            };
+            let journal = &self.build.journal;
+            if reason.is_none() && ((index - first) as usize) + 1 < commands.len() {
+                journal.append_with_next(tell);
+            } else {
+                journal.append(tell);
+            }
             if let Some(reason) = reason {
                 if self.build.orders.course.shell_on_failure {
                     console::open(self.build, self.shell, self.user.as_ref());

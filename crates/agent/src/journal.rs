@@ -79,6 +79,12 @@ impl Journal {
         write(&mut self.lock(), fill);
     }
 
+    /// Appends what `fill` puts into the batch along with what is appended next, which must follow
+    /// at once.
+    pub(crate) fn append_with_next(&self, fill: impl FnOnce(&mut Batch<'_>)) {
+        add(&mut self.lock(), fill);
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -101,15 +107,19 @@ impl Journal {
     }
 }
 
-fn write(state: &mut State, fill: impl FnOnce(&mut Batch<'_>)) {
+fn add(state: &mut State, fill: impl FnOnce(&mut Batch<'_>)) {
     let at = Timestamp::from_system(SystemTime::now());
-    state.frames.clear();
     fill(&mut Batch { state, at });
+}
+
+fn write(state: &mut State, fill: impl FnOnce(&mut Batch<'_>)) {
+    add(state, fill);
     let State { file, frames, .. } = state;
     if frames.is_empty() {
         return;
     }
     file.write_all(frames).expect("a journal that cannot be written ends the agent");
+    frames.clear();
 }
 
 impl Batch<'_> {

@@ -26,7 +26,10 @@ use hyper_util::rt::TokioIo;
 use std::{
     collections::HashSet,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 use store::{
@@ -42,6 +45,9 @@ use tokio_util::sync::CancellationToken;
 
 /// How long a line that has begun waits for its end before the log shows it as it is.
 const PENDING_LINE_AFTER: Duration = Duration::from_millis(500);
+
+/// After so many bytes of a log they are sent to the disk.
+const SYNC_BYTES: u64 = 64 * 1024 * 1024;
 
 /// How long the attendant waits before it tries again what failed.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
@@ -120,7 +126,7 @@ pub(super) struct Charge {
 /// Starts an attendant.
 pub(super) fn spawn(grounds: Arc<Grounds>, driver: Driver, charge: Charge) {
     tokio::spawn(async move {
-        Attendant { grounds, driver, charge }.run().await;
+        Attendant { grounds, driver, charge, written: AtomicU64::new(0) }.run().await;
     });
 }
 
@@ -168,6 +174,8 @@ struct Attendant {
     grounds: Arc<Grounds>,
     driver: Driver,
     charge: Charge,
+    /// Bytes of the log that were written.
+    written: AtomicU64,
 }
 
 /// Why a journal was followed no longer.
@@ -421,6 +429,18 @@ impl Attendant {
         }
     }
 
+    /// Sends a large log to the disk while it grows, so that its end need not wait for all of it.
+    fn sync_early(&self, stream: StreamId, events: &[NewEvent]) {
+        let bytes: usize = events.iter().map(|event| event.message.len()).sum();
+        let before = self.written.fetch_add(bytes as u64, Ordering::Relaxed);
+        if before / SYNC_BYTES == (before + bytes as u64) / SYNC_BYTES {
+            return;
+        }
+        let logs = self.grounds.logs.clone();
+        // What goes wrong is told when it is done once more, at the end.
+        spawn_blocking(move || logs.sync(stream).ok());
+    }
+
     fn observe(&self, said: impl FnOnce() -> Observed) {
         if let Some(observer) = &self.grounds.observer {
             // Whoever watched may have gone; the build goes on.
@@ -439,8 +459,9 @@ impl Attendant {
         loop {
             let batch = Batch { events: &events, source, ingested_at: millis(clock::now()) };
             match self.grounds.logs.append(stream, batch) {
+                Ok(()) => return self.sync_early(stream, &events),
                 // Somebody has deleted the stream: they do not want what it would hold.
-                Ok(()) | Err(LogError::StreamMissing) => return,
+                Err(LogError::StreamMissing) => return,
                 // Output is never dropped: while the disk is full, the build's log waits for room.
                 Err(error) => {
                     tracing::error!(error = %chain(&error), "output is not in the log; trying again");

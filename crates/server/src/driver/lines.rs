@@ -47,13 +47,20 @@ impl Lines {
         while !rest.is_empty() {
             let room = LINE_BYTES_MAX - self.pending.len();
             let window = &rest[..room.min(rest.len())];
-            let (taken, complete) = match window.iter().position(|&b| b == b'\n') {
+            let (taken, complete) = match memchr::memchr(b'\n', window) {
                 Some(end) => (end + 1, true),
                 None => (window.len(), window.len() == room),
             };
-            self.pending.extend_from_slice(&rest[..taken]);
+            let (line, behind) = rest.split_at(taken);
+            rest = behind;
             self.pending_end += taken as u64;
-            rest = &rest[taken..];
+            if complete && self.pending.is_empty() {
+                // Most lines are whole as they come.
+                self.logged = self.pending_end;
+                out.push(Line { at, text: text(line), position: self.pending_end });
+                continue;
+            }
+            self.pending.extend_from_slice(line);
             if complete {
                 self.flush(out);
             }
@@ -70,13 +77,17 @@ impl Lines {
         if self.pending.is_empty() {
             return;
         }
-        let text = String::from_utf8_lossy(&self.pending).into_owned();
+        let text = text(&self.pending);
         self.pending.clear();
         // One enormous line must not keep its memory for the rest of the build.
         self.pending.shrink_to(4_096);
         self.logged = self.pending_end;
         out.push(Line { at: self.pending_at, text, position: self.pending_end });
     }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod exports;
 mod run;
 mod script;
+mod state;
 mod user;
 
 pub(crate) use run::{Beginning, Ended, Ran, Shell, Succeeding, find_program};

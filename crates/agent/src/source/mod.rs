@@ -69,7 +69,7 @@ pub(crate) fn prepare(build: &Build) -> Result<Prepared, Stop> {
         batch.line(log::PROCESSING_VARIABLES);
     });
     let held = secrets::fetch(build, &buildspec)?;
-    let mut shell = begin_shell(build, &buildspec, &held, resolved)?;
+    let mut shell = begin_shell(build, &buildspec, &held, resolved);
     runtimes::prepare(build, &buildspec, &mut shell)?;
     build.journal.line(&log::moving_to(&build.orders.source_dir));
     let caching = cache::restore(build, &buildspec, &shell);
@@ -128,7 +128,7 @@ fn begin_shell(
     buildspec: &Buildspec,
     held: &Held,
     resolved: Option<String>,
-) -> Result<Shell, Stop> {
+) -> Shell {
     let mut variables = merge(&build.orders, &buildspec.env.variables, held);
     if let Some(version) = resolved {
         let name = "CODEBUILD_RESOLVED_SOURCE_VERSION";
@@ -145,5 +145,5 @@ fn begin_shell(
         },
         variables,
     };
-    Ok(Shell::begin(build.layout.clone(), build.output.clone(), beginning)?)
+    Shell::begin(build.layout.clone(), build.output.clone(), beginning)
 }

@@ -120,6 +120,7 @@ impl Bare {
             journal: self.folder.join("journal"),
             image: Image::Host,
             mounts: Vec::new(),
+            folders_in_memory: Vec::new(),
             limits: Limits {
                 cpu_millis: 2_000,
                 memory_bytes: 3 << 30,

@@ -152,6 +152,7 @@ fn spec(folder: &Path, id: &str, orders: &str) -> ContainerSpec {
         id: ContainerId::new(id).expect("an id"),
         image: Image::Host,
         mounts: Vec::new(),
+        folders_in_memory: Vec::new(),
         limits: Limits {
             cpu_millis: 1000,
             memory_bytes: 512 << 20,

@@ -53,6 +53,9 @@ pub struct ContainerSpec {
     pub image: Image,
     /// Host folders that it sees.
     pub mounts: Vec<Mount>,
+    /// Absolute folders in the container that are empty at first and in memory alone: what is
+    /// written there counts as memory and reaches no disk. Made when missing.
+    pub folders_in_memory: Vec<PathBuf>,
     /// What it may use.
     pub limits: Limits,
     /// Its network.

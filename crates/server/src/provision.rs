@@ -38,6 +38,9 @@ pub const CREDENTIALS_ADDRESS: SocketAddrV4 =
 /// Where builds find the programs that CodeBuild's images have. AWS: the same folder.
 const PROGRAMS: &str = "/codebuild/user/bin";
 
+/// Where a shell's variables are from one command to the next. AWS: the same folder.
+const SHELL_STATE: &str = "/codebuild/output/tmp";
+
 /// Where a build's local cache is. AWS: the same folder.
 const LOCAL_CACHE: &str = "/codebuild/local-cache";
 
@@ -100,6 +103,7 @@ impl Provision {
             id,
             image: occasion.image.clone(),
             mounts: mounts.collect(),
+            folders_in_memory: vec![SHELL_STATE.into()],
             limits: Limits {
                 cpu_millis: size.processors * 1_000,
                 memory_bytes: size.memory_gib << 30,

@@ -6,7 +6,7 @@ use crate::output::Output;
 use crate::processes::{Exit, wait_for};
 use crate::shell::User;
 use crate::shell::script::{Carried, Script};
-use crate::shell::state::State;
+use crate::shell::state::{Change, State};
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, ErrorKind, Write};
@@ -38,6 +38,11 @@ pub(crate) struct Ran {
 }
 
 impl Ended {
+    /// Whether it did what it should.
+    pub(crate) fn is_success(&self) -> bool {
+        self.status() == (0, None)
+    }
+
     /// The status as a shell shows it, and the signal that ended the command's own shell.
     pub(crate) fn status(&self) -> (i32, Option<i32>) {
         match self {
@@ -48,6 +53,15 @@ impl Ended {
             Self::NotStarted(_) => (NOT_STARTED, None),
         }
     }
+}
+
+/// A command that was started.
+#[derive(Debug)]
+pub(crate) enum Started {
+    /// It runs, or has ended.
+    Running(Child),
+    /// Its shell did not start, for the reason given.
+    Not(String),
 }
 
 /// What a shell begins with.
@@ -78,6 +92,8 @@ pub(crate) struct Shell {
     program: String,
     carried: Carried,
     state: State,
+    /// What starts the next shell; none when the variables have changed since it was made.
+    spawner: Option<Command>,
     last_exit: i32,
     last_user: Option<User>,
 }
@@ -87,13 +103,22 @@ impl Shell {
     pub(crate) fn begin(layout: Layout, output: Arc<Output>, beginning: Beginning) -> Self {
         let Beginning { program, source_dir, carried, variables } = beginning;
         let state = State::new(layout.clone(), &source_dir, variables);
-        Self { layout, output, program, carried, state, last_exit: 0, last_user: None }
+        Self {
+            layout,
+            output,
+            program,
+            carried,
+            state,
+            spawner: None,
+            last_exit: 0,
+            last_user: None,
+        }
     }
 
     /// The next command starts in this folder.
     pub(crate) fn go_to(&mut self, folder: &str) {
         self.state.folder = folder.into();
-        self.state.replace("PWD", Some(folder.into()));
+        self.replace("PWD", Some(folder.into()));
     }
 
     /// Says whether later commands see what the next ones change, and gives what held before.
@@ -104,6 +129,7 @@ impl Shell {
     /// Sets an exported variable for the commands that follow, or removes it, and gives the value
     /// that it had.
     pub(crate) fn replace(&mut self, name: &str, value: Option<OsString>) -> Option<OsString> {
+        self.spawner = None;
         self.state.replace(name, value)
     }
 
@@ -112,28 +138,36 @@ impl Shell {
         Some(self.state.variable(name)?.to_string_lossy().into_owned())
     }
 
-    /// Runs one command to its end, with all that it printed in the journal.
-    pub(crate) fn run(
+    /// Starts a command. It must be waited for before the next one is started.
+    pub(crate) fn start(
         &mut self,
         command: &str,
         user: Option<&User>,
         succeeding: Succeeding,
-    ) -> Result<Ran, Fault> {
+    ) -> Result<Started, Fault> {
         self.write_script(command, user, succeeding)?;
-        let child = match self.start(user) {
-            Ok(child) => child,
-            Err(error) => {
-                self.last_exit = NOT_STARTED;
-                let ended = Ended::NotStarted(self.start_error(&error));
-                return Ok(Ran { ended, largest_bytes: 0 });
-            }
-        };
-        let (exit, largest_bytes) = wait_for(child)?;
-        self.output.drain();
-        self.last_exit = exit.shell_status();
         self.last_user = user.cloned();
-        self.state.take_over()?;
-        Ok(Ran { ended: Ended::Exited(exit), largest_bytes })
+        self.output.begin_command();
+        Ok(match self.spawn(user) {
+            Ok(child) => Started::Running(child),
+            Err(error) => Started::Not(self.start_error(&error)),
+        })
+    }
+
+    /// Waits until a command has ended. What it printed may not be in the journal yet.
+    pub(crate) fn wait(&mut self, started: Started) -> Result<Ran, Fault> {
+        let (ended, largest_bytes) = match started {
+            Started::Running(child) => {
+                let (exit, largest_bytes) = wait_for(child)?;
+                if self.state.take_over()? == Change::Some {
+                    self.spawner = None;
+                }
+                (Ended::Exited(exit), largest_bytes)
+            }
+            Started::Not(reason) => (Ended::NotStarted(reason), 0),
+        };
+        self.last_exit = ended.status().0;
+        Ok(Ran { ended, largest_bytes })
     }
 
     /// What the shell makes of `text`: its variables and substitutions, as in a here-document.
@@ -213,15 +247,26 @@ impl Shell {
         (last != next && self.variable("HOME").is_none_or(|now| now == last)).then_some(next)
     }
 
-    fn start(&self, user: Option<&User>) -> io::Result<Child> {
+    fn spawn(&mut self, user: Option<&User>) -> io::Result<Child> {
+        let mut spawner = match self.spawner.take() {
+            Some(spawner) => spawner,
+            None => self.spawner()?,
+        };
+        let child = Self::spawn_as(user, &mut spawner)?;
+        self.spawner = Some(spawner);
+        Ok(child)
+    }
+
+    /// What starts shells as long as the variables stay as they are.
+    fn spawner(&self) -> io::Result<Command> {
         let mut shell = self.program()?;
         shell.arg(self.layout.script());
-        shell.stdin(Stdio::null());
+        shell.stdin(fs::File::open("/dev/null")?);
         shell.stdout(self.output.stdio().map_err(io::Error::other)?);
         shell.stderr(self.output.stdio().map_err(io::Error::other)?);
         // A command that signals its own process group must not reach the agent.
         shell.process_group(0);
-        Self::spawn_as(user, &mut shell)
+        Ok(shell)
     }
 
     /// Starts a command as a user; as root without one.

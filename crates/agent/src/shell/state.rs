@@ -35,6 +35,17 @@ pub(super) struct State {
     text: Option<Vec<u8>>,
     /// Whether that text is in its file.
     is_written: Cell<bool>,
+    /// What the last command saved; empty when variables have been set since.
+    saved: Vec<u8>,
+}
+
+/// Whether a command has changed anything of the state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// It has.
+    Some,
+    /// It has not, as most have not.
+    None,
 }
 
 impl State {
@@ -49,6 +60,7 @@ impl State {
             unnameable,
             text: None,
             is_written: Cell::new(false),
+            saved: Vec::new(),
         };
         state.settle(None);
         state
@@ -64,6 +76,7 @@ impl State {
         let known = self.variables.iter().position(|(known, _)| known == name);
         let before = known.map(|at| self.variables.remove(at).1);
         self.variables.extend(value.map(|value| (name.into(), value)));
+        self.saved.clear();
         self.settle(None);
         before
     }
@@ -98,14 +111,18 @@ impl State {
     }
 
     /// Takes over what a command saved. One that left its shell early saved nothing.
-    pub(super) fn take_over(&mut self) -> Result<(), Fault> {
+    pub(super) fn take_over(&mut self) -> Result<Change, Fault> {
         let path = self.layout.saved_state();
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Change::None),
             Err(error) => return Err(error).doing(|| "read the shell's state".to_owned()),
         };
         fs::remove_file(&path).doing(|| "remove the shell's state".to_owned())?;
+        if bytes == self.saved {
+            self.is_written.set(false);
+            return Ok(Change::None);
+        }
         let Saved { variables, is_plain, folder, text_bytes } = exports::read(&bytes);
         let Some(folder) = folder else {
             let full = io::Error::from(ErrorKind::StorageFull);
@@ -118,7 +135,8 @@ impl State {
             self.folder = OsString::from_vec(folder);
         }
         self.settle((!is_plain).then(|| bytes[..text_bytes].to_vec()));
-        Ok(())
+        self.saved = bytes;
+        Ok(Change::Some)
     }
 
     /// Settles how the variables reach the next shell: by `text`, if there is one, or by a text of

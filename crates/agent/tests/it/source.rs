@@ -73,10 +73,14 @@ fn a_zip_is_unpacked_with_modes_and_links() {
         [Container] No runtime version selected in buildspec.
     "#]]
     .assert_eq(&first);
-    let left = std::fs::read_dir(build.root.path().join("codebuild/output/tmp")).unwrap();
-    let mut left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
-    left.sort();
-    assert_eq!(left, ["dir.txt", "env.sh", "script.sh"]);
+    let left = |folder: &str| {
+        let left = std::fs::read_dir(build.root.path().join(folder)).unwrap();
+        let mut left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        left
+    };
+    assert_eq!(left("codebuild/output"), ["src42", "tmp"]);
+    assert_eq!(left("codebuild/output/tmp"), ["script.sh"]);
 }
 
 #[test]

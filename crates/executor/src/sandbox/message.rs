@@ -31,6 +31,8 @@ pub(super) struct Job {
     pub root: RootFileSystem,
     /// Folders that the spec gives.
     pub mounts: Vec<Mount>,
+    /// Folders of the container that are in memory alone.
+    pub folders_in_memory: Vec<PathBuf>,
     /// Small files written into the root, each with its absolute path.
     pub files: Vec<(PathBuf, String)>,
     /// What the container may use.

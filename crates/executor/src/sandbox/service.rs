@@ -308,6 +308,7 @@ impl Inner {
             folder: folder.path().to_owned(),
             root: root.clone(),
             mounts: spec.mounts.clone(),
+            folders_in_memory: spec.folders_in_memory.clone(),
             files: etc_files(&spec.id, way_out.as_ref()),
             limits: spec.limits,
             cgroup: group.clone(),

@@ -15,7 +15,7 @@ type Attack = (&'static str, fn());
 
 /// All attacks, for the user that the tests run as.
 pub(crate) fn trials(name: &str) -> Vec<Trial> {
-    let attacks: [Attack; 17] = [
+    let attacks: [Attack; 18] = [
         ("secrets_of_the_machine_are_not_there", secrets_of_the_machine_are_not_there),
         ("tools_of_the_machine_work", tools_of_the_machine_work),
         ("nothing_written_survives", nothing_written_survives),
@@ -35,6 +35,7 @@ pub(crate) fn trials(name: &str) -> Vec<Trial> {
         ("no_process_survives_destroy", no_process_survives_destroy),
         ("nothing_is_left_behind", nothing_is_left_behind),
         ("mounts_are_what_they_say", mounts_are_what_they_say),
+        ("folders_in_memory_are_on_no_disk", folders_in_memory_are_on_no_disk),
         ("a_root_file_system_may_be_any_folder", a_root_file_system_may_be_any_folder),
     ];
     let trial = |(attack, check): Attack| {
@@ -391,6 +392,16 @@ fn mounts_are_what_they_say() {
         [file(0, "more"), file(1, "more"), file(2, "more")],
         [None, None, Some("more\n".into())]
     );
+}
+
+fn folders_in_memory_are_on_no_disk() {
+    let world = World::new();
+    let mut spec = world.spec(
+        "sh cd /made/for/it && ls -A && echo kept > file && cat file; stat -c %a .; stat -f -c %T .",
+    );
+    spec.folders_in_memory.push("/made/for/it".into());
+    let (_, said) = block_on(world.run(&spec));
+    assert_eq!(said, "kept\n755\ntmpfs\nstatus 0\n");
 }
 
 fn a_root_file_system_may_be_any_folder() {

@@ -74,6 +74,7 @@ pub(crate) fn spec(folder: &Path, orders: &str) -> ContainerSpec {
         id: ContainerId::new(name).expect("an id"),
         image: Image::Host,
         mounts: Vec::new(),
+        folders_in_memory: Vec::new(),
         limits: Limits {
             cpu_millis: 2000,
             memory_bytes: 512 << 20,

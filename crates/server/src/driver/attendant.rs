@@ -366,7 +366,7 @@ impl Attendant {
                             self.log(stream, follower.flush()).await;
                         }
                         // The driver has no use for commands.
-                        if !matches!(fact, Fact::CommandStarted(_) | Fact::CommandEnded(_)) {
+                        if !fact.is_of_a_command() {
                             inputs.push((Input::Fact(fact, at), Some(offset)));
                         }
                     }

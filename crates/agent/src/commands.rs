@@ -76,7 +76,8 @@ impl Commands<'_> {
             let (exit_status, signal) = ended.status();
             let fact = CommandEnded { exit_status, signal, memory_kills, used };
             let failed = self.tell_end(shown, &ended, is_told.then_some(fact), memory_kills);
-            let (Some((next_index, next_command)), Some(next_started)) = (next, next_started) else {
+            let (Some((next_index, next_command)), Some(next_started)) = (next, next_started)
+            else {
                 drop(stillness);
                 if failed.is_some() && build.orders.course.shell_on_failure {
                     console::open(build, self.shell, self.user.as_ref());

@@ -1,6 +1,4 @@
-//! Reads a journal as it grows, and says what it holds in the order it was written. Only facts about
-//! commands may come before lines that were written before them: there are many, nobody waits for
-//! them, and the log takes its lines the better the more come together.
+//! Reads a journal as it grows, and says what it holds in the order it was written.
 
 use super::lines::{Line, Lines};
 use agent_protocol::{
@@ -81,7 +79,7 @@ impl Follower {
                     self.lines.push(record.at, start, &bytes, &mut lines);
                 }
                 RecordBody::Fact(fact) => {
-                    if !lines.is_empty() && !fact.is_of_a_command() {
+                    if !lines.is_empty() {
                         items.push(Item::Lines(std::mem::take(&mut lines)));
                     }
                     items.push(Item::Fact(fact, record.at, offset));

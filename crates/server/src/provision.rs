@@ -351,19 +351,24 @@ fn cache_order(request: &BuildRequest, lease: Option<&Lease>) -> CacheOrder {
             })
         }
         CacheType::Local => {
-            let (Some(lease), Some(id)) = (lease, request.local_cache_id()) else {
-                return CacheOrder::NoCache;
-            };
             let mode = |wanted: &CacheMode| match cache.modes.iter().flatten().any(|m| m == wanted)
             {
                 true => LocalMode::On,
                 false => LocalMode::Off,
+            };
+            let docker_layers = mode(&CacheMode::LocalDockerLayerCache);
+            let (Some(lease), Some(id)) = (lease, request.local_cache_id()) else {
+                return match docker_layers {
+                    LocalMode::On => CacheOrder::DockerLayers,
+                    LocalMode::Off => CacheOrder::NoCache,
+                };
             };
             CacheOrder::Local(LocalCache {
                 folder: LOCAL_CACHE.to_owned(),
                 id,
                 custom: mode(&CacheMode::LocalCustomCache),
                 source: mode(&CacheMode::LocalSourceCache),
+                docker_layers,
                 state: lease.state.clone(),
             })
         }

@@ -100,20 +100,19 @@ fn fetch(
         "" => "primary source".to_owned(),
         identifier => format!("secondary source {identifier}"),
     };
-    match source {
-        Source::NoSource | Source::Mounted => Ok(None),
-        Source::S3Zip(from) => s3::fetch_zip(build, from, folder).map(|()| None),
-        Source::S3Folder(from) => s3::fetch_folder(build, from, folder).map(|()| None),
+    let (fetched, version) = match source {
+        Source::NoSource | Source::Mounted => return Ok(None),
+        Source::S3Zip(from) => (s3::fetch_zip(build, from, folder).map(|()| None), &from.version),
+        Source::S3Folder(from) => (s3::fetch_folder(build, from, folder).map(|()| None), &None),
         Source::Git(from) => {
             let commit = git::fetch(build, identifier, from, folder);
-            let version = &from.asked_version;
-            let place = format!(" for {whose} and source version {version}");
-            return commit.map(Some).map_err(|stop| stop.with(&place));
+            (commit.map(Some), &Some(from.asked_version.clone()))
         }
-    }
-    .map_err(
-        |stop: Stop| if identifier.is_empty() { stop } else { stop.with(&format!(" for {whose}")) },
-    )
+    };
+    // AWS: an object's version is named when one was asked for, a repository's always.
+    let version = version.as_ref().map(|version| format!(" and source version {version}"));
+    let place = format!(" for {whose}{}", version.unwrap_or_default());
+    fetched.map_err(|stop: Stop| stop.with(&place))
 }
 
 fn uses_s3(source: &Source) -> bool {

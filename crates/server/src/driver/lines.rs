@@ -37,12 +37,14 @@ impl Lines {
     /// Takes output whose first byte stands at the journal's offset `start`, and adds the lines
     /// that it completes to `out`.
     pub fn push(&mut self, at: Timestamp, start: u64, bytes: &[u8], out: &mut Vec<Line>) {
+        // A clock that is set back must not put a line before those that a reader has seen: it
+        // goes on behind them.
+        self.pending_at = self.pending_at.max(at);
         let skip = usize::try_from(self.logged.saturating_sub(start)).unwrap_or(usize::MAX);
         let Some(mut rest) = bytes.get(skip.min(bytes.len())..).filter(|rest| !rest.is_empty())
         else {
             return;
         };
-        self.pending_at = at;
         self.pending_end = start + (bytes.len() - rest.len()) as u64;
         while !rest.is_empty() {
             let room = LINE_BYTES_MAX - self.pending.len();
@@ -110,6 +112,17 @@ mod tests {
         assert!(lines.is_pending());
         lines.flush(&mut out);
         assert_eq!(texts(&out[3..]), [("three", 208)]);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_puts_no_line_before_another() {
+        let (early, late) = (Timestamp::from_millis(1), Timestamp::from_millis(9));
+        for logged in [0, 104] {
+            let (mut lines, mut out) = (Lines::new(logged), Vec::new());
+            lines.push(late, 100, b"one\n", &mut out);
+            lines.push(early, 200, b"two\n", &mut out);
+            assert_eq!(out.last().map(|line| (line.text.as_str(), line.at)), Some(("two\n", late)));
+        }
     }
 
     #[test]

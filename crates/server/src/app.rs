@@ -8,6 +8,7 @@ use crate::{
     fault,
     http::{Front, Origin, router},
     identity::{Identity, RootKeys},
+    images::{BuildImages, Names},
     local_caches::LocalCaches,
     logs::LogsService,
     parameters::{self, ParametersService},
@@ -20,7 +21,9 @@ use crate::{
 };
 use anyhow::Context;
 use build_core::queue::Capacity;
-use executor::{Agent, Container, Executor, HostImage, OutboundNetwork, Sandbox, SandboxConfig};
+use executor::{
+    Agent, Container, Executor, HostImage, Images, OutboundNetwork, Sandbox, SandboxConfig,
+};
 use sha2::{Digest, Sha256};
 use std::{
     fs::{self, File, Permissions},
@@ -77,12 +80,17 @@ impl App {
         let store = Store::open(&data_dir.join("state.db"))?;
         let logs = LogStore::open(&data_dir.join("logs"))?;
         let objects = ObjectStore::open(data_dir.join("objects"))?;
-        let sandbox = Arc::new(sandbox(&config, data_dir)?);
+        let images = Images::open(config.images.config(data_dir))
+            .context("failed to prepare the folder for images")?;
+        let sandbox = Arc::new(sandbox(&config, data_dir, images.clone())?);
         let vault = vault(&config, data_dir, &store).await?;
         let Config { secrets, parameters, .. } = &*config;
         let upstream = upstream_of("secrets", secrets.upstream.as_ref())?;
         let readable = secrets.readable.clone();
         let secrets = SecretsService::new(store.clone(), vault.clone(), readable, upstream);
+        let secrets = Arc::new(secrets);
+        let names = Names::new(config.images.names.clone());
+        let images = BuildImages::new(images, names, Some(Arc::clone(&secrets)));
         let upstream = upstream_of("parameters", parameters.upstream.as_ref())?;
         let readable = parameters.readable.clone();
         let parameters = ParametersService::new(store.clone(), vault.clone(), readable, upstream);
@@ -91,6 +99,7 @@ impl App {
         let front: Arc<OnceLock<Arc<Front>>> = Arc::default();
         let grounds = Arc::new(Grounds {
             executor: sandbox as Arc<dyn Executor>,
+            images,
             store: store.clone(),
             logs: logs.clone(),
             watch: JournalWatch::start().context("failed to follow journals with inotify")?,
@@ -216,12 +225,12 @@ async fn vault(config: &Config, data_dir: &Path, store: &Store) -> anyhow::Resul
     Ok(vault)
 }
 
-fn sandbox(config: &Config, data_dir: &Path) -> anyhow::Result<Sandbox> {
+fn sandbox(config: &Config, data_dir: &Path, images: Images) -> anyhow::Result<Sandbox> {
     let mut host_image = HostImage::default();
     host_image.folders.extend(config.host_image.folders.iter().cloned());
     let sandbox_config = SandboxConfig {
         state_dir: data_dir.join("containers"),
-        images_dir: data_dir.join("images"),
+        images,
         helper: "/proc/self/exe".into(),
         agent: Agent::Zstd(AGENT),
         host_image,

@@ -2,8 +2,8 @@
 
 use crate::agent::AGENT;
 use executor::{
-    Agent, ContainerId, ContainerSpec, Executor, Exit, HostImage, Image, Limits, Network,
-    OutboundNetwork, Sandbox, SandboxConfig, Script, Scripted,
+    Agent, ContainerId, ContainerSpec, Executor, Exit, HostImage, Image, Images, ImagesConfig,
+    Limits, Network, OutboundNetwork, Sandbox, SandboxConfig, Script, Scripted,
 };
 use std::{
     fs,
@@ -58,7 +58,7 @@ impl World {
 pub(crate) fn config(folder: &Path) -> SandboxConfig {
     SandboxConfig {
         state_dir: folder.join("state"),
-        images_dir: folder.join("images"),
+        images: Images::open(ImagesConfig::in_folder(folder.join("images"))).expect("images"),
         helper: "/proc/self/exe".into(),
         agent: Agent::File(AGENT.clone()),
         host_image: HostImage::default(),

@@ -3,6 +3,7 @@
 
 packages_for_rust=(busybox-static gcc git libc6-dev iproute2 nftables)
 packages_for_clients=(awscli python3 python3-venv)
+packages_for_clients+=(docker-registry podman skopeo zstd)
 packages_for_clients+=(fcgiwrap git git-lfs nginx-light openssh-client openssh-server openssl)
 packages_for_the_example=(
     openjdk-17-jdk-headless maven libmaven-resources-plugin-java libmaven-compiler-plugin-java

@@ -18,6 +18,7 @@ import subprocess
 import tarfile
 import threading
 import time
+import urllib.request
 
 TOOLS = ("docker-registry", "skopeo", "busybox")
 START_SECONDS_MAX = 20
@@ -224,8 +225,17 @@ class Registry:
         """Brings an image of a layout in, and gives its name."""
         whole = f"{self.host}/{name}"
         source = f"oci:{layout.folder}:{tag}"
-        skopeo("copy", "--all", "--dest-tls-verify=false", *arguments, source, f"docker://{whole}")
+        skopeo("copy", "--preserve-digests", "--dest-tls-verify=false", *arguments, source, f"docker://{whole}")
         return whole
+
+    def put_index(self, layout, index, name, tag):
+        """Brings in a list of images, all of which the repository has; skopeo takes one of them."""
+        path = layout.folder / "blobs/sha256" / index["digest"].removeprefix("sha256:")
+        url = f"http://{self.host}/v2/{name}/manifests/{tag}"
+        headers = {"Content-Type": index["mediaType"]}
+        put = urllib.request.Request(url, path.read_bytes(), headers, method="PUT")
+        with urllib.request.urlopen(put, timeout=10) as answer:
+            assert answer.status == 201
 
     def requests(self):
         """The requests so far, each as a method and a path."""

@@ -80,8 +80,7 @@ impl App {
         let store = Store::open(&data_dir.join("state.db"))?;
         let logs = LogStore::open(&data_dir.join("logs"))?;
         let objects = ObjectStore::open(data_dir.join("objects"))?;
-        let images = Images::open(config.images.config(data_dir))
-            .context("failed to prepare the folder for images")?;
+        let images = images(&config, data_dir)?;
         let sandbox = Arc::new(sandbox(&config, data_dir, images.clone())?);
         let vault = vault(&config, data_dir, &store).await?;
         let Config { secrets, parameters, .. } = &*config;
@@ -89,8 +88,7 @@ impl App {
         let readable = secrets.readable.clone();
         let secrets = SecretsService::new(store.clone(), vault.clone(), readable, upstream);
         let secrets = Arc::new(secrets);
-        let names = Names::new(config.images.names.clone());
-        let images = BuildImages::new(images, names, Some(Arc::clone(&secrets)));
+        let images = build_images(&config, images, &secrets);
         let upstream = upstream_of("parameters", parameters.upstream.as_ref())?;
         let readable = parameters.readable.clone();
         let parameters = ParametersService::new(store.clone(), vault.clone(), readable, upstream);
@@ -182,6 +180,16 @@ fn lock(data_dir: &Path) -> anyhow::Result<File> {
         }
         Err(fs::TryLockError::Error(error)) => Err(error).context("failed to lock the data folder"),
     }
+}
+
+fn images(config: &Config, data_dir: &Path) -> anyhow::Result<Images> {
+    let images = Images::open(config.images.config(data_dir));
+    images.context("failed to prepare the folder for images")
+}
+
+fn build_images(config: &Config, images: Images, secrets: &Arc<SecretsService>) -> BuildImages {
+    let names = Names::new(config.images.names.clone());
+    BuildImages::new(images, names, Some(Arc::clone(secrets)))
 }
 
 fn local_caches(config: &Config, data_dir: &Path) -> anyhow::Result<LocalCaches> {

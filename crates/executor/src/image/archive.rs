@@ -12,7 +12,7 @@ use serde::Deserialize;
 use std::{
     collections::HashMap,
     fs::File,
-    io::{self, BufReader, Read},
+    io::{self, BufReader, Read, Seek},
     os::unix::fs::FileExt,
     path::{Component, Path, PathBuf},
 };
@@ -122,7 +122,8 @@ impl Archive {
 
     fn look(&self) -> Result<HashMap<PathBuf, Place>, LaunchError> {
         let broken = |error: io::Error| self.unusable(&format!("it is no archive: {error}"));
-        let file = self.file.try_clone().map_err(broken)?;
+        let mut file = self.file.try_clone().map_err(broken)?;
+        file.rewind().map_err(broken)?;
         let mut places = HashMap::new();
         let mut archive = tar::Archive::new(BufReader::new(file));
         for entry in archive.entries_with_seek().map_err(broken)? {

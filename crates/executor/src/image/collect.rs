@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::{
     collections::HashSet,
     ffi::OsString,
-    fs::{self, File},
+    fs::{self, File, TryLockError},
     io,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
@@ -190,6 +190,16 @@ impl Images {
         let file = self.inner.uses.open_lock()?;
         file.lock().doing_to("lock", &self.inner.uses.lock)?;
         Ok(file)
+    }
+
+    /// Takes away what nothing needs, unless something is being brought in.
+    pub(super) fn try_collect(&self) -> Result<(), Fault> {
+        let file = self.inner.uses.open_lock()?;
+        match file.try_lock() {
+            Ok(()) => self.collect(&file).map(drop),
+            Err(TryLockError::WouldBlock) => Ok(()),
+            Err(TryLockError::Error(error)) => Err(error).doing_to("lock", &self.inner.uses.lock),
+        }
     }
 
     fn collect(&self, _lock: &File) -> Result<Collected, Fault> {

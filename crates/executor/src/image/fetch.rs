@@ -5,7 +5,7 @@ use super::{
     layer::{self, Unpacking},
     manifest::{Blob, Source},
 };
-use crate::{LaunchError, fault::Doing};
+use crate::{Fault, LaunchError, fault::Doing};
 use sha2::{Digest as _, Sha256};
 use std::{
     fs::File,
@@ -39,6 +39,29 @@ pub(super) struct Fetch<'a> {
     pub progress: &'a Progress,
 }
 
+/// Why a layer is not there.
+pub(super) enum Failed {
+    /// It may go on where it stopped.
+    Interrupted(LaunchError),
+    /// The layer, or the machine, is not good for it.
+    ForGood(LaunchError),
+}
+
+impl From<Fault> for Failed {
+    fn from(fault: Fault) -> Self {
+        Self::ForGood(fault.into())
+    }
+}
+
+impl Failed {
+    /// What the user is told.
+    pub(super) fn error(self) -> LaunchError {
+        match self {
+            Self::Interrupted(error) | Self::ForGood(error) => error,
+        }
+    }
+}
+
 /// Whether the bytes were what their digest says.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Arrival {
@@ -50,16 +73,15 @@ pub(super) enum Arrival {
 
 impl Fetch<'_> {
     /// Reads the layer to its end and unpacks it into a new folder.
-    pub(super) fn unpack(&self, into: &Path) -> Result<Arrival, LaunchError> {
+    pub(super) fn unpack(&self, into: &Path) -> Result<Arrival, Failed> {
         let (send, pieces) = sync_channel(PIECES_AHEAD);
         let (read, unpacked) = thread::scope(|scope| {
             let unpacking = scope.spawn(|| unpack(Pieces::new(pieces), into));
             let read = self.read(send);
             (read, unpacking.join().expect("unpacking does not panic"))
         });
-        let machine = |fault| super::store::machine(self.source, fault);
         let arrived = match (read, unpacked) {
-            (_, Err(Unpacking::Machine(fault))) => return Err(machine(fault)),
+            (_, Err(Unpacking::Machine(fault))) => return Err(self.machine(fault)),
             (Err(error), _) => return Err(error),
             (Ok(arrived), Err(Unpacking::Layer(reason))) => (arrived, Some(reason)),
             (Ok(arrived), Ok(())) => (arrived, None),
@@ -67,19 +89,34 @@ impl Fetch<'_> {
         match arrived {
             // A layer that was tampered with is called so whatever it made the unpacking say.
             (Arrived { digest, kept: 0 }, _) if digest != *self.digest => {
-                let digest = self.digest;
-                Err(self.source.unusable(&format!("{digest} is not what its digest says")))
+                Err(self.bad(&format!("{} is not what its digest says", self.digest)))
             }
             (Arrived { digest, .. }, _) if digest != *self.digest => Ok(Arrival::Stale),
-            (_, Some(reason)) => {
-                Err(self.source.unusable(&format!("the layer {}: {reason}", self.digest)))
-            }
+            (_, Some(reason)) => Err(self.bad(&format!("the layer {}: {reason}", self.digest))),
             (_, None) => Ok(Arrival::Whole),
         }
     }
 
+    fn bad(&self, reason: &str) -> Failed {
+        Failed::ForGood(self.source.unusable(reason))
+    }
+
+    fn interrupted(&self, reason: &str) -> Failed {
+        Failed::Interrupted(self.source.unusable(reason))
+    }
+
+    /// A fault of the machine, which is the image's error where the user can mend it.
+    fn machine(&self, fault: Fault) -> Failed {
+        match fault.source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                self.bad(&format!("{fault}: {}", fault.source))
+            }
+            _ => fault.into(),
+        }
+    }
+
     /// Reads what is kept and then what is missing.
-    fn read(&self, send: SyncSender<Vec<u8>>) -> Result<Arrived, LaunchError> {
+    fn read(&self, send: SyncSender<Vec<u8>>) -> Result<Arrived, Failed> {
         let mut reading = Reading { fetch: self, send: Some(send), hash: Sha256::new(), at: 0 };
         let kept = if self.source.is_far() { reading.read_kept()? } else { 0 };
         let mut vain = 0;
@@ -94,7 +131,7 @@ impl Fetch<'_> {
                     let (at, size) = (reading.at, self.blob.size);
                     let why = ended.map_or_else(String::new, |error| format!(": {error}"));
                     let digest = self.digest;
-                    return Err(self.source.unusable(&format!(
+                    return Err(self.interrupted(&format!(
                         "the layer {digest} ended after {at} of {size} bytes{why}"
                     )));
                 }
@@ -121,7 +158,7 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    fn read_kept(&mut self) -> Result<u64, LaunchError> {
+    fn read_kept(&mut self) -> Result<u64, Failed> {
         let (mut part, doing) = (self.fetch.part, "read a layer that is not whole yet");
         let length = part.metadata().doing(doing)?.len().min(self.fetch.blob.size);
         part.seek(SeekFrom::Start(0)).doing(doing)?;
@@ -137,10 +174,10 @@ impl Reading<'_> {
     }
 
     /// Reads until the source ends or fails; with its error when it did.
-    fn read_on(&mut self) -> Result<Option<io::Error>, LaunchError> {
+    fn read_on(&mut self) -> Result<Option<io::Error>, Failed> {
         let Fetch { source, blob, part, progress, .. } = *self.fetch;
         let mut part = part;
-        let mut from = source.layer(blob, self.at)?;
+        let mut from = source.layer(blob, self.at).map_err(Failed::Interrupted)?;
         while self.at < blob.size {
             let missing = usize::try_from(blob.size - self.at).unwrap_or(PIECE_BYTES);
             let mut piece = vec![0; PIECE_BYTES.min(missing)];
@@ -154,7 +191,7 @@ impl Reading<'_> {
             if source.is_far() {
                 part.write_all(&piece)
                     .doing("keep a layer that is not whole yet")
-                    .map_err(|fault| super::store::machine(source, fault))?;
+                    .map_err(|fault| self.fetch.machine(fault))?;
             }
             progress.fetched(length as u64);
             self.pass_on(piece)?;
@@ -162,16 +199,16 @@ impl Reading<'_> {
         Ok(None)
     }
 
-    fn pass_on(&mut self, piece: Vec<u8>) -> Result<(), LaunchError> {
+    fn pass_on(&mut self, piece: Vec<u8>) -> Result<(), Failed> {
         if self.fetch.progress.is_cancelled() {
-            return Err(self.fetch.source.unusable("it is not wanted any more"));
+            return Err(self.fetch.interrupted("it is not wanted any more"));
         }
         self.hash.update(&piece);
         self.at += piece.len() as u64;
         // Nobody receives any more only after the machine has failed, which is told by the other side.
         match self.send.as_ref().is_some_and(|send| send.send(piece).is_ok()) {
             true => Ok(()),
-            false => Err(self.fetch.source.unusable("it could not be unpacked")),
+            false => Err(self.fetch.bad("it could not be unpacked")),
         }
     }
 }

@@ -4,6 +4,7 @@
 use super::{
     Digest, ImageSettings, Progress, Reference,
     collect::Uses,
+    fetch::Failed,
     layout::Layout,
     manifest::{self, Blob, Contents, Source},
     record::{self, Kept, Named, Origin, Records},
@@ -142,7 +143,18 @@ impl Images {
         credentials: Option<&Credentials>,
         progress: &Progress,
     ) -> Result<Pulled, LaunchError> {
-        self.inner.pull(reference, asked, credentials, progress)
+        self.cleanly(self.inner.pull(reference, asked, credentials, progress))
+    }
+
+    /// Leaves nothing of an image behind that will never be whole, unless something else is brought
+    /// in at this moment.
+    pub(super) fn cleanly<T>(&self, brought: Result<T, Failed>) -> Result<T, LaunchError> {
+        if let Err(Failed::ForGood(_)) = &brought
+            && let Err(fault) = self.try_collect()
+        {
+            tracing::warn!(error = %fault.source, "{fault}");
+        }
+        brought.map_err(Failed::error)
     }
 
     /// The image with this name, if it is in place; no registry is asked.
@@ -183,7 +195,8 @@ impl Images {
         let _hold = self.inner.uses.hold()?;
         let layout = Layout(folder);
         let contents = layout.find(tag)?;
-        self.inner.layers.bring(&layout, &contents.layers, &Progress::default())?;
+        let brought = self.inner.layers.bring(&layout, &contents.layers, &Progress::default());
+        brought.map_err(Failed::error)?;
         let digests: Result<Vec<_>, _> =
             contents.layers.iter().map(|layer| layer.digest(&layout)).collect();
         let layers = self.inner.layers.folders(&digests?)?;
@@ -218,26 +231,31 @@ impl Inner {
         asked: Asked,
         credentials: Option<&Credentials>,
         progress: &Progress,
-    ) -> Result<Pulled, LaunchError> {
+    ) -> Result<Pulled, Failed> {
         let name = reference.to_string();
-        let repository = Repository::new(&self.clients, &self.docker, reference, credentials)?;
+        let repository = Repository::new(&self.clients, &self.docker, reference, credentials);
+        let repository = repository.map_err(Failed::Interrupted)?;
         let known = self.records.name(&name)?;
         let known = match known {
             Some(known) if self.is_whole(&known.manifest)? => Some(known),
             _ => None,
         };
         if let Some(known) = &known
-            && let Some(arrival) = self.is_current(known, asked, &repository, credentials)?
+            && let Some(arrival) = self
+                .is_current(known, asked, &repository, credentials)
+                .map_err(Failed::Interrupted)?
         {
             return Ok(Pulled { image: stored(known), arrival });
         }
         let _hold = self.uses.hold()?;
-        let top = repository.top()?;
-        let pointed_to = top.digest(&repository)?;
-        let contents = manifest::resolve(&repository, top)?;
+        let found = repository.top().and_then(|top| {
+            let pointed_to = top.digest(&repository)?;
+            Ok((pointed_to, manifest::resolve(&repository, top)?))
+        });
+        let (pointed_to, contents) = found.map_err(Failed::Interrupted)?;
         self.layers.bring(&repository, &contents.layers, progress)?;
         let manifest = contents.manifest.clone();
-        self.keep(&repository, &contents)?;
+        self.keep(&repository, &contents).map_err(Failed::ForGood)?;
         let named = Named {
             name,
             manifest,

@@ -4,13 +4,14 @@
 use super::{
     Digest, Engine, Images, Progress, Reference,
     archive::{Archive, settled},
+    fetch::Failed,
     images::Inner,
     layout::Layout,
     local_engines::Saving,
     manifest::{Contents, Source},
     record::{self, Named, Origin},
 };
-use crate::{LaunchError, spec::StoredImage};
+use crate::{Fault, LaunchError, spec::StoredImage};
 use std::{
     fs::File,
     io,
@@ -42,66 +43,78 @@ impl Images {
         &self,
         from: &ImportFrom,
         name: Option<&Reference>,
+        origin: Origin,
         progress: &Progress,
     ) -> Result<Vec<StoredImage>, LaunchError> {
-        self.import_as(from, name, Origin::Import, progress)
+        self.cleanly(self.inner.import(from, name, origin, progress))
     }
+}
 
-    pub(super) fn import_as(
+impl Inner {
+    fn import(
         &self,
         from: &ImportFrom,
         name: Option<&Reference>,
         origin: Origin,
         progress: &Progress,
-    ) -> Result<Vec<StoredImage>, LaunchError> {
-        let _hold = self.inner.uses.hold()?;
+    ) -> Result<Vec<StoredImage>, Failed> {
+        let _hold = self.uses.hold()?;
         let unreadable = |path: &Path, error: &io::Error| {
-            LaunchError::Image(format!("{}: {error}", path.display()))
+            Failed::Interrupted(LaunchError::Image(format!("{}: {error}", path.display())))
         };
         match from {
-            ImportFrom::Path(path) if path.is_dir() => {
-                self.inner.layout(path, name, origin, progress)
-            }
+            ImportFrom::Path(path) if path.is_dir() => self.layout(path, name, origin, progress),
             ImportFrom::Path(path) => {
                 let file = File::open(path).map_err(|error| unreadable(path, &error))?;
                 let file = match is_packed(&file).map_err(|error| unreadable(path, &error))? {
-                    true => settled(file, &self.inner.layers.spool())?,
+                    true => settled(file, &self.layers.spool()).map_err(Failed::ForGood)?,
                     false => file,
                 };
-                self.inner.archive(file, &path.display().to_string(), name, origin, progress)
+                self.archive(file, &path.display().to_string(), name, origin, progress)
             }
             ImportFrom::StandardInput => {
-                let file = settled(io::stdin().lock(), &self.inner.layers.spool())?;
-                self.inner.archive(file, "standard input", name, origin, progress)
+                let file = settled(io::stdin().lock(), &self.layers.spool());
+                self.archive(
+                    file.map_err(Failed::ForGood)?,
+                    "standard input",
+                    name,
+                    origin,
+                    progress,
+                )
             }
             ImportFrom::Engine(engine, asked) => {
-                let mut saving = Saving::begin(*engine, asked)
-                    .map_err(|error| LaunchError::Image(format!("{engine}: {error}")))?;
-                let file = settled(saving.output(), &self.inner.layers.spool());
-                saving.end().map_err(LaunchError::Image)?;
+                let mut saving = Saving::begin(*engine, asked).map_err(|error| {
+                    Failed::ForGood(LaunchError::Image(format!("{engine}: {error}")))
+                })?;
+                let file = settled(saving.output(), &self.layers.spool());
+                saving.end().map_err(LaunchError::Image).map_err(Failed::ForGood)?;
                 let own: Option<Reference> = asked.parse().ok();
                 let name = name.or(own.as_ref());
-                self.inner.archive(file?, &format!("{engine}:{asked}"), name, origin, progress)
+                self.archive(
+                    file.map_err(Failed::ForGood)?,
+                    &format!("{engine}:{asked}"),
+                    name,
+                    origin,
+                    progress,
+                )
             }
         }
     }
-}
 
-impl Inner {
     fn layout(
         &self,
         folder: &Path,
         name: Option<&Reference>,
         origin: Origin,
         progress: &Progress,
-    ) -> Result<Vec<StoredImage>, LaunchError> {
+    ) -> Result<Vec<StoredImage>, Failed> {
         let layout = Layout(folder);
         let mut found = Vec::new();
-        for (tag, blob) in layout.all()? {
-            let contents = super::manifest::resolve(&layout, blob)?;
+        for (tag, blob) in layout.all().map_err(Failed::ForGood)? {
+            let contents = super::manifest::resolve(&layout, blob).map_err(Failed::ForGood)?;
             found.push(Found { names: tag.into_iter().collect(), contents });
         }
-        self.take(&layout, found, name, origin, progress)
+        self.take(&layout, &found, name, origin, progress)
     }
 
     fn archive(
@@ -111,48 +124,46 @@ impl Inner {
         name: Option<&Reference>,
         origin: Origin,
         progress: &Progress,
-    ) -> Result<Vec<StoredImage>, LaunchError> {
-        let mut archive = Archive::open(file, called)?;
-        let found = archive.images()?;
-        self.take(&archive, found, name, origin, progress)
+    ) -> Result<Vec<StoredImage>, Failed> {
+        let mut archive = Archive::open(file, called).map_err(Failed::ForGood)?;
+        let found = archive.images().map_err(Failed::ForGood)?;
+        self.take(&archive, &found, name, origin, progress)
     }
 
     fn take(
         &self,
         source: &dyn Source,
-        found: Vec<Found>,
+        found: &[Found],
         name: Option<&Reference>,
         origin: Origin,
         progress: &Progress,
-    ) -> Result<Vec<StoredImage>, LaunchError> {
+    ) -> Result<Vec<StoredImage>, Failed> {
+        let unusable = |why: &str| Err(Failed::ForGood(source.unusable(why)));
         if found.is_empty() {
-            return Err(source.unusable("there is no image in it"));
+            return unusable("there is no image in it");
         }
         if name.is_some() && found.len() > 1 {
-            return Err(
-                source.unusable("there are several images in it, which need names of their own")
-            );
+            return unusable("there are several images in it, which need names of their own");
         }
         let mut named = Vec::new();
-        for Found { names, contents } in &found {
+        for Found { names, contents } in found {
             let names = match name {
                 Some(name) => vec![name.clone()],
                 None => whole_names(names),
             };
             if names.is_empty() {
-                return Err(
-                    source.unusable("it does not say what the image is called: give a name")
-                );
+                return unusable("it does not say what the image is called: give a name");
             }
             named.push((names, contents));
         }
         let mut taken = Vec::new();
         for (names, contents) in named {
             self.layers.bring(source, &contents.layers, progress)?;
-            self.keep(source, contents)?;
+            self.keep(source, contents).map_err(Failed::ForGood)?;
             taken.extend(names.into_iter().map(|name| (name, contents.manifest.clone())));
         }
-        taken.into_iter().map(|(name, manifest)| self.name(&name, &manifest, origin)).collect()
+        let named = taken.iter().map(|(name, manifest)| self.name(name, manifest, origin));
+        named.collect::<Result<_, _>>().map_err(Failed::from)
     }
 
     fn name(
@@ -160,7 +171,7 @@ impl Inner {
         name: &Reference,
         manifest: &Digest,
         origin: Origin,
-    ) -> Result<StoredImage, LaunchError> {
+    ) -> Result<StoredImage, Fault> {
         let named = Named {
             name: name.to_string(),
             pointed_to: manifest.clone(),

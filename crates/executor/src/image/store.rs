@@ -2,10 +2,10 @@
 
 use super::{
     Digest, Progress,
-    fetch::{Arrival, Fetch},
+    fetch::{Arrival, Failed, Fetch},
     manifest::{Blob, Source},
 };
-use crate::{Fault, LaunchError, fault::Doing, sandbox::remove_tree};
+use crate::{Fault, fault::Doing, sandbox::remove_tree};
 use std::{
     ffi::OsStr,
     fs::{self, File, TryLockError},
@@ -53,11 +53,11 @@ impl LayerStore {
         source: &dyn Source,
         layers: &[Blob],
         progress: &Progress,
-    ) -> Result<(), LaunchError> {
+    ) -> Result<(), Failed> {
         progress.expect(layers.iter().map(|layer| layer.size).sum());
         let mut missing = Vec::new();
         for blob in layers {
-            let digest = blob.digest(source)?;
+            let digest = blob.digest(source).map_err(Failed::ForGood)?;
             match self.place(&digest).exists() {
                 true => progress.found(blob.size),
                 false => missing.push((blob, digest)),
@@ -134,7 +134,7 @@ impl LayerStore {
         source: &dyn Source,
         (blob, digest): (&Blob, &Digest),
         progress: &Progress,
-    ) -> Result<(), LaunchError> {
+    ) -> Result<(), Failed> {
         let place = self.place(digest);
         let file = self.parts.join(digest.digits());
         let Some(part) = self.claim(source, &file, &place, progress)? else {
@@ -145,7 +145,7 @@ impl LayerStore {
         let fetch = Fetch { source, blob, digest, part: &part, progress };
         let mut done = remove(&half)
             .doing_to("remove", &half)
-            .map_err(LaunchError::from)
+            .map_err(Failed::from)
             .and_then(|()| fetch.unpack(&half));
         if let Ok(Arrival::Stale) = done {
             // What was kept is of no use: from the beginning, once.
@@ -155,9 +155,9 @@ impl LayerStore {
             done = fetch.unpack(&half);
         }
         let moved = done.and_then(|_| {
-            fs::rename(&half, &place).doing_to("keep the layer", &place).map_err(LaunchError::from)
+            fs::rename(&half, &place).doing_to("keep the layer", &place).map_err(Failed::from)
         });
-        let is_kept = moved.is_err()
+        let is_kept = matches!(moved, Err(Failed::Interrupted(_)))
             && source.is_far()
             && part.metadata().is_ok_and(|part| (1..blob.size).contains(&part.len()));
         if moved.is_err() {
@@ -176,7 +176,7 @@ impl LayerStore {
         file: &Path,
         place: &Path,
         progress: &Progress,
-    ) -> Result<Option<File>, LaunchError> {
+    ) -> Result<Option<File>, Failed> {
         loop {
             let mut options = File::options();
             options.read(true).write(true).create(true).truncate(false);
@@ -192,10 +192,10 @@ impl LayerStore {
                 // Whoever had it has failed and removed it.
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => thread::sleep(LOOK_AGAIN),
-                Err(TryLockError::Error(error)) => return Err(error).doing_to("lock", file)?,
+                Err(TryLockError::Error(error)) => Err(error).doing_to("lock", file)?,
             }
             if progress.is_cancelled() {
-                return Err(source.unusable("it is not wanted any more"));
+                return Err(Failed::Interrupted(source.unusable("it is not wanted any more")));
             }
         }
     }
@@ -206,16 +206,6 @@ fn is_still(opened: &File, name: &Path) -> bool {
     match (opened.metadata(), fs::metadata(name)) {
         (Ok(opened), Ok(named)) => opened.ino() == named.ino(),
         _ => false,
-    }
-}
-
-/// A fault of the machine as an image's error, where the user can mend it.
-pub(super) fn machine(source: &dyn Source, fault: Fault) -> LaunchError {
-    match fault.source.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            source.unusable(&format!("{fault}: {}", fault.source))
-        }
-        _ => fault.into(),
     }
 }
 

@@ -5,8 +5,8 @@ use super::{DataArguments, log_to_stderr, progress::Bar};
 use crate::{clock, fault};
 use anyhow::Context;
 use executor::{
-    Arrival, Asked, Collected, Engine, Images, ImportFrom, LaunchError, ListedImage, Progress,
-    Reference,
+    Arrival, Asked, Collected, Engine, Images, ImportFrom, LaunchError, ListedImage, Origin,
+    Progress, Reference,
 };
 use std::{io::Write, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
@@ -166,7 +166,7 @@ impl Import {
         };
         let progress = Arc::new(Progress::default());
         let bar = Bar::show(&self.from, Arc::clone(&progress));
-        let imported = images.import(&from, self.name.as_ref(), &progress);
+        let imported = images.import(&from, self.name.as_ref(), Origin::Import, &progress);
         drop(bar);
         let imported = match or_refused(imported)? {
             Ok(imported) => imported,
@@ -205,9 +205,9 @@ impl List {
 
 fn row(image: &ListedImage, now: u64) -> [String; 5] {
     let from = match image.origin {
-        executor::Origin::Registry => "registry",
-        executor::Origin::Import => "import",
-        executor::Origin::Recipe => "recipe",
+        Origin::Registry => "registry",
+        Origin::Import => "import",
+        Origin::Recipe => "recipe",
     };
     let digest = image.manifest.digits().get(..12).unwrap_or_default().to_owned();
     let used = ago(Duration::from_secs(now.saturating_sub(image.used_at)));

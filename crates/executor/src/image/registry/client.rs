@@ -5,7 +5,6 @@ use super::{
     authorize::{Authorization, Transport, authorize, challenge},
 };
 use crate::image::Digest;
-use http::{Method, Uri, header};
 use std::{
     collections::{BTreeMap, HashMap},
     fs, io,
@@ -17,7 +16,7 @@ use std::{
 use thiserror::Error;
 use ureq::{
     Agent, Body,
-    http::{Request, Response},
+    http::{self, Method, Request, Response, Uri, header},
     tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem},
 };
 

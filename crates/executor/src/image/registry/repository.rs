@@ -13,7 +13,6 @@ use crate::{
         reference::Version,
     },
 };
-use http::{Method, Request, header};
 use std::{
     io::Read,
     sync::{
@@ -21,7 +20,10 @@ use std::{
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
 };
-use ureq::{Body, http::Response};
+use ureq::{
+    Body,
+    http::{Method, Request, Response, header},
+};
 
 /// An image's place.
 pub(crate) struct Repository<'a> {

@@ -5,6 +5,7 @@ use crate::{
     codebuild::CodeBuildService,
     config::{Config, LISTEN_DEFAULT},
     driver::{Driver, Grounds, JournalWatch, Observed, ServedBuild},
+    executors::Workshop,
     fault,
     http::{Front, Origin, router},
     identity::{Identity, RootKeys},
@@ -21,9 +22,7 @@ use crate::{
 };
 use anyhow::Context;
 use build_core::queue::Capacity;
-use executor::{
-    Agent, Container, Executor, HostImage, Images, OutboundNetwork, Sandbox, SandboxConfig,
-};
+use executor::{Agent, Container, HostImage, Images, OutboundNetwork, SandboxConfig};
 use sha2::{Digest, Sha256};
 use std::{
     fs::{self, File, Permissions},
@@ -67,21 +66,18 @@ impl App {
         root: Option<RootKeys>,
         observer: Option<mpsc::UnboundedSender<Observed>>,
     ) -> anyhow::Result<Self> {
-        let place = |path: &Path| format!("failed to use the data folder {}", path.display());
-        fs::create_dir_all(data_dir).with_context(|| place(data_dir))?;
-        fs::set_permissions(data_dir, Permissions::from_mode(0o700))
-            .with_context(|| place(data_dir))?;
+        let place = || format!("failed to use the data folder {}", data_dir.display());
+        let journals = folders(data_dir).with_context(place)?;
         let lock = lock(data_dir)?;
-        let journals = data_dir.join("journals");
-        fs::create_dir_all(&journals).with_context(|| place(&journals))?;
 
         let config = Arc::new(config);
-        let identity = Arc::new(Identity::open(data_dir, root).with_context(|| place(data_dir))?);
+        let identity = Arc::new(Identity::open(data_dir, root).with_context(place)?);
         let store = Store::open(&data_dir.join("state.db"))?;
         let logs = LogStore::open(&data_dir.join("logs"))?;
         let objects = ObjectStore::open(data_dir.join("objects"))?;
         let images = images(&config, data_dir)?;
-        let sandbox = Arc::new(sandbox(&config, data_dir, images.clone())?);
+        let sandbox = sandbox(&config, data_dir, images.clone());
+        let workshop = Workshop::open(&config.executors, &sandbox, &data_dir.join("executors"))?;
         let vault = vault(&config, data_dir, &store).await?;
         let Config { secrets, parameters, .. } = &*config;
         let upstream = upstream_of("secrets", secrets.upstream.as_ref())?;
@@ -96,7 +92,7 @@ impl App {
         // Builds that are under way need the front before it can be made of the driver.
         let front: Arc<OnceLock<Arc<Front>>> = Arc::default();
         let grounds = Arc::new(Grounds {
-            executor: sandbox as Arc<dyn Executor>,
+            workshop,
             images,
             store: store.clone(),
             logs: logs.clone(),
@@ -182,6 +178,15 @@ fn lock(data_dir: &Path) -> anyhow::Result<File> {
     }
 }
 
+/// Makes the data folder, and the one for journals in it, which is given.
+fn folders(data_dir: &Path) -> std::io::Result<PathBuf> {
+    fs::create_dir_all(data_dir)?;
+    fs::set_permissions(data_dir, Permissions::from_mode(0o700))?;
+    let journals = data_dir.join("journals");
+    fs::create_dir_all(&journals)?;
+    Ok(journals)
+}
+
 fn images(config: &Config, data_dir: &Path) -> anyhow::Result<Images> {
     let images = Images::open(config.images.config(data_dir));
     images.context("failed to prepare the folder for images")
@@ -233,10 +238,10 @@ async fn vault(config: &Config, data_dir: &Path, store: &Store) -> anyhow::Resul
     Ok(vault)
 }
 
-fn sandbox(config: &Config, data_dir: &Path, images: Images) -> anyhow::Result<Sandbox> {
+fn sandbox(config: &Config, data_dir: &Path, images: Images) -> SandboxConfig {
     let mut host_image = HostImage::default();
     host_image.folders.extend(config.host_image.folders.iter().cloned());
-    let sandbox_config = SandboxConfig {
+    SandboxConfig {
         state_dir: data_dir.join("containers"),
         images,
         helper: "/proc/self/exe".into(),
@@ -246,8 +251,7 @@ fn sandbox(config: &Config, data_dir: &Path, images: Images) -> anyhow::Result<S
             openings: config.builds.network_allow.clone(),
             ..OutboundNetwork::default()
         },
-    };
-    Sandbox::new(sandbox_config).context("failed to prepare the sandbox")
+    }
 }
 
 /// Writes the programs that builds find on their `PATH`, which are the agent under other names, and

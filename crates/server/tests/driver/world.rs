@@ -10,6 +10,7 @@ use server::{
     build_request::BuildRequest,
     config::Config,
     driver::{Counts, Driver, Grounds, JournalWatch, Submission, SubmitError},
+    executors::{ExecutorName, Workshop},
     identity::Identity,
     images::{BuildImages, Names},
     local_caches::LocalCaches,
@@ -137,6 +138,7 @@ impl World {
             debug_session: false,
             retry: None,
             cache_invalidated_at: None,
+            executor: ExecutorName::Sandbox,
             local: None,
         });
         let service = self.service();
@@ -283,7 +285,7 @@ impl World {
         let logs = LogStore::open(&folder.join("logs")).unwrap();
         let identity = Arc::new(Identity::open(folder, None).unwrap());
         let grounds = Arc::new(Grounds {
-            executor: Arc::new(self.scripted.clone()),
+            workshop: Workshop::with(ExecutorName::Sandbox, Arc::new(self.scripted.clone())),
             images: BuildImages::new(
                 Images::open(ImagesConfig::in_folder(folder.join("images"))).unwrap(),
                 Names::new(BTreeMap::new()),

@@ -1,4 +1,4 @@
-"""A registry as a company has one: Debian's docker-registry on loopback, and images to fill it with.
+"""A registry as a company has one: Debian's docker-registry on loopback, and images for it.
 
 Images are made here as OCI layouts, layer by layer, and are brought into the registry by skopeo.
 """
@@ -62,7 +62,9 @@ def shell():
     """What an image needs to build in: a shell and its tools, all of them one program."""
     busybox = pathlib.Path(shutil.which("busybox")).read_bytes()
     tools = subprocess.run(["busybox", "--list"], capture_output=True, text=True).stdout.split()
-    links = [entry(f"bin/{t}", kind=tarfile.SYMTYPE, link="busybox") for t in tools if t != "busybox"]
+    links = [
+        entry(f"bin/{t}", kind=tarfile.SYMTYPE, link="busybox") for t in tools if t != "busybox"
+    ]
     return [
         entry("bin"),
         entry("bin/busybox", busybox, mode=0o755),
@@ -180,7 +182,7 @@ class Registry:
             config["auth"] = self.auth
         path = self.folder / "config.yml"
         path.write_text(json.dumps(config))
-        self.log = open(self.folder / "log", "ab")
+        self.log = (self.folder / "log").open("ab")
         self.process = subprocess.Popen(
             ["docker-registry", "serve", path],
             stdin=subprocess.DEVNULL,
@@ -225,7 +227,14 @@ class Registry:
         """Brings an image of a layout in, and gives its name."""
         whole = f"{self.host}/{name}"
         source = f"oci:{layout.folder}:{tag}"
-        skopeo("copy", "--preserve-digests", "--dest-tls-verify=false", *arguments, source, f"docker://{whole}")
+        skopeo(
+            "copy",
+            "--preserve-digests",
+            "--dest-tls-verify=false",
+            *arguments,
+            source,
+            f"docker://{whole}",
+        )
         return whole
 
     def put_index(self, layout, index, name, tag):

@@ -1,8 +1,6 @@
 """Images from registries, archives and other programs' stores, and how they are kept."""
 
 import base64
-import concurrent.futures
-import hashlib
 import http.server
 import json
 import os
@@ -24,9 +22,7 @@ from harness import context, environment, spec, wait_for
 from registry import HERE, Layout, Registry, entry, shell, skopeo, tar
 
 PASSWORD = "s3cret-0f-the-reg1stry"
-pytestmark = pytest.mark.skipif(
-    registries.missing() is not None, reason=str(registries.missing())
-)
+pytestmark = pytest.mark.skipif(registries.missing() is not None, reason=str(registries.missing()))
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +117,9 @@ def refused(service, ended, *words):
     assert ended["buildStatus"] == "FAILED", service.log(ended)
     code, message = context(ended, "PROVISIONING")
     assert code == "BUILD_CONTAINER_UNABLE_TO_PULL_IMAGE"
-    assert message.startswith("Unable to pull customer's container image. CannotPullContainerError: ")
+    assert message.startswith(
+        "Unable to pull customer's container image. CannotPullContainerError: "
+    )
     for word in words:
         assert word in message, message
     assert not list((service.data_dir / "images/parts").glob("*.half"))
@@ -227,9 +225,7 @@ def test_runtime_versions_are_the_pulled_images_own(image_yard, registry, place)
         "install": {"runtime-versions": {"python": "3.11"}},
         "build": {"commands": ["echo $CHOSEN"]},
     }
-    ended = image_yard.run(
-        name, buildspecOverride=json.dumps({"version": 0.2, "phases": phases})
-    )
+    ended = image_yard.run(name, buildspecOverride=json.dumps({"version": 0.2, "phases": phases}))
     assert "python of the image" in image_yard.printed(ended), image_yard.log(ended)
 
 
@@ -653,7 +649,7 @@ def test_dockers_programs_that_keep_passwords(believer, private, workplace):
 
 
 class TokenDesk(http.server.ThreadingHTTPServer):
-    """Gives tokens for a registry, signed with a key that it trusts, to whoever has the password."""
+    """Gives tokens for a registry that trusts its key, to whoever has the password."""
 
     def __init__(self, folder):
         super().__init__(("127.0.0.1", 0), TokenHandler)
@@ -675,8 +671,13 @@ class TokenDesk(http.server.ThreadingHTTPServer):
         now = int(time.time())
         head = {"alg": "RS256", "typ": "JWT", "x5c": [pem]}
         claims = {
-            "iss": "desk", "sub": "ann", "aud": "tests", "exp": now + 300, "nbf": now - 10,
-            "iat": now, "jti": str(now),
+            "iss": "desk",
+            "sub": "ann",
+            "aud": "tests",
+            "exp": now + 300,
+            "nbf": now - 10,
+            "iat": now,
+            "jti": str(now),
             "access": [{"type": "repository", "name": repository, "actions": actions}],
         }
 
@@ -745,16 +746,21 @@ def test_tokens_are_got_where_the_registry_says(believer, place, layout, workpla
 def test_a_registry_with_a_certificate_of_its_own(believer, place, layout, workplace):
     folder = place / unique("tls")
     folder.mkdir()
-    make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-    make += ["-nodes", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-    make += ["-keyout", folder / "key.pem", "-out", folder / "cert.pem"]
-    subprocess.run(make, check=True, capture_output=True)
+    (folder / "leaf").write_text("subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\n")
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    for command in (
+        ["req", "-x509", *key, "-subj", "/CN=us", "-keyout", "ca.key", "-out", "ca.pem"],
+        ["req", *key, "-subj", "/CN=127.0.0.1", "-keyout", "key.pem", "-out", "leaf.csr"],
+        ["x509", "-req", "-in", "leaf.csr", "-CA", "ca.pem", "-CAkey", "ca.key"]
+        + ["-CAcreateserial", "-extfile", "leaf", "-out", "cert.pem"],
+    ):
+        subprocess.run(["openssl", *command], cwd=folder, check=True, capture_output=True)
     registry = Registry(folder, tls=(folder / "cert.pem", folder / "key.pem")).start()
     try:
         registry.push(layout, "here", "tool:1")
         name = f"{registry.host}/tool:1"
         refused(service := believer(), run(service, name), "certificate")
-        text = f'[images.registries."{registry.host}"]\nca_file = "{folder}/cert.pem"\n'
+        text = f'[images.registries."{registry.host}"]\nca_file = "{folder}/ca.pem"\n'
         service = believer(text=text)
         ended = run(service, name, "cat /hello")
         assert ended["buildStatus"] == "SUCCEEDED", service.log(ended)

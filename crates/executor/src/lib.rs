@@ -13,8 +13,8 @@ mod spec;
 pub use fault::{Fault, LaunchError};
 pub use image::ImageSettings;
 pub use sandbox::{
-    Agent, HELPER_VERB, HostImage, Ipv4Range, OciRuntime, Opening, OutboundNetwork, RuntimeKind,
-    Sandbox, SandboxConfig, Users, helper_main,
+    Agent, DockerEngine, HELPER_VERB, HostImage, Ipv4Range, OciRuntime, Opening, OutboundNetwork,
+    RuntimeKind, Sandbox, SandboxConfig, Users, helper_main,
 };
 pub use scripted::{Script, Scripted};
 pub use spec::{ContainerId, ContainerSpec, Image, Limits, Mount, MountKind, Network};

@@ -22,6 +22,8 @@ pub(super) struct Layout<'a>(pub(super) &'a Path);
 /// An image of a layout.
 #[derive(Debug)]
 pub(super) struct Contents {
+    /// Its configuration.
+    pub configuration: Blob,
     /// Its layers, the lowest first.
     pub layers: Vec<Blob>,
     /// What its configuration says.
@@ -97,7 +99,11 @@ impl Layout<'_> {
                 here().1
             )));
         }
-        Ok(Contents { layers: manifest.layers, settings: settings(configuration.config) })
+        Ok(Contents {
+            configuration: manifest.config,
+            layers: manifest.layers,
+            settings: settings(configuration.config),
+        })
     }
 
     /// The file that holds a blob, and its digest without the algorithm's name.

@@ -1,10 +1,12 @@
 //! Images: from what a spec names to folders that lie over each other.
 
+mod archive;
 mod host;
 mod layer;
 mod layout;
 mod store;
 
+pub(crate) use archive::ImageArchive;
 pub(crate) use host::HostTemplate;
 pub(crate) use store::ImageStore;
 

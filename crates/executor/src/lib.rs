@@ -17,8 +17,8 @@ pub use image::{
     RegistrySettings, Version,
 };
 pub use sandbox::{
-    Agent, HELPER_VERB, HostImage, Ipv4Range, OciRuntime, Opening, OutboundNetwork, RuntimeKind,
-    Sandbox, SandboxConfig, Users, helper_main,
+    Agent, DockerEngine, HELPER_VERB, HostImage, Ipv4Range, OciRuntime, Opening, OutboundNetwork,
+    RuntimeKind, Sandbox, SandboxConfig, Users, helper_main,
 };
 pub use scripted::{Script, Scripted};
 pub use spec::{ContainerId, ContainerSpec, Image, Limits, Mount, MountKind, Network, StoredImage};

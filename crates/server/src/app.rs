@@ -77,7 +77,8 @@ impl App {
         let objects = ObjectStore::open(data_dir.join("objects"))?;
         let images = images(&config, data_dir)?;
         let sandbox = sandbox(&config, data_dir, images.clone());
-        let workshop = Workshop::open(&config.executors, &sandbox, &data_dir.join("executors"))?;
+        let workshop =
+            Workshop::open(&config.executors, &sandbox, &data_dir.join("executors")).await?;
         let vault = vault(&config, data_dir, &store).await?;
         let Config { secrets, parameters, .. } = &*config;
         let upstream = upstream_of("secrets", secrets.upstream.as_ref())?;

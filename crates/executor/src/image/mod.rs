@@ -6,6 +6,7 @@
 mod archive;
 mod collect;
 mod digest;
+mod engine_archive;
 mod fetch;
 mod host;
 mod images;
@@ -30,6 +31,7 @@ pub use record::Origin;
 pub use reference::{NoReference, Reference, Version};
 pub use registry::{Credentials, RegistrySettings};
 
+pub(crate) use engine_archive::ImageArchive;
 pub(crate) use host::HostTemplate;
 
 use std::path::PathBuf;

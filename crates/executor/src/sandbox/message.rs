@@ -48,6 +48,9 @@ pub(super) struct Job {
     /// The runtime that makes the inner box, if one does.
     #[serde(default)]
     pub runtime: Option<super::runtime::RuntimeJob>,
+    /// The container that an engine has made, if one has.
+    #[serde(default)]
+    pub engine: Option<super::engine::EngineJob>,
 }
 
 impl Job {
@@ -118,7 +121,7 @@ pub(super) const DELIVERY: [&str; 7] = [
     "the lock",
     "the note of the start",
     "the job",
-    "the agent",
+    "the agent, or the door at which it knocks",
     "the orders",
     "the journal",
     "the agent's error output",

@@ -1,7 +1,7 @@
 //! What a build may try, and what must come of it.
 
-use crate::world::{PATIENCE, World, block_on, config, wait_for_text, watch, with_runtime};
-use executor::{Executor, Exit, Image, Mount, MountKind, RuntimeKind, Sandbox, Users};
+use crate::world::{Maker, PATIENCE, World, block_on, config, wait_for_text, watch, with_maker};
+use executor::{Executor, Exit, Image, Mount, MountKind, Sandbox, Users};
 use libtest_mimic::Trial;
 use std::{
     fs,
@@ -14,7 +14,7 @@ use std::{
 type Attack = (&'static str, fn());
 
 /// All attacks, for the user that the tests run as.
-pub(crate) fn trials(name: &str, runtime: Option<RuntimeKind>) -> Vec<Trial> {
+pub(crate) fn trials(name: &str, maker: &Maker) -> Vec<Trial> {
     let attacks: [Attack; 18] = [
         ("secrets_of_the_machine_are_not_there", secrets_of_the_machine_are_not_there),
         ("tools_of_the_machine_work", tools_of_the_machine_work),
@@ -39,8 +39,9 @@ pub(crate) fn trials(name: &str, runtime: Option<RuntimeKind>) -> Vec<Trial> {
         ("a_root_file_system_may_be_any_folder", a_root_file_system_may_be_any_folder),
     ];
     let trial = |(attack, check): Attack| {
+        let maker = maker.clone();
         Trial::test(format!("{name}::{attack}"), move || {
-            with_runtime(runtime, check);
+            with_maker(maker, check);
             Ok(())
         })
     };

@@ -52,7 +52,7 @@ pub(super) struct BuildHere {
     /// "debian:12".
     #[arg(long, value_name = "IMAGE", default_value = "host")]
     image: String,
-    /// What makes the environment: "sandbox", "runc", "crun" or "runsc".
+    /// What makes the environment: "sandbox", "runc", "crun", "runsc" or "docker".
     ///
     /// Default: the configuration's executors.default, which is "sandbox" unless it says otherwise.
     #[arg(long, value_name = "NAME")]

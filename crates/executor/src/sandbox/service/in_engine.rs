@@ -40,6 +40,7 @@ impl Inner {
         let mut mounts = vec![bind(&folder.join(DOOR), Path::new(DOOR_PLACE), true)];
         mounts.extend(lay_files(folder, &files)?);
         mounts.extend(spec_mounts(folder, spec, engine)?);
+        mounts.extend(spec.folders_in_memory.iter().map(|place| in_engines_memory(place)));
         let journal = append_to(&spec.journal).doing_to("open the journal", &spec.journal)?;
         let entrypoint = [AGENT_PLACE, "--door", SOCKET_PLACE];
         let made = engine.start(spec, image, mounts, &entrypoint)?;
@@ -48,6 +49,7 @@ impl Inner {
             folder: folder.to_owned(),
             root: RootFileSystem { layers: Vec::new(), folders: Vec::new() },
             mounts: Vec::new(),
+            folders_in_memory: Vec::new(),
             files: Vec::new(),
             limits: spec.limits,
             cgroup,
@@ -99,6 +101,14 @@ fn open_door(folder: &Path, agent: &Path) -> Result<UnixListener, Fault> {
     // The folder's own path may be too long for a socket's name.
     let place = format!("/proc/self/fd/{}/{SOCKET}", opened.as_raw_fd());
     UnixListener::bind(place).doing_to("listen in", &door)
+}
+
+fn in_engines_memory(place: &Path) -> Mount {
+    Mount {
+        typ: Some(MountType::TMPFS),
+        target: Some(place.display().to_string()),
+        ..Mount::default()
+    }
 }
 
 /// Writes the files that are different in each container.

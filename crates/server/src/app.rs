@@ -78,9 +78,7 @@ impl App {
         let store = Store::open(&data_dir.join("state.db"))?;
         let logs = LogStore::open(&data_dir.join("logs"))?;
         let objects = ObjectStore::open(data_dir.join("objects"))?;
-        let sandbox = sandbox(&config, data_dir);
-        let workshop =
-            Workshop::open(&config.executors, &sandbox, &data_dir.join("executors")).await?;
+        let workshop = workshop(&config, data_dir).await?;
         let vault = vault(&config, data_dir, &store).await?;
         let Config { secrets, parameters, .. } = &*config;
         let upstream = upstream_of("secrets", secrets.upstream.as_ref())?;
@@ -217,6 +215,11 @@ async fn vault(config: &Config, data_dir: &Path, store: &Store) -> anyhow::Resul
         tracing::error!("secrets cannot be read: failed to {}", fault::chain(&error));
     }
     Ok(vault)
+}
+
+async fn workshop(config: &Config, data_dir: &Path) -> anyhow::Result<Workshop> {
+    let sandbox = sandbox(config, data_dir);
+    Workshop::open(&config.executors, &sandbox, &data_dir.join("executors")).await
 }
 
 fn sandbox(config: &Config, data_dir: &Path) -> SandboxConfig {

@@ -76,9 +76,7 @@ impl App {
         let logs = LogStore::open(&data_dir.join("logs"))?;
         let objects = ObjectStore::open(data_dir.join("objects"))?;
         let images = images(&config, data_dir)?;
-        let sandbox = sandbox(&config, data_dir, images.clone());
-        let workshop =
-            Workshop::open(&config.executors, &sandbox, &data_dir.join("executors")).await?;
+        let workshop = workshop(&config, data_dir, images.clone()).await?;
         let vault = vault(&config, data_dir, &store).await?;
         let Config { secrets, parameters, .. } = &*config;
         let upstream = upstream_of("secrets", secrets.upstream.as_ref())?;
@@ -237,6 +235,11 @@ async fn vault(config: &Config, data_dir: &Path, store: &Store) -> anyhow::Resul
         tracing::error!("secrets cannot be read: failed to {}", fault::chain(&error));
     }
     Ok(vault)
+}
+
+async fn workshop(config: &Config, data_dir: &Path, images: Images) -> anyhow::Result<Workshop> {
+    let sandbox = sandbox(config, data_dir, images);
+    Workshop::open(&config.executors, &sandbox, &data_dir.join("executors")).await
 }
 
 fn sandbox(config: &Config, data_dir: &Path, images: Images) -> SandboxConfig {

@@ -41,7 +41,7 @@ pub(super) fn serve(service: &OwnedFd) {
 fn make(service: &OwnedFd) -> Result<(), Fault> {
     let (job, given) = take_delivery(service)?;
     if let Some(engine) = job.engine {
-        return stand_beside(&job, engine, given, service);
+        return stand_beside(&job, engine, &given, service);
     }
     make_overlay_folders(&job)?;
     let cgroup = job.cgroup.enter(&job.limits)?;
@@ -78,7 +78,7 @@ fn make(service: &OwnedFd) -> Result<(), Fault> {
 fn stand_beside(
     job: &Job,
     engine: EngineJob,
-    given: first::Given,
+    given: &first::Given,
     service: &OwnedFd,
 ) -> Result<(), Fault> {
     match clone_into_namespaces(0, None).doing("copy the helper")? {

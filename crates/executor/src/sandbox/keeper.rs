@@ -117,7 +117,7 @@ fn keep(
 
 /// Keeps a container that an engine has made, from beside it: opens its network and hands over what
 /// the agent waits for at the door. It comes back only when that failed, having told the service.
-pub(super) fn stand_beside(job: &Job, engine: EngineJob, given: Given, service: &OwnedFd) {
+pub(super) fn stand_beside(job: &Job, engine: EngineJob, given: &Given, service: &OwnedFd) {
     let Err(fault) = attend(job, engine, given, service);
     // With the service gone there is nobody to tell, and the agent finds the door closed.
     let _ = send(service, &ToService::Failed(fault.into()), &[]);
@@ -126,7 +126,7 @@ pub(super) fn stand_beside(job: &Job, engine: EngineJob, given: Given, service: 
 fn attend(
     job: &Job,
     engine: EngineJob,
-    given: Given,
+    given: &Given,
     service: &OwnedFd,
 ) -> Result<Infallible, Fault> {
     let doing = "find a container's first process";
@@ -155,7 +155,7 @@ fn attend(
         StartedContainer { process, listeners: listeners.len(), first_listener: FIRST_LISTENER };
     container.note(&given.started).doing("note that the container exists")?;
     // An agent that is gone has ended, which is seen below.
-    let _ = hand_over(&agent.into(), &given);
+    let _ = hand_over(&agent.into(), given);
     let sockets: Vec<_> = listeners.iter().map(AsFd::as_fd).collect();
     let _ = send(service, &ToService::Ready, &sockets);
     // The handle to the first process is right behind the sockets.

@@ -27,11 +27,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The tests of this file.
 pub(crate) fn trials() -> Vec<Trial> {
-    let engines: [(&str, &[&str], fn(&Path) -> Running); 2] = [
-        ("dockerd", &["dockerd", "containerd", "runc"], dockerd),
-        ("podman", &["podman", "conmon", "runc"], podman),
+    let engines: [(&str, [&str; 3], Start); 2] = [
+        ("dockerd", ["dockerd", "containerd", "runc"], dockerd),
+        ("podman", ["podman", "conmon", "runc"], podman),
     ];
-    let trial = |(name, programs, start): (&str, &[&str], fn(&Path) -> Running)| {
+    let trial = |(name, programs, start): (&str, [&str; 3], Start)| {
         let missing = programs.iter().find(|program| !is_installed(program));
         let is_root = rustix::process::geteuid().is_root();
         if let Some(program) = missing {
@@ -49,6 +49,9 @@ fn is_installed(program: &str) -> bool {
     let found = Command::new("which").arg(program).stdout(Stdio::null()).status();
     found.is_ok_and(|status| status.success())
 }
+
+/// Starts an engine in a folder.
+type Start = fn(&Path) -> Running;
 
 /// An engine that runs.
 struct Running {
@@ -148,7 +151,7 @@ fn podman(folder: &Path) -> Running {
     Running { socket, mounted: Some(folder.join("data/overlay")), processes: vec![service] }
 }
 
-fn the_contract_is_kept(start: fn(&Path) -> Running) -> Result<(), Failed> {
+fn the_contract_is_kept(start: Start) -> Result<(), Failed> {
     let folder = TempDir::new().expect("a temporary folder");
     let engine = start(folder.path());
     let more: [contract::Promise; 4] = [

@@ -790,6 +790,28 @@ def test_a_mirror_is_asked_first_and_the_registry_when_it_has_nothing(
         empty.stop()
 
 
+def test_codebuilds_own_names(believer, registry, layout):
+    """They are AWS's, wherever that is asked for, or what the operator says."""
+    fill(registry, layout, "codebuild/standard:7.0")
+    mirrored = f'[images.registries."public.ecr.aws"]\nmirrors = ["http://{registry.host}"]\n'
+    service = believer(text=mirrored)
+    ended = run(service, "aws/codebuild/standard:7.0", "cat /hello", "echo $CODEBUILD_BUILD_IMAGE")
+    assert ended["buildStatus"] == "SUCCEEDED", service.log(ended)
+    assert "aws/codebuild/standard:7.0" in service.printed(ended)
+    (listed,) = json.loads(image(service, "list", "--json"))
+    assert listed["name"] == "public.ecr.aws/codebuild/standard:7.0"
+    assert "in place" in image(service, "pull", "aws/codebuild/standard:7.0")
+    table = f'[images.names]\n"aws/codebuild/*" = "{registry.host}/tool:1"\n'
+    table += '"aws/codebuild/standard:6.0" = "host"\n'
+    service = believer(registry.host, text=table)
+    for name, command in (
+        ("amazonlinux-x86_64-standard:5.0", "cat /hello"),
+        ("standard:6.0", "true"),
+    ):
+        ended = run(service, f"aws/codebuild/{name}", command)
+        assert ended["buildStatus"] == "SUCCEEDED", service.log(ended)
+
+
 # Imported
 
 

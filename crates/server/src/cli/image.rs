@@ -2,7 +2,10 @@
 //! service; one that runs on the data folder finds them at once.
 
 use super::{DataArguments, log_to_stderr, progress::Bar};
-use crate::{clock, fault};
+use crate::{
+    clock, fault,
+    images::{ImageName, Names},
+};
 use anyhow::Context;
 use executor::{
     Arrival, Asked, Collected, Engine, Images, ImportFrom, LaunchError, ListedImage, Origin,
@@ -42,7 +45,7 @@ enum Verb {
 struct Pull {
     /// The image's name, such as debian:12 or registry.example.org/tool:1.
     #[arg(value_name = "NAME")]
-    name: Reference,
+    name: String,
     #[command(flatten)]
     data: DataArguments,
 }
@@ -137,10 +140,16 @@ fn or_refused<T>(had: Result<T, LaunchError>) -> anyhow::Result<Result<T, ExitCo
 
 impl Pull {
     fn run(&self) -> anyhow::Result<ExitCode> {
-        let images = images(&self.data)?;
+        let (config, data_dir) = self.data.read()?;
+        let images = Images::open(config.images.config(&data_dir))?;
+        let asked = match Names::new(config.images.names).meaning(&self.name) {
+            Ok(ImageName::Named(asked)) => asked,
+            Ok(ImageName::Here(_)) => anyhow::bail!("{} is this machine's own", self.name),
+            Err(why) => anyhow::bail!("{why}"),
+        };
         let progress = Arc::new(Progress::default());
-        let bar = Bar::show(&self.name.to_string(), Arc::clone(&progress));
-        let pulled = images.pull(&self.name, Asked::ForRefreshing, None, &progress);
+        let bar = Bar::show(&asked.to_string(), Arc::clone(&progress));
+        let pulled = images.pull(&asked, Asked::ForRefreshing, None, &progress);
         drop(bar);
         let pulled = match or_refused(pulled)? {
             Ok(pulled) => pulled,

@@ -41,7 +41,12 @@ impl ImageArchive {
         let digest = Digest::of(&self.configuration);
         let digest = digest.digits();
         let configuration = format!("{digest}.json");
-        append(&mut archive, &configuration, self.configuration.len() as u64, &*self.configuration)?;
+        append(
+            &mut archive,
+            &configuration,
+            self.configuration.len() as u64,
+            &*self.configuration,
+        )?;
         let mut layers: Vec<String> = Vec::new();
         for blob in &self.layers {
             let name = format!("{}.tar", blob.digest(&layout)?.digits());

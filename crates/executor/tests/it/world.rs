@@ -3,8 +3,8 @@
 use crate::agent::AGENT;
 use executor::{
     Agent, ContainerId, ContainerSpec, DockerEngine, Executor, Exit, HostImage, Image, Images,
-    ImagesConfig, Limits, Network, OciRuntime, OutboundNetwork, RuntimeKind, Sandbox, SandboxConfig,
-    Script, Scripted,
+    ImagesConfig, Limits, Network, OciRuntime, OutboundNetwork, RuntimeKind, Sandbox,
+    SandboxConfig, Script, Scripted,
 };
 use std::{
     cell::RefCell,

@@ -10,6 +10,7 @@ mod alongside;
 mod builds;
 mod bundles;
 mod client;
+mod executors;
 mod memory;
 mod report;
 mod service;
@@ -33,7 +34,7 @@ struct Cli {
     /// The program to measure.
     #[arg(long, value_name = "FILE")]
     program: PathBuf,
-    /// How often everything is measured once, in turn; 200, and 5 of `bundles`, when absent.
+    /// How often everything is measured once, in turn; 200, 50 of `executors` and 5 of `bundles` when absent.
     #[arg(long)]
     rounds: Option<usize>,
     /// MiB of the files that `bundles` measures with.
@@ -49,6 +50,8 @@ struct Cli {
 enum What {
     /// Sources, artifacts and caches, against the ordinary tools.
     Bundles,
+    /// A no-op build by each executor.
+    Executors,
 }
 
 /// How many of the first rounds do not count: caches are cold, log groups are made.
@@ -61,11 +64,18 @@ fn main() -> Result<()> {
     cli.program = cli.program.canonicalize().context("the program to measure")?;
     let mut report = Report;
     report.machine();
-    if let Some(What::Bundles) = cli.what {
-        return bundles::run(&cli.program, cli.rounds.unwrap_or(5), cli.mib, &mut report);
+    match cli.what {
+        Some(What::Bundles) => {
+            return bundles::run(&cli.program, cli.rounds.unwrap_or(5), cli.mib, &mut report);
+        }
+        Some(What::Executors) => {
+            return executors::run(&cli.program, cli.rounds.unwrap_or(50), &mut report);
+        }
+        None => {}
     }
     one_by_one(&cli, &mut report)?;
     memory::running(&cli.program, &mut report)?;
+    executors::run(&cli.program, cli.rounds.unwrap_or(50), &mut report)?;
     let size = std::fs::metadata(&cli.program).context("the program's size")?.len();
     report.size("the program on disk", size);
     Ok(())

@@ -120,22 +120,30 @@ def test_an_executor_that_is_not_allowed_is_refused(yard, project):
     assert "its type must be PLAINTEXT" in str(refused.value)
 
 
-def test_an_executor_that_is_not_there_is_told_at_the_start(tmp_path):
-    config = tmp_path / "buildyard.toml"
-    missing = tmp_path / "runc"
-    config.write_text(f'[executors]\ndefault = "runc"\n[executors.runc]\nprogram = "{missing}"\n')
+def refused_start(folder, text):
+    """What the service says when this configuration keeps it from starting."""
+    config = folder / "buildyard.toml"
+    config.write_text(text)
     command = [harness.BINARY, "serve", "--listen", "127.0.0.1:0", "--config", config]
     done = subprocess.run(
-        [*command, "--data-dir", tmp_path / "data"],
+        [*command, "--data-dir", folder / "data"],
         capture_output=True,
         text=True,
         timeout=30,
         env=harness.Service.clean_environment(),
     )
     assert done.returncode != 0
-    assert "the executor runc cannot be used: install runc" in done.stderr
-    assert "executors.runc.program" in done.stderr
-    assert f"{missing} --version" in done.stderr
+    return done.stderr
+
+
+def test_an_executor_that_is_not_there_is_told_at_the_start(tmp_path):
+    missing = tmp_path / "runc"
+    said = refused_start(
+        tmp_path, f'[executors]\ndefault = "runc"\n[executors.runc]\nprogram = "{missing}"\n'
+    )
+    assert "the executor runc cannot be used: install runc" in said
+    assert "executors.runc.program" in said
+    assert f"{missing} --version" in said
 
 
 def test_a_local_build_names_its_executor(tmp_path, executor):
@@ -233,19 +241,9 @@ def test_a_container_engine_makes_environments(engine, own_yard, tmp_path):
 
 
 def test_a_container_engine_that_is_not_there_is_told_at_the_start(tmp_path):
-    config = tmp_path / "buildyard.toml"
     socket = tmp_path / "docker.sock"
-    config.write_text(
-        f'[executors]\nallowed = ["docker"]\n[executors.docker]\nsocket = "{socket}"\n'
+    said = refused_start(
+        tmp_path, f'[executors]\nallowed = ["docker"]\n[executors.docker]\nsocket = "{socket}"\n'
     )
-    command = [harness.BINARY, "serve", "--listen", "127.0.0.1:0", "--config", config]
-    done = subprocess.run(
-        [*command, "--data-dir", tmp_path / "data"],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        env=harness.Service.clean_environment(),
-    )
-    assert done.returncode != 0
-    assert "the executor docker cannot be used: start the engine" in done.stderr
-    assert "executors.docker.socket" in done.stderr
+    assert "the executor docker cannot be used: start the engine" in said
+    assert "executors.docker.socket" in said

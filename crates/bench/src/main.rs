@@ -10,6 +10,7 @@ mod alongside;
 mod builds;
 mod bundles;
 mod client;
+mod executors;
 mod memory;
 mod output;
 mod report;
@@ -33,7 +34,7 @@ struct Cli {
     #[arg(long, value_name = "FILE")]
     program: PathBuf,
     /// How often everything is measured once, in turn; when absent, 200 times for builds one by one,
-    /// 5 times for what takes seconds.
+    /// 50 times for executors, 5 times for what takes seconds.
     #[arg(long)]
     rounds: Option<usize>,
     /// MiB of the files that `bundles` measures with.
@@ -58,6 +59,8 @@ enum Measure {
     Memory,
     /// Sources, artifacts and caches, against the ordinary tools.
     Bundles,
+    /// A no-op build by each executor.
+    Executors,
 }
 
 /// How many of the first rounds do not count: caches are cold, log groups are made.
@@ -82,6 +85,9 @@ fn main() -> Result<()> {
     }
     if wanted(Measure::Bundles) {
         bundles::run(&cli.program, cli.rounds.unwrap_or(5), cli.mib, &mut report)?;
+    }
+    if wanted(Measure::Executors) {
+        executors::run(&cli.program, cli.rounds.unwrap_or(50), &mut report)?;
     }
     let size = std::fs::metadata(&cli.program).context("the program's size")?.len();
     report.size("the program on disk", size);

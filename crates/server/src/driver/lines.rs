@@ -59,7 +59,11 @@ impl Lines {
             if complete && self.pending.is_empty() {
                 // Most lines are whole as they come.
                 self.logged = self.pending_end;
-                out.push(Line { at: self.pending_at, text: text(line), position: self.pending_end });
+                out.push(Line {
+                    at: self.pending_at,
+                    text: text(line),
+                    position: self.pending_end,
+                });
                 continue;
             }
             self.pending.extend_from_slice(line);

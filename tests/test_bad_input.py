@@ -213,9 +213,7 @@ def test_a_project_name_out_of_its_pattern(yard):
 # Images
 
 
-@pytest.mark.parametrize(
-    "image", ["rootfs:/absent", "rootfs:relative", "aws/codebuild/standard:7.0"]
-)
+@pytest.mark.parametrize("image", ["rootfs:/absent", "rootfs:relative", "registry.invalid/tool:1"])
 def test_an_image_that_cannot_be_used(yard, project, image):
     ended = yard.run(project, imageOverride=image)
     assert ended["buildStatus"] == "FAILED"

@@ -3,7 +3,10 @@
 //! The file holds what an operator decides once; flags and variables override it. Unknown keys are
 //! refused, so that a typing error is not silently a default.
 
-use crate::{executors::Executors, name_patterns::NamePatterns, upstream::UpstreamSettings};
+use crate::{
+    executors::Executors, images::ImagesSettings, name_patterns::NamePatterns,
+    upstream::UpstreamSettings,
+};
 use executor::Opening;
 use serde::Deserialize;
 use std::{
@@ -39,6 +42,8 @@ pub struct Config {
     pub parameters: Parameters,
     /// What is kept for later builds.
     pub caches: Caches,
+    /// Where images come from.
+    pub images: ImagesSettings,
     /// Where the sources of builds come from.
     pub sources: Sources,
 }

@@ -193,7 +193,7 @@ impl Provision {
                 let folders = folders.map(|folder| folder.display().to_string()).collect();
                 RuntimesOrder::Machine { folders }
             }
-            Image::Rootfs(_) | Image::OciLayout { .. } => RuntimesOrder::Image,
+            Image::Rootfs(_) | Image::OciLayout { .. } | Image::Stored(_) => RuntimesOrder::Image,
         }
     }
 
@@ -372,36 +372,6 @@ fn console_url(region: &str, id: &str) -> String {
         "https://{region}.console.aws.amazon.com/codebuild/home?region={region}#/builds/{}/view/new",
         id.replace(':', "%3A")
     )
-}
-
-/// Reads an image's name: `host`, `rootfs:/path`, or `oci:/path` with an optional `:tag`.
-pub fn image_named(name: &str) -> Result<Image, String> {
-    if name == "host" {
-        return Ok(Image::Host);
-    }
-    if let Some(path) = name.strip_prefix("rootfs:") {
-        return absolute(path).map(Image::Rootfs);
-    }
-    if let Some(layout) = name.strip_prefix("oci:") {
-        let (path, tag) = match layout.split_once(':') {
-            Some((path, tag)) => (path, Some(tag.to_owned())),
-            None => (layout, None),
-        };
-        return absolute(path).map(|folder| Image::OciLayout { folder, tag });
-    }
-    Err(format!(
-        "The image {name} cannot be pulled from a registry by this service yet: use \"host\", \
-         \"rootfs:/path\" or \"oci:/path\"."
-    ))
-}
-
-fn absolute(path: &str) -> Result<PathBuf, String> {
-    let path = PathBuf::from(path);
-    if path.is_absolute() {
-        Ok(path)
-    } else {
-        Err(format!("The image's path {} is not absolute.", path.display()))
-    }
 }
 
 /// The folder that holds a build's sources. AWS: its digits are drawn by lot; ours follow from the

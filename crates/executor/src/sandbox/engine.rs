@@ -4,7 +4,7 @@
 //! to the agent are the keeper's matter, which stands beside the container.
 
 use super::{message::User, privileges};
-use crate::{ContainerId, ContainerSpec, Exit, Fault, Image, LaunchError, image::ImageArchive};
+use crate::{ContainerId, ContainerSpec, Exit, Fault, Image, LaunchError, image::LoadableImage};
 use bollard::{
     API_DEFAULT_VERSION, Docker, body_try_stream,
     errors::Error,
@@ -84,20 +84,21 @@ impl Engine {
         let unfit = |what: &str| {
             LaunchError::Image(format!(
                 "the image {what} is for the sandbox and runtimes; a container engine takes images \
-                 in OCI layout"
+                 in OCI layout, oci:/path"
             ))
         };
         match image {
             Image::Host => Err(unfit("host")),
             Image::Rootfs(folder) => Err(unfit(&format!("rootfs:{}", folder.display()))),
+            Image::Stored(image) => Err(unfit(&image.name)),
             Image::OciLayout { folder, tag } => {
-                let archive = ImageArchive::find(folder, tag.as_deref())?;
+                let archive = LoadableImage::find(folder, tag.as_deref())?;
                 Handle::current().block_on(self.load(archive))
             }
         }
     }
 
-    async fn load(&self, archive: ImageArchive) -> Result<String, LaunchError> {
+    async fn load(&self, archive: LoadableImage) -> Result<String, LaunchError> {
         let id = archive.id();
         match self.docker.inspect_image(&id).await {
             Ok(_) => return Ok(id),

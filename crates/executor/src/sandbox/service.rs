@@ -22,9 +22,8 @@ use super::{
 use crate::{
     Container, ContainerId, ContainerSpec, Executor, Exit, Fault, Image, LaunchError, Network,
     fault::Doing,
-    image::{HostTemplate, ImageSettings, ImageStore},
+    image::{HostTemplate, ImageSettings, Images},
 };
-
 use async_trait::async_trait;
 use rustix::{
     fs::{MemfdFlags, Mode, SealFlags, fchmod, fcntl_add_seals, memfd_create},
@@ -79,7 +78,7 @@ struct Inner {
     state: StateFolder,
     hierarchies: Hierarchies,
     host: HostTemplate,
-    images: ImageStore,
+    images: Images,
     /// The agent's program, in memory, where nobody can change it.
     agent: File,
     /// Tells this service's control groups from those of another with another state folder.
@@ -208,9 +207,6 @@ impl Sandbox {
                 "no control group may be made here: limits hold for each process, not for a build"
             );
         }
-        fs::create_dir_all(&config.images_dir).doing_to(make, &config.images_dir)?;
-        let images_dir = config.images_dir.canonicalize();
-        let images_dir = images_dir.doing_to("find the folder", &config.images_dir)?;
         let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let instance = instance(&config.state_dir)?;
         let agent = agent_in_memory(&config.agent)?;
@@ -218,7 +214,7 @@ impl Sandbox {
         let inner = Inner {
             agent,
             host: HostTemplate::new(config.host_image.clone(), config.state_dir.join("host-image")),
-            images: ImageStore::new(images_dir),
+            images: config.images,
             outside: Outside::new(config.outbound.clone(), &instance, state.interfaces()?),
             origin: Origin::start(config.helper.clone())?,
             instance,
@@ -250,9 +246,10 @@ impl Sandbox {
     /// What an image says about the processes that run in it.
     pub async fn image_settings(&self, image: &Image) -> Result<ImageSettings, LaunchError> {
         let image = image.clone();
-        self.blocking(move |_| match &image {
+        self.blocking(move |inner| match &image {
             Image::Host | Image::Rootfs(_) => Ok(ImageSettings::plain()),
-            Image::OciLayout { folder, tag } => ImageStore::settings(folder, tag.as_deref()),
+            Image::OciLayout { folder, tag } => Images::settings_of_layout(folder, tag.as_deref()),
+            Image::Stored(image) => inner.images.settings(image),
         })
         .await
     }
@@ -317,10 +314,9 @@ enum Sight {
 
 impl Inner {
     fn launch(&self, spec: &ContainerSpec) -> Result<Container, LaunchError> {
-        let base = match &self.maker {
-            Maker::Sandbox | Maker::Runtime(..) => Base::Root(self.root_file_system(&spec.image)?),
-            Maker::Engine(engine, agent) => Base::Engine(engine, agent, engine.image(&spec.image)?),
-        };
+        // A container that is there is found again, whatever has become of its image.
+        let is_there = self.state.container(&spec.id).started()?.is_some();
+        let base = if is_there { None } else { Some(self.base(spec)?) };
         if spec.listen.len() > LISTEN_MAX {
             let reason = format!("a container listens on {LISTEN_MAX} addresses at most");
             return Err(Fault::because("start a container", reason).into());
@@ -335,6 +331,10 @@ impl Inner {
             }
             // A launch was cut off, and nobody works on it any more.
             self.clear(locked)?;
+        };
+        let base = match base {
+            Some(base) => base,
+            None => self.base(spec)?,
         };
         let mut started = self.start(spec, &base, self.user(&spec.id), &locked);
         if let Err(fault) = &started
@@ -352,13 +352,25 @@ impl Inner {
                 Ok(self.found_again(&spec.id, &locked.folder)?)
             }
             Err(fault) => {
+                self.images.release(locked.folder.path());
                 self.clear(locked)?;
                 Err(fault.into())
             }
         }
     }
 
-    fn root_file_system(&self, image: &Image) -> Result<RootFileSystem, LaunchError> {
+    fn base(&self, spec: &ContainerSpec) -> Result<Base<'_>, LaunchError> {
+        match &self.maker {
+            Maker::Sandbox | Maker::Runtime(..) => Ok(Base::Root(self.root_file_system(spec)?)),
+            Maker::Engine(engine, agent) => {
+                Ok(Base::Engine(engine, agent, engine.image(&spec.image)?))
+            }
+        }
+    }
+
+    fn root_file_system(&self, spec: &ContainerSpec) -> Result<RootFileSystem, LaunchError> {
+        let container = self.state.container(&spec.id);
+        let image = &spec.image;
         match image {
             Image::Host => Ok(self.host.file_system()?),
             Image::Rootfs(folder) => {
@@ -368,7 +380,10 @@ impl Inner {
                 })?;
                 Ok(RootFileSystem { layers: vec![folder], folders: Vec::new() })
             }
-            Image::OciLayout { folder, tag } => self.images.file_system(folder, tag.as_deref()),
+            Image::OciLayout { folder, tag } => {
+                self.images.file_system_of_layout(folder, tag.as_deref(), container.path())
+            }
+            Image::Stored(image) => self.images.file_system(image, container.path()),
         }
     }
 
@@ -627,6 +642,7 @@ impl Inner {
             kill(&known.process)?;
             self.end_of(id, &known);
         }
+        self.images.release(locked.folder.path());
         self.forget(locked)?;
         self.known.lock().expect("no holder of this lock panics").remove(id);
         Ok(())

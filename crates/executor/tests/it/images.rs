@@ -318,8 +318,10 @@ fn bad_layers_are_refused() {
         let reason = refusal(&world, layout.image(None));
         assert!(reason.contains(why), "{number}: {reason}");
     }
-    let left = fs::read_dir(world.folder.path().join("images")).expect("a folder").count();
-    assert_eq!(left, 0, "nothing half-made is kept");
+    for folder in ["layers", "parts", "uses", "manifests"] {
+        let folder = world.folder.path().join("images").join(folder);
+        assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 0, "{}", folder.display());
+    }
     assert!(!world.folder.path().join("out").exists());
 }
 

@@ -2,8 +2,9 @@
 
 use crate::agent::AGENT;
 use executor::{
-    Agent, ContainerId, ContainerSpec, DockerEngine, Executor, Exit, HostImage, Image, Limits,
-    Network, OciRuntime, OutboundNetwork, RuntimeKind, Sandbox, SandboxConfig, Script, Scripted,
+    Agent, ContainerId, ContainerSpec, DockerEngine, Executor, Exit, HostImage, Image, Images,
+    ImagesConfig, Limits, Network, OciRuntime, OutboundNetwork, RuntimeKind, Sandbox,
+    SandboxConfig, Script, Scripted,
 };
 use std::{
     cell::RefCell,
@@ -102,7 +103,7 @@ pub(crate) fn oci_runtime(kind: RuntimeKind) -> OciRuntime {
 pub(crate) fn config(folder: &Path) -> SandboxConfig {
     SandboxConfig {
         state_dir: folder.join("state"),
-        images_dir: folder.join("images"),
+        images: Images::open(ImagesConfig::in_folder(folder.join("images"))).expect("images"),
         helper: "/proc/self/exe".into(),
         agent: Agent::File(AGENT.clone()),
         host_image: HostImage::default(),

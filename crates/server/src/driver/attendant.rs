@@ -16,12 +16,13 @@ use crate::{
     clock,
     executors::Workshop,
     fault::chain,
+    images::{BuildImages, Provided, Pulling},
     local_caches::{Lease, LocalCaches},
-    provision::{Occasion, Provision, image_named},
+    provision::{Occasion, Provision},
 };
 use agent_protocol::{Fact, Timestamp};
 use build_core::{BuildId, Exited, Input};
-use executor::{Container, ContainerId, Executor, Exit, LaunchError};
+use executor::{Container, ContainerId, Executor, Exit, Image, LaunchError};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use std::{
@@ -51,6 +52,8 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 pub struct Grounds {
     /// What makes containers.
     pub workshop: Workshop,
+    /// The images that containers are made from.
+    pub images: BuildImages,
     /// Where what is known of commands goes.
     pub store: Store,
     /// Where output goes.
@@ -85,6 +88,8 @@ pub enum Observed {
     Lines(Vec<Line>),
     /// A fact, and when it was.
     Fact(Fact, Timestamp),
+    /// The image is being pulled.
+    Pulling(Pulling),
     /// A shell in the environment, for whoever watches.
     Shell(ShellConnection),
 }
@@ -161,6 +166,15 @@ pub(super) async fn sweep(grounds: &Grounds, live: &HashSet<String>) {
     }
 }
 
+/// A line of the service's own, as the agent's are.
+fn noted(text: &str) -> Line {
+    let at = clock::now();
+    let moment = jiff::Timestamp::from_millisecond(millis(at)).unwrap_or_default();
+    let text = format!("[Container] {} {text}\n", moment.strftime("%Y/%m/%d %H:%M:%S%.6f"));
+    // Nothing of the journal has been read yet.
+    Line { at, text, position: 0 }
+}
+
 fn millis(at: Timestamp) -> i64 {
     i64::try_from(at.millis()).unwrap_or(i64::MAX)
 }
@@ -197,7 +211,10 @@ impl Attendant {
             let launched;
             (stream, launched) = tokio::join!(self.log_stream(), self.launch(&container, &gone));
             follower = match launched {
-                Ok(()) => self.follow(&container, stream, &mut commands).await,
+                Ok(notes) => {
+                    self.log(stream, notes).await;
+                    self.follow(&container, stream, &mut commands).await
+                }
                 Err(error) => {
                     self.driver.inputs(&id, vec![(not_launched(&error), None)]).await;
                     self.charge.ending.cancelled().await;
@@ -222,11 +239,11 @@ impl Attendant {
         &self,
         container: &ContainerId,
         gone: &CancellationToken,
-    ) -> Result<(), LaunchError> {
+    ) -> Result<Vec<Line>, LaunchError> {
         let charge = &self.charge;
         let journal = journal_of(&self.grounds.journals, charge.request.id());
         let expires_at = charge.deadline.unwrap_or(charge.received_at);
-        let image = image_named(&charge.request.environment().image).map_err(LaunchError::Image)?;
+        let Provided { image, notes } = self.image(container).await?;
         let occasion = Occasion {
             local_cache: self.local_cache().await,
             number: charge.number,
@@ -241,7 +258,21 @@ impl Attendant {
         let served =
             ServedBuild { request: Arc::clone(&charge.request), expires_at, gone: gone.clone() };
         (self.grounds.serve)(launched, served);
-        Ok(())
+        Ok(notes.iter().map(|note| noted(note)).collect())
+    }
+
+    /// The build's image, brought in when it has to be.
+    async fn image(&self, container: &ContainerId) -> Result<Provided, LaunchError> {
+        let (request, images) = (&self.charge.request, &self.grounds.images);
+        if let Some(known) = images.in_place(request) {
+            let launched = self.executor.list().await?;
+            if launched.contains(container) {
+                // It goes on with what it was made from, whatever its registry has by now.
+                return Ok(Provided { image: Image::Stored(known), notes: Vec::new() });
+            }
+        }
+        let watch = |pulling| self.observe(|| Observed::Pulling(pulling));
+        images.provide(request, &self.charge.ending, watch).await
     }
 
     /// The folder of the build's local cache. A build does without one that cannot be had.

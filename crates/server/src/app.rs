@@ -1,10 +1,12 @@
 //! The composition: what the service is made of, and how the parts are put together.
 
 use crate::{
+    backup,
     build_request::BuildRequest,
     codebuild::CodeBuildService,
     config::{Config, LISTEN_DEFAULT},
-    driver::{Driver, Grounds, JournalWatch, Observed, ServedBuild},
+    data_folder,
+    driver::{Driver, Grounds, JournalWatch, Observed, ServedBuild, ThisMachine},
     fault,
     http::{Front, Origin, router},
     identity::{Identity, RootKeys},
@@ -15,6 +17,7 @@ use crate::{
     s3,
     secrets::{self, SecretsService},
     sources::{self, SourceCredentials, Ssh},
+    tally::Tally,
     upstream::{Upstream, UpstreamSettings},
     vault::{Vault, key_file_beside},
 };
@@ -72,6 +75,10 @@ impl App {
         let journals = data_dir.join("journals");
         fs::create_dir_all(&journals).with_context(|| place(&journals))?;
 
+        data_folder::upgrade(data_dir)?;
+        let containers = data_folder::containers(data_dir).with_context(|| place(data_dir))?;
+        backup::sweep(data_dir);
+
         let config = Arc::new(config);
         let identity = Arc::new(Identity::open(data_dir, root).with_context(|| place(data_dir))?);
         let store = Store::open(&data_dir.join("state.db"))?;
@@ -91,22 +98,26 @@ impl App {
         let front: Arc<OnceLock<Arc<Front>>> = Arc::default();
         let grounds = Arc::new(Grounds {
             executor: sandbox as Arc<dyn Executor>,
-            store: store.clone(),
-            logs: logs.clone(),
-            watch: JournalWatch::start().context("failed to follow journals with inotify")?,
-            journals,
+            machine: Arc::new(ThisMachine {
+                store: store.clone(),
+                logs: logs.clone(),
+                watch: JournalWatch::start().context("failed to follow journals with inotify")?,
+                journals,
+                caches: Arc::new(local_caches(&config, data_dir)?),
+                containers: containers.tells(),
+            }),
             provision: Provision {
                 config: Arc::clone(&config),
                 identity: Arc::clone(&identity),
                 ssh: ssh(&config).context("failed to set up sources of ssh")?,
                 programs: programs(data_dir).context("failed to write the builds' programs")?,
             },
-            caches: Arc::new(local_caches(&config, data_dir)?),
             serve: serve_builds(Arc::clone(&front)),
+            tally: Tally::default(),
             changed: watch::Sender::new(0),
             observer,
         });
-        let driver = Driver::start(store.clone(), Arc::clone(&grounds), capacity(&config)).await?;
+        let driver = Driver::start(Arc::clone(&grounds), capacity(&config)).await?;
         let account_id = config.account_id.as_str().to_owned();
         let made = Arc::new(Front {
             codebuild: CodeBuildService {
@@ -125,6 +136,7 @@ impl App {
             parameters,
             identity,
             account_id,
+            data_dir: data_dir.to_owned(),
             grounds,
         });
         let _ = front.set(Arc::clone(&made));
@@ -216,7 +228,7 @@ async fn vault(config: &Config, data_dir: &Path, store: &Store) -> anyhow::Resul
     Ok(vault)
 }
 
-fn sandbox(config: &Config, data_dir: &Path) -> anyhow::Result<Sandbox> {
+pub(crate) fn sandbox(config: &Config, data_dir: &Path) -> anyhow::Result<Sandbox> {
     let mut host_image = HostImage::default();
     host_image.folders.extend(config.host_image.folders.iter().cloned());
     let sandbox_config = SandboxConfig {

@@ -9,7 +9,7 @@ mod project;
 mod refusal;
 mod token;
 mod validate;
-mod view;
+pub mod view;
 
 pub use view::render;
 

@@ -7,10 +7,11 @@ use executor::{ContainerId, ContainerSpec, Executor, Exit, Script, Scripted};
 use server::{
     build_request::BuildRequest,
     config::Config,
-    driver::{Counts, Driver, Grounds, JournalWatch, Submission, SubmitError},
+    driver::{Counts, Driver, Grounds, JournalWatch, Submission, SubmitError, ThisMachine},
     identity::Identity,
     local_caches::LocalCaches,
     provision::Provision,
+    tally::Tally,
 };
 use std::{
     collections::BTreeMap,
@@ -144,7 +145,7 @@ impl World {
     /// Asks a build to stop.
     pub(crate) fn stop(&self, id: &BuildId) {
         let service = self.service();
-        service.runtime.block_on(service.driver.stop(id.clone()));
+        service.runtime.block_on(service.driver.stop(id.clone())).unwrap();
     }
 
     /// Waits until a build has begun a phase.
@@ -230,7 +231,7 @@ impl World {
     /// How many builds are where.
     pub(crate) fn counts(&self) -> (usize, usize) {
         let service = self.service();
-        let Counts { queued, running } = service.runtime.block_on(service.driver.counts());
+        let Counts { queued, running, .. } = service.runtime.block_on(service.driver.counts());
         (queued, running)
     }
 
@@ -281,22 +282,26 @@ impl World {
         let identity = Arc::new(Identity::open(folder, None).unwrap());
         let grounds = Arc::new(Grounds {
             executor: Arc::new(self.scripted.clone()),
-            store: store.clone(),
-            logs: logs.clone(),
-            watch: JournalWatch::start().unwrap(),
-            journals: self.journals(),
+            machine: Arc::new(ThisMachine {
+                store: store.clone(),
+                logs: logs.clone(),
+                watch: JournalWatch::start().unwrap(),
+                journals: self.journals(),
+                caches: Arc::new(LocalCaches::open(folder.join("caches"), u64::MAX).unwrap()),
+                containers: "this boot".into(),
+            }),
             provision: Provision {
                 config: Arc::new(Config::default()),
                 identity,
                 ssh: None,
                 programs: folder.join("programs"),
             },
-            caches: Arc::new(LocalCaches::open(folder.join("caches"), u64::MAX).unwrap()),
             serve: Box::new(|_, _| {}),
+            tally: Tally::default(),
             changed: watch::Sender::new(0),
             observer: None,
         });
-        let start = Driver::start(store.clone(), Arc::clone(&grounds), self.capacity);
+        let start = Driver::start(Arc::clone(&grounds), self.capacity);
         let driver = runtime.block_on(start).unwrap();
         self.service = Some(Service { driver, store, logs, grounds, runtime });
     }

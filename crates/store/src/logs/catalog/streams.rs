@@ -12,6 +12,13 @@ use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter, typ
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamId(pub(in crate::logs) i64);
 
+impl StreamId {
+    /// The stream of this number, for whoever keeps streams in another way than the log store.
+    pub const fn numbered(number: i64) -> Self {
+        Self(number)
+    }
+}
+
 /// A log stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stream {

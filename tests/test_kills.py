@@ -1,4 +1,4 @@
-"""The service, agents and environments are killed while builds are in every phase and clients write.
+"""The service, agents and environments are killed while builds are in any phase and clients write.
 
 `BUILDYARD_KILL_SECONDS=3600` kills the service for an hour; `BUILDYARD_KILL_SEED` repeats a run's
 choices, though not its moments.

@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tarfile
 import time
 
 import botocore.exceptions
@@ -186,6 +187,35 @@ def test_a_folder_of_a_newer_program_is_refused(own_yard):
     (yard.data_dir / "version").write_text("1\n")
 
 
+FORMATS = sorted((harness.ROOT / "tests" / "formats").glob("*.tar.xz"))
+
+
+@pytest.mark.parametrize("archive", FORMATS, ids=lambda path: path.name.split(".")[0])
+def test_a_folder_of_every_earlier_format_opens_with_all_that_is_in_it(own_yard, archive):
+    yard = own_yard()
+    unpacked = yard.data_dir.with_name(yard.data_dir.name + ".old")
+    with tarfile.open(archive) as packed:
+        packed.extractall(unpacked, filter="data")
+    (unpacked / "data").rename(yard.data_dir)
+    (unpacked / "data.key").rename(f"{yard.data_dir}.key")
+    yard.start()
+    failed, built = yard.codebuild.list_builds()["ids"]
+    assert yard.build(failed)["buildStatus"] == "FAILED"
+    built = yard.build(built)
+    assert (built["buildStatus"], built["buildNumber"]) == ("SUCCEEDED", 1)
+    assert "remembered\n" in yard.log(built)
+    project = yard.codebuild.batch_get_projects(names=["demo"])["projects"][0]
+    assert project["tags"] == [{"key": "k", "value": "v"}]
+    small = yard.s3.get_object(Bucket="kept", Key="small")
+    assert (small["Body"].read(), small["Metadata"]) == (b"x", {"m": "1"})
+    large = yard.s3.get_object(Bucket="kept", Key="large")["Body"].read()
+    assert large == bytes(range(256)) * 1024
+    assert yard.secrets.get_secret_value(SecretId="s")["SecretString"] == "sealed"
+    assert yard.parameters.get_parameter(Name="p")["Parameter"]["Value"] == "plain"
+    assert yard.run("demo")["buildNumber"] == 3
+    assert (yard.data_dir / "version").read_text() == "1\n"
+
+
 # Backups
 
 
@@ -264,9 +294,7 @@ def test_torn_ends_are_taken_back_and_nothing_before_them_is_lost(own_yard):
     yard.create_project("demo")
     built = yard.run("demo", buildspecOverride=spec("seq 1 100"))
     log = yard.log(built)
-    running = yard.start_build(
-        "demo", buildspecOverride=spec("echo here", "exec sleep 600")
-    )
+    running = yard.start_build("demo", buildspecOverride=spec("echo here", "exec sleep 600"))
     yard.wait_for_log(running["id"], "here\n")
     yard.kill()
     assert len(damage_ends(yard.data_dir)) >= 3
@@ -396,6 +424,29 @@ def test_a_read_only_folder_is_said(mounted):
     assert "Read-only file system" in done.stderr and "panicked" not in done.stderr
     found, status = doctor(disk.seen)
     assert (status, found["data folder"][0]) == (1, "bad")
+
+
+def test_old_builds_leave_with_their_logs(own_yard):
+    yard = own_yard()
+    file = yard.data_dir.with_name(yard.data_dir.name + ".toml")
+    file.write_text("[retention]\nbuilds_max = 2\n")
+    yard.arguments += ["--config", file]
+    yard.start()
+    yard.create_project("demo")
+    builds = [yard.run("demo")["id"] for _ in range(4)]
+    yard.stop()
+    yard.start()
+
+    def left():
+        ids = yard.codebuild.list_builds()["ids"]
+        return ids if len(ids) == 2 else None
+
+    assert harness.wait_for(left, "old builds to leave", 10) == [builds[3], builds[2]]
+    group = "/aws/codebuild/demo"
+    streams = yard.logs.describe_log_streams(logGroupName=group)["logStreams"]
+    names = {stream["logStreamName"] for stream in streams}
+    assert names == {build.split(":")[1] for build in builds[2:]}
+    assert yard.run("demo")["buildNumber"] == 5
 
 
 def test_a_finished_log_is_known_by_a_hash(yard, build):

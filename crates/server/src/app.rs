@@ -14,6 +14,7 @@ use crate::{
     logs::LogsService,
     parameters::{self, ParametersService},
     provision::Provision,
+    retention::Sweeper,
     s3,
     secrets::{self, SecretsService},
     sources::{self, SourceCredentials, Ssh},
@@ -141,6 +142,8 @@ impl App {
         });
         let _ = front.set(Arc::clone(&made));
         tokio::spawn(made.logs.clone().keep_swept());
+        let sweeper = Sweeper { store: store.clone(), logs: logs.clone(), rules: config.retention };
+        tokio::spawn(sweeper.keep_swept(Arc::clone(&made.grounds)));
         let swept = Arc::clone(&made);
         tokio::spawn(async move { swept.secrets.keep_swept().await });
         let data_dir = data_dir.to_path_buf();

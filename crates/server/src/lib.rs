@@ -22,6 +22,7 @@ mod page_token;
 pub mod parameters;
 mod permission;
 pub mod provision;
+pub mod retention;
 pub mod s3;
 pub mod secrets;
 pub mod sources;

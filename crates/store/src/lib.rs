@@ -22,7 +22,7 @@ mod sqlite;
 mod state;
 mod writer;
 
-pub use build::{Build, BuildCursor, BuildListed, Event, NotACursor};
+pub use build::{Build, BuildCursor, BuildListed, Ended, Event, NotACursor};
 pub use change::{Change, Collection, CommitError, Durability, Expect};
 pub use command::Command;
 pub use copy::{check_database, copy_database, distrust_log_sizes, object_files};

@@ -9,8 +9,9 @@ mod project;
 mod refusal;
 mod token;
 mod validate;
-pub mod view;
+mod view;
 
+pub(crate) use token::past as tokens_past;
 pub use view::render;
 
 use crate::{clock, config::Config, driver::Driver, fault, sources::SourceCredentials};

@@ -2,7 +2,7 @@
 
 use super::machine::{Lasting, Stored, digest_of};
 use build_core::{Build, BuildId, BuildStatus, Event, Phase, Stage};
-use server::{build_request::BuildRequest, codebuild::view};
+use server::{build_request::BuildRequest, codebuild};
 use std::collections::BTreeSet;
 
 /// What holds for a build whenever something of it is kept: its last `fresh` events.
@@ -43,7 +43,7 @@ fn of_a_view(stored: &Stored, build: &Build) -> Result<(), String> {
         stored.events.iter().map(|event| serde_json::from_str(event).unwrap()).collect();
     for length in 1..=events.len() {
         let then = Build::replay(&events[..length]).unwrap();
-        let shape = serde_json::to_value(view::render(&request, &then)).unwrap();
+        let shape = serde_json::to_value(codebuild::render(&request, &then)).unwrap();
         if serde_json::from_value::<wire::codebuild::Build>(shape).is_err() {
             return Err(format!("{} has no shape after {length} events", build.id()));
         }

@@ -267,6 +267,15 @@ impl Catalog {
         })
     }
 
+    /// Gives the bytes of all streams together.
+    pub(in crate::logs) fn stored_bytes(&self) -> Result<u64, Fault> {
+        self.read("add up the sizes of the streams", |connection| {
+            connection
+                .prepare_cached("SELECT coalesce(sum(stored_bytes), 0) FROM log_stream")?
+                .query_row((), |row| count(row, 0))
+        })
+    }
+
     /// Gives the streams whose files may be ahead.
     pub(in crate::logs) fn marked(&self) -> Result<Vec<Marked>, Fault> {
         self.read("find the streams that were open", |connection| {

@@ -7,6 +7,7 @@ use crate::{
     config::{Config, LISTEN_DEFAULT},
     data_folder,
     driver::{Driver, Grounds, JournalWatch, Observed, ServedBuild, ThisMachine},
+    executors::Workshop,
     fault,
     http::{Front, Origin, router},
     identity::{Identity, RootKeys},
@@ -24,7 +25,7 @@ use crate::{
 };
 use anyhow::Context;
 use build_core::queue::Capacity;
-use executor::{Agent, Container, Executor, HostImage, OutboundNetwork, Sandbox, SandboxConfig};
+use executor::{Agent, Container, HostImage, OutboundNetwork, SandboxConfig};
 use sha2::{Digest, Sha256};
 use std::{
     fs::{self, File, Permissions},
@@ -85,7 +86,8 @@ impl App {
         let store = Store::open(&data_dir.join("state.db"))?;
         let logs = LogStore::open(&data_dir.join("logs"))?;
         let objects = ObjectStore::open(data_dir.join("objects"))?;
-        let sandbox = Arc::new(sandbox(&config, data_dir)?);
+        let sandbox = sandbox(&config, data_dir);
+        let workshop = Workshop::open(&config.executors, &sandbox, &data_dir.join("executors"))?;
         let vault = vault(&config, data_dir, &store).await?;
         let Config { secrets, parameters, .. } = &*config;
         let upstream = upstream_of("secrets", secrets.upstream.as_ref())?;
@@ -98,7 +100,7 @@ impl App {
         // Builds that are under way need the front before it can be made of the driver.
         let front: Arc<OnceLock<Arc<Front>>> = Arc::default();
         let grounds = Arc::new(Grounds {
-            executor: sandbox as Arc<dyn Executor>,
+            workshop,
             machine: Arc::new(ThisMachine {
                 store: store.clone(),
                 logs: logs.clone(),
@@ -231,10 +233,10 @@ async fn vault(config: &Config, data_dir: &Path, store: &Store) -> anyhow::Resul
     Ok(vault)
 }
 
-pub(crate) fn sandbox(config: &Config, data_dir: &Path) -> anyhow::Result<Sandbox> {
+pub(crate) fn sandbox(config: &Config, data_dir: &Path) -> SandboxConfig {
     let mut host_image = HostImage::default();
     host_image.folders.extend(config.host_image.folders.iter().cloned());
-    let sandbox_config = SandboxConfig {
+    SandboxConfig {
         state_dir: data_dir.join("containers"),
         images_dir: data_dir.join("images"),
         helper: "/proc/self/exe".into(),
@@ -244,8 +246,7 @@ pub(crate) fn sandbox(config: &Config, data_dir: &Path) -> anyhow::Result<Sandbo
             openings: config.builds.network_allow.clone(),
             ..OutboundNetwork::default()
         },
-    };
-    Sandbox::new(sandbox_config).context("failed to prepare the sandbox")
+    }
 }
 
 /// Writes the programs that builds find on their `PATH`, which are the agent under other names, and

@@ -43,6 +43,9 @@ pub(super) struct Job {
     pub way_out: Option<super::network::WayOut>,
     /// Whose processes they are.
     pub user: User,
+    /// The runtime that makes the inner box, if one does.
+    #[serde(default)]
+    pub runtime: Option<super::runtime::RuntimeJob>,
 }
 
 impl Job {

@@ -5,11 +5,14 @@ use super::{
     cgroup::{Group, Hierarchies},
     config::{Agent, SandboxConfig, Users},
     helper,
+    keeper::SIGNAL_BASE,
     message::{DELIVERY, Job, RootFileSystem, ToService, User, receive, send},
     network::WayOut,
     origin::Origin,
     outside::Outside,
     process::{self, Found},
+    remove,
+    runtime::{OciRuntime, RuntimeKind},
     state::{ContainerFolder, Locked, Plan, StateFolder},
     syscall,
 };
@@ -23,18 +26,19 @@ use rustix::{
     fs::{MemfdFlags, Mode, SealFlags, fchmod, fcntl_add_seals, memfd_create},
     process::{PidfdGetfdFlags, Signal, getegid, geteuid, pidfd_getfd, pidfd_send_signal},
 };
+use sha2::{Digest, Sha256};
 use std::{
     collections::{HashMap, hash_map::DefaultHasher},
     fs::{self, File, OpenOptions},
     hash::{Hash, Hasher},
-    io::{self, Seek, Write},
+    io::{self, Read, Seek, Write},
     net::TcpListener,
     num::NonZeroUsize,
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd, RawFd},
-        unix::fs::OpenOptionsExt,
+        unix::fs::{OpenOptionsExt, PermissionsExt},
     },
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, Once},
     time::Duration,
 };
@@ -42,8 +46,6 @@ use tokio::sync::Semaphore;
 
 /// How long a killed container may take to be gone.
 const DEATH_SECONDS_MAX: u64 = 5;
-/// The descriptor of the first listening socket in the container's first process.
-const FIRST_LISTENER: RawFd = 5;
 /// How often, and after which pause, a container's sockets are tried for.
 const TAKE_OVER_TRIES_MAX: usize = 500;
 const TAKE_OVER_PAUSE: Duration = Duration::from_millis(4);
@@ -81,6 +83,8 @@ struct Inner {
     outside: Outside,
     origin: Origin,
     users: Users,
+    /// The runtime that makes an inner box in each container, and the agent's file for it.
+    runtime: Option<(OciRuntime, PathBuf)>,
     /// Said once: that this machine cannot keep containers' users apart from its own.
     said_users: Once,
     known: Mutex<HashMap<ContainerId, Arc<Known>>>,
@@ -94,6 +98,8 @@ struct Inner {
 struct Known {
     process: OwnedFd,
     group: Group,
+    /// Whether the process is the keeper of an inner box, and not the agent.
+    is_keeper: bool,
     ended: Mutex<Option<Exit>>,
 }
 
@@ -101,13 +107,23 @@ impl Known {
     /// How the container ended, whose first process has.
     fn conclude(&self) -> Exit {
         let mut ended = self.ended.lock().expect("no holder of this lock panics");
-        let reaped = || match process::reap(&self.process) {
+        let reaped = || match self.told(process::reap(&self.process)) {
             Exit::Killed { signal: libc::SIGKILL } if self.group.memory_kills() > 0 => {
                 Exit::OutOfMemory
             }
             exit => exit,
         };
         ended.get_or_insert_with(reaped).clone()
+    }
+
+    /// How the agent ended, by the end of the process that tells it.
+    fn told(&self, exit: Exit) -> Exit {
+        match exit {
+            Exit::Exited { code: Some(code) } if self.is_keeper && code > SIGNAL_BASE => {
+                Exit::Killed { signal: code - SIGNAL_BASE }
+            }
+            exit => exit,
+        }
     }
 }
 
@@ -121,7 +137,32 @@ impl Sandbox {
     }
 
     /// The same as [`Sandbox::new`], with another choice of who containers' users are on the host.
-    pub fn with_users(mut config: SandboxConfig, users: Users) -> Result<Self, Fault> {
+    pub fn with_users(config: SandboxConfig, users: Users) -> Result<Self, Fault> {
+        Self::make(config, users, None)
+    }
+
+    /// A sandbox in whose containers an OCI runtime makes an inner box, in which the agent is the
+    /// first process. Fails when the runtime cannot be run.
+    ///
+    /// Where it can, the runtime itself runs as a user that the host does not have; gVisor's needs
+    /// to be the host's root.
+    pub fn with_runtime(config: SandboxConfig, runtime: OciRuntime) -> Result<Self, Fault> {
+        runtime.check()?;
+        let users = match runtime.kind {
+            RuntimeKind::Runc | RuntimeKind::Crun => Users::Apart,
+            RuntimeKind::Runsc if geteuid().is_root() => Users::Host,
+            RuntimeKind::Runsc => {
+                return Err(Fault::because("use runsc", "it works for root alone"));
+            }
+        };
+        Self::make(config, users, Some(runtime))
+    }
+
+    fn make(
+        mut config: SandboxConfig,
+        users: Users,
+        runtime: Option<OciRuntime>,
+    ) -> Result<Self, Fault> {
         let make = "make the folder";
         fs::create_dir_all(&config.state_dir).doing_to(make, &config.state_dir)?;
         config.state_dir =
@@ -138,8 +179,13 @@ impl Sandbox {
         let images_dir = images_dir.doing_to("find the folder", &config.images_dir)?;
         let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let instance = instance(&config.state_dir)?;
+        let agent = agent_in_memory(&config.agent)?;
+        let runtime = match runtime {
+            None => None,
+            Some(runtime) => Some((runtime, agent_on_disk(&agent, &config.state_dir)?)),
+        };
         let inner = Inner {
-            agent: agent_in_memory(&config.agent)?,
+            agent,
             host: HostTemplate::new(config.host_image.clone(), config.state_dir.join("host-image")),
             images: ImageStore::new(images_dir),
             outside: Outside::new(config.outbound.clone(), &instance, state.interfaces()?),
@@ -148,6 +194,7 @@ impl Sandbox {
             state,
             hierarchies,
             users,
+            runtime,
             said_users: Once::new(),
             known: Mutex::default(),
             launching: Semaphore::new(2 * processors),
@@ -314,6 +361,7 @@ impl Inner {
             listen: spec.listen.clone(),
             way_out,
             user,
+            runtime: self.runtime.as_ref().map(|(runtime, agent)| runtime.job(agent.clone())),
         };
         let note = folder.open_started()?;
         let job = serde_json::to_vec(&job).map_err(io::Error::from).doing("spell the job")?;
@@ -334,8 +382,7 @@ impl Inner {
         let made = self.ask_helper(&delivery)?;
         match folder.started()? {
             Some(_) => {
-                let ended = Mutex::default();
-                self.remember(&spec.id, Known { process: made.process, group, ended });
+                self.remember(&spec.id, self.known(made.process, group));
                 Ok(Container { listeners: made.listeners })
             }
             None => Err(Fault::because("start a container", "its first process ended early")),
@@ -395,6 +442,10 @@ impl Inner {
         }
     }
 
+    fn known(&self, process: OwnedFd, group: Group) -> Known {
+        Known { process, group, is_keeper: self.runtime.is_some(), ended: Mutex::default() }
+    }
+
     fn remember(&self, id: &ContainerId, known: Known) -> Arc<Known> {
         let known = Arc::new(known);
         let mut all = self.known.lock().expect("no holder of this lock panics");
@@ -421,7 +472,7 @@ impl Inner {
         };
         let count = RawFd::try_from(started.listeners).expect("few listeners");
         let take = || -> Result<Vec<TcpListener>, rustix::io::Errno> {
-            let numbers = FIRST_LISTENER..FIRST_LISTENER + count;
+            let numbers = started.first_listener..started.first_listener + count;
             let take = |number| pidfd_getfd(&known.process, number, PidfdGetfdFlags::empty());
             numbers.map(|number| take(number).map(TcpListener::from)).collect()
         };
@@ -466,8 +517,7 @@ impl Inner {
         match started.process.find().doing("look for a container's process")? {
             Found::There(process) => {
                 let group = folder.plan()?.map_or_else(|| self.hierarchies.group(""), |p| p.cgroup);
-                let known = Known { process, group, ended: Mutex::default() };
-                Ok(Sight::Known(self.remember(id, known)))
+                Ok(Sight::Known(self.remember(id, self.known(process, group))))
             }
             Found::Gone => Ok(Sight::Ended(Exit::Exited { code: None })),
             Found::OtherBoot => Ok(Sight::Ended(Exit::Lost)),
@@ -605,7 +655,7 @@ async fn wait_for_end(process: &OwnedFd) -> io::Result<()> {
 }
 
 /// The files of `/etc` that are different in each container.
-fn etc_files(id: &ContainerId, way_out: Option<&WayOut>) -> Vec<(std::path::PathBuf, String)> {
+fn etc_files(id: &ContainerId, way_out: Option<&WayOut>) -> Vec<(PathBuf, String)> {
     vec![
         ("/etc/hostname".into(), format!("{id}\n")),
         ("/etc/hosts".into(), format!("127.0.0.1 localhost {id}\n::1 localhost ip6-localhost\n")),
@@ -648,6 +698,32 @@ fn agent_in_memory(agent: &Agent) -> Result<File, Fault> {
     fchmod(&file, Mode::from_raw_mode(0o555)).doing(doing)?;
     seal(&file).doing("seal the agent")?;
     Ok(file)
+}
+
+/// The agent's program as a file of the state folder, from where containers get a link to it. Those
+/// of other versions are removed: containers that have a link keep it.
+fn agent_on_disk(agent: &File, state_dir: &Path) -> Result<PathBuf, Fault> {
+    let doing = "write the agent down in";
+    let written = || -> io::Result<PathBuf> {
+        let (mut from, folder) = (agent, state_dir.join("agent"));
+        from.rewind()?;
+        let mut bytes = Vec::new();
+        from.read_to_end(&mut bytes)?;
+        let file = folder.join(hex::encode(Sha256::digest(&bytes)));
+        if file.exists() {
+            return Ok(file);
+        }
+        if folder.exists() {
+            remove::tree(&folder)?;
+        }
+        fs::create_dir(&folder)?;
+        let half = folder.join("half");
+        fs::write(&half, bytes)?;
+        fs::set_permissions(&half, fs::Permissions::from_mode(0o555))?;
+        fs::rename(&half, &file)?;
+        Ok(file)
+    };
+    written().doing_to(doing, state_dir)
 }
 
 /// Forbids every change of a file in memory. While the kernel itself still holds one of its pages,

@@ -8,6 +8,7 @@ use server::{
     build_request::BuildRequest,
     config::Config,
     driver::{Counts, Driver, Grounds, JournalWatch, Submission, SubmitError, ThisMachine},
+    executors::{ExecutorName, Workshop},
     identity::Identity,
     local_caches::LocalCaches,
     provision::Provision,
@@ -135,6 +136,7 @@ impl World {
             debug_session: false,
             retry: None,
             cache_invalidated_at: None,
+            executor: ExecutorName::Sandbox,
             local: None,
         });
         let service = self.service();
@@ -281,7 +283,7 @@ impl World {
         let logs = LogStore::open(&folder.join("logs")).unwrap();
         let identity = Arc::new(Identity::open(folder, None).unwrap());
         let grounds = Arc::new(Grounds {
-            executor: Arc::new(self.scripted.clone()),
+            workshop: Workshop::with(ExecutorName::Sandbox, Arc::new(self.scripted.clone())),
             machine: Arc::new(ThisMachine {
                 store: store.clone(),
                 logs: logs.clone(),

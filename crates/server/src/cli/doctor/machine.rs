@@ -2,7 +2,9 @@
 
 use super::{Finding, Patient};
 use crate::{app, fault::chain};
-use executor::{ContainerId, ContainerSpec, Executor, Image, LaunchError, Limits, Network};
+use executor::{
+    ContainerId, ContainerSpec, Executor, Image, LaunchError, Limits, Network, Sandbox,
+};
 use std::{
     fs,
     net::TcpListener,
@@ -170,9 +172,10 @@ pub(super) async fn try_container(patient: &Patient) -> Finding {
             return Finding::bad(SUBJECT, said, "see what is said of the data folder");
         }
     };
-    let sandbox = match app::sandbox(&patient.config, folder.path()) {
+    let config = app::sandbox(&patient.config, folder.path());
+    let sandbox = match Sandbox::new(config) {
         Ok(sandbox) => sandbox,
-        Err(error) => return Finding::bad(SUBJECT, format!("{error:#}"), advice),
+        Err(fault) => return Finding::bad(SUBJECT, chain(&fault), advice),
     };
     let id = ContainerId::new(format!("doctor-{}", std::process::id())).expect("it is a name");
     let spec = ContainerSpec {

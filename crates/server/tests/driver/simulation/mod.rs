@@ -21,6 +21,7 @@ use server::{
     build_request::BuildRequest,
     config::Config,
     driver::{Counts, Driver, Grounds, Submission},
+    executors::{ExecutorName, Workshop},
     identity::Identity,
     provision::Provision,
     tally::Tally,
@@ -294,7 +295,7 @@ fn capacity() -> Capacity {
 fn grounds(machine: &Arc<Simulated>, folder: &Path) -> Arc<Grounds> {
     let hands = Hands(Arc::clone(machine));
     Arc::new(Grounds {
-        executor: Arc::new(hands.clone()),
+        workshop: Workshop::with(ExecutorName::Sandbox, Arc::new(hands.clone())),
         machine: Arc::new(hands),
         provision: Provision {
             config: Arc::new(Config::default()),
@@ -333,6 +334,7 @@ fn request(id: BuildId, auto_retry_limit: i32, queued_timeout_minutes: u32) -> A
         debug_session: false,
         retry: None,
         cache_invalidated_at: None::<Timestamp>,
+        executor: ExecutorName::Sandbox,
         local: None,
     })
 }

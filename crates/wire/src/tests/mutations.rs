@@ -102,7 +102,8 @@ fn for_a_while(seeds: &[&str], take: impl Fn(&[u8]) + std::panic::RefUnwindSafe)
     let seconds = seconds.map_or(SECONDS_DEFAULT, |seconds| seconds.parse().unwrap());
     let (mut dice, until) = (Dice::new(), Instant::now() + Duration::from_secs(seconds));
     while Instant::now() < until {
-        let bytes = dice.damaged(seeds[dice.below(seeds.len())]);
+        let seed = seeds[dice.below(seeds.len())];
+        let bytes = dice.damaged(seed);
         let start = Instant::now();
         let kept = catch_unwind(|| take(&bytes)).is_ok() && start.elapsed() < INPUT_MAX;
         assert!(kept, "it panics, or is slow, for {:?}", String::from_utf8_lossy(&bytes));

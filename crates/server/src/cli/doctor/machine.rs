@@ -16,6 +16,9 @@ use tokio::time::timeout;
 /// How long the container that is tried may take.
 const CONTAINER_WITHIN: Duration = Duration::from_secs(30);
 
+/// How long whoever listens on the port may take to say who it is.
+const ANSWER_WITHIN: Duration = Duration::from_secs(3);
+
 pub(super) fn look(patient: &Patient) -> Vec<Finding> {
     vec![port(patient), user_namespaces(), overlay(), control_groups(), watches(), way_out(patient)]
 }
@@ -26,7 +29,8 @@ fn port(patient: &Patient) -> Finding {
     match TcpListener::bind(address) {
         Ok(_) => Finding::well(SUBJECT, format!("{address} is free")),
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
-            let health = ureq::get(format!("http://{address}/health")).call();
+            let asked = ureq::get(format!("http://{address}/health"));
+            let health = asked.config().timeout_global(Some(ANSWER_WITHIN)).build().call();
             let ours = health.ok().and_then(|mut answer| answer.body_mut().read_to_string().ok());
             match ours.filter(|text| text.contains("\"builds\"")) {
                 Some(_) => Finding::well(SUBJECT, format!("buildyard answers at {address}")),

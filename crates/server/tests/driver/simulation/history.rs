@@ -22,6 +22,8 @@ pub(super) enum What {
     /// The service is killed at the n-th thing that it asks of its machine from then on, before that
     /// is done or after it, and started again some time later.
     Kill { calls: u64, done: bool, away: u64 },
+    /// The machine loses its power in the same way, and with it what was not on the disk.
+    PowerLoss { calls: u64, done: bool },
     /// Everything that is written fails, with this chance in a thousand, for a while.
     Trouble { in_thousand: u64, lasts: u64 },
     /// The clock is set.
@@ -62,6 +64,13 @@ impl Step {
                 away: [0, 10, 1_000, 30_000][usize::try_from(draw(4, "away")).unwrap()],
             };
             steps.push(Self { at: draw(LENGTH_MILLIS, "kill at"), what });
+        }
+        if draw(5, "power") == 0 {
+            let what = What::PowerLoss {
+                calls: 1 + draw(80, "calls to it"),
+                done: draw(2, "done then") == 0,
+            };
+            steps.push(Self { at: draw(LENGTH_MILLIS / 2, "power at"), what });
         }
         if draw(3, "trouble") == 0 {
             let what = What::Trouble {

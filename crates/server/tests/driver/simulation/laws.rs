@@ -52,11 +52,16 @@ fn of_a_view(stored: &Stored, build: &Build) -> Result<(), String> {
 }
 
 /// What holds when a stop has been acknowledged: the build will not go on, whatever happens.
-pub(super) fn of_a_stop(lasting: &Lasting, id: &BuildId) -> Result<(), String> {
+pub(super) fn of_a_stop(lasting: &mut Lasting, id: &BuildId) -> Result<(), String> {
     let Some(stored) = lasting.builds.get(id) else { return Ok(()) };
     let build: Build = serde_json::from_str(&stored.row.state).unwrap();
     match build.stage {
-        Stage::Ending { .. } | Stage::Finished { .. } => Ok(()),
+        Stage::Ending { status } | Stage::Finished { status, .. } => {
+            if status == BuildStatus::Stopped {
+                lasting.stopped.insert(id.clone());
+            }
+            Ok(())
+        }
         Stage::Queued | Stage::Provisioning | Stage::Running => {
             Err(format!("the stop of {id} was acknowledged and is not kept"))
         }
@@ -111,7 +116,12 @@ fn of_an_end(
     let ran = lasting.ran.get(id.uuid());
     let may = match status {
         BuildStatus::Stopped => lasting.stop_asked.contains(id),
+        _ if lasting.stopped.contains(id) => false,
         BuildStatus::TimedOut if clock_was_set => true,
+        // What it was doing when the power went is lost, unless its journal still says it.
+        BuildStatus::Fault if lasting.struck.contains(id.uuid()) => true,
+        // It was let in, and the power went before it had a container.
+        BuildStatus::Fault if lasting.boots > 0 && ran.is_none() => true,
         BuildStatus::TimedOut if ran.is_none() => build.submitted.queued_timeout_minutes < 60,
         BuildStatus::Fault if lasting.not_launched.contains(id.uuid()) && ran.is_none() => true,
         status => ran.is_some_and(|ran| ran.status == status),
@@ -125,11 +135,18 @@ fn of_an_end(
 
 fn of_a_log(lasting: &Lasting, id: &BuildId, stored: &Stored) -> Result<(), String> {
     let log = lasting.streams.get(id.uuid()).and_then(|stream| lasting.logs.get(stream));
-    let log = log.map(|(text, _)| text.as_str()).unwrap_or_default();
+    let log = log.map(|log| log.text.as_str()).unwrap_or_default();
     let (printed, commands) = match lasting.ran.get(id.uuid()) {
         Some(ran) => (ran.printed.as_str(), ran.commands),
         None => ("", 0),
     };
+    if lasting.struck.contains(id.uuid()) {
+        // A machine without power keeps the beginning.
+        if !printed.starts_with(log) {
+            return Err(format!("{id} printed\n{printed}and its log begins\n{log}"));
+        }
+        return Ok(());
+    }
     if log != printed {
         return Err(format!("{id} printed\n{printed}and its log has\n{log}"));
     }

@@ -44,8 +44,7 @@ pub(super) struct Lasting {
     pub(super) records: BTreeMap<(&'static str, String), String>,
     pub(super) builds: BTreeMap<BuildId, Stored>,
     pub(super) streams: BTreeMap<String, StreamId>,
-    /// Of each stream, the text and the source of the last batch.
-    pub(super) logs: BTreeMap<StreamId, (String, Option<u64>)>,
+    pub(super) logs: BTreeMap<StreamId, Log>,
     pub(super) containers: BTreeMap<ContainerId, Contained>,
     pub(super) journals: BTreeMap<String, Vec<u8>>,
     /// What became of each container, also of those that are gone.
@@ -57,6 +56,12 @@ pub(super) struct Lasting {
     pub(super) stop_asked: BTreeSet<BuildId>,
     /// How often the machine has started anew.
     pub(super) boots: u64,
+    /// What of the state is on the disk for good, and how much of each log.
+    pub(super) durable: Durable,
+    /// The builds whose stop was kept.
+    pub(super) stopped: BTreeSet<BuildId>,
+    /// The builds that had not ended when the power went.
+    pub(super) struck: BTreeSet<String>,
     /// What agents do next, and when; the number keeps the order.
     pub(super) due: BTreeMap<(u64, u64), (ContainerId, Act)>,
     pub(super) scheduled: u64,
@@ -69,12 +74,29 @@ pub(super) struct Lasting {
 }
 
 /// A build as it is stored.
+#[derive(Clone)]
 pub(super) struct Stored {
     pub(super) row: store::Build,
     pub(super) events: Vec<String>,
     /// What the events have made.
     pub(super) told: Option<Build>,
     pub(super) commands: BTreeMap<u64, String>,
+}
+
+/// What a log stream has.
+#[derive(Default)]
+pub(super) struct Log {
+    pub(super) text: String,
+    /// Where each batch ends, and how far its writer had read.
+    batches: Vec<(usize, Option<u64>)>,
+}
+
+/// What a loss of power leaves.
+#[derive(Clone, Default)]
+pub(super) struct Durable {
+    records: BTreeMap<(&'static str, String), String>,
+    builds: BTreeMap<BuildId, Stored>,
+    logs: BTreeMap<StreamId, usize>,
 }
 
 /// A container that is there.
@@ -96,11 +118,22 @@ pub(super) struct Ran {
 struct Passing {
     grown: BTreeMap<String, Arc<Notify>>,
     /// At which call it is killed, and whether that one is still done.
-    killed_at: Option<(u64, bool)>,
+    killed_at: Option<(u64, bool, Killer)>,
+    killer: Killer,
     calls: u64,
     /// Transactions are made in the order in which they were handed over.
     commits: (u64, u64),
     dead: bool,
+}
+
+/// Who kills a service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Killer {
+    /// Somebody, or itself.
+    #[default]
+    Anybody,
+    /// A loss of power.
+    Power,
 }
 
 /// The machine as one service sees it.
@@ -130,6 +163,9 @@ impl Lasting {
             accepted: BTreeSet::new(),
             stop_asked: BTreeSet::new(),
             boots: 0,
+            durable: Durable::default(),
+            stopped: BTreeSet::new(),
+            struck: BTreeSet::new(),
             due: BTreeMap::new(),
             scheduled: 0,
             passed: 0,
@@ -192,6 +228,30 @@ impl Lasting {
         }
     }
 
+    /// The machine loses its power. Of what was written and not synced some is there, from its
+    /// beginning on, and the rest is not.
+    pub(super) fn lose_power(&mut self) {
+        self.boots += 1;
+        self.records = self.durable.records.clone();
+        self.builds = self.durable.builds.clone();
+        self.due.clear();
+        // Those whose end is on the disk have ended.
+        let live = self.builds.iter().filter(|(_, stored)| stored.row.live);
+        self.struck.extend(live.map(|(id, _)| id.uuid().to_owned()));
+        self.containers.clear();
+        for (stream, log) in &mut self.logs {
+            let synced = self.durable.logs.get(stream).copied().unwrap_or_default();
+            let surplus = log.batches.iter().filter(|(end, _)| *end > synced).count() as u64;
+            let lost = usize::try_from(self.dice.below(surplus + 1, "log lost", "")).unwrap();
+            log.batches.truncate(log.batches.len() - lost);
+            log.text.truncate(log.batches.last().map_or(0, |(end, _)| *end));
+        }
+        for (name, bytes) in &mut self.journals {
+            let left = self.dice.below(bytes.len() as u64 + 1, "journal lost", name);
+            bytes.truncate(usize::try_from(left).unwrap());
+        }
+    }
+
     /// Whether something that is written at `at` fails.
     fn fails(&mut self, at: u64, what: &'static str, whom: &str) -> bool {
         let Some((in_thousand, until)) = self.trouble else { return false };
@@ -227,10 +287,15 @@ impl Simulated {
     }
 
     /// Has the service be killed at the n-th call from now.
-    pub(super) fn kill_at(&self, calls: u64, done: bool) {
+    pub(super) fn kill_at(&self, calls: u64, done: bool, killer: Killer) {
         let mut passing = self.passing.lock().unwrap();
         let at = passing.calls + calls;
-        passing.killed_at.get_or_insert((at, done));
+        passing.killed_at.get_or_insert((at, done, killer));
+    }
+
+    /// Who has killed it.
+    pub(super) fn killer(&self) -> Killer {
+        self.passing.lock().unwrap().killer
     }
 
     fn take_turn(&self) -> u64 {
@@ -272,8 +337,9 @@ impl Simulated {
             }
             passing.calls += 1;
             match passing.killed_at {
-                Some((at, done)) if passing.calls >= at => {
+                Some((at, done, killer)) if passing.calls >= at => {
                     passing.dead = true;
+                    passing.killer = killer;
                     self.killed.notify_one();
                     (true, done)
                 }
@@ -376,7 +442,7 @@ impl Machine for Hands {
     fn commit(
         &self,
         changes: Vec<Change>,
-        _: Durability,
+        durability: Durability,
     ) -> BoxFuture<'static, Result<(), CommitError>> {
         let machine = Arc::clone(&self.0);
         let turn = machine.take_turn();
@@ -387,7 +453,12 @@ impl Machine for Hands {
                 if lasting.fails(at, "commit", "") {
                     return Err(broken().into());
                 }
-                apply(lasting, changes)
+                let applied = apply(lasting, changes);
+                if durability == Durability::Machine {
+                    lasting.durable.records = lasting.records.clone();
+                    lasting.durable.builds = lasting.builds.clone();
+                }
+                applied
             };
             let committed = machine.slow_call("commit", "", apply).await;
             machine.end_turn();
@@ -448,9 +519,10 @@ impl Machine for Hands {
             if lasting.fails(at, "append", "") {
                 return Err(broken().into());
             }
-            let (text, source) = lasting.logs.entry(stream).or_default();
-            text.extend(batch.events.iter().map(|event| event.message.as_str()));
-            *source = batch.source.or(*source);
+            let log = lasting.logs.entry(stream).or_default();
+            log.text.extend(batch.events.iter().map(|event| event.message.as_str()));
+            let source = batch.source.or(log.batches.last().and_then(|(_, source)| *source));
+            log.batches.push((log.text.len(), source));
             Ok(())
         });
         appended.unwrap_or(Err(Fault::Stopped.into()))
@@ -462,21 +534,26 @@ impl Machine for Hands {
             if lasting.fails(at, "logged", "") {
                 return Err(broken().into());
             }
-            Ok(lasting.logs.get(&stream).and_then(|(_, source)| *source))
+            Ok(lasting.logs.get(&stream).and_then(|log| log.batches.last()?.1))
         });
         logged.unwrap_or(Err(Fault::Stopped.into()))
     }
 
     async fn digest(&self, stream: StreamId) -> Result<LogDigest, LogError> {
         let digest = |lasting: &mut Lasting| {
-            let text = lasting.logs.get(&stream).map(|(text, _)| text.as_str());
+            let text = lasting.logs.get(&stream).map(|log| log.text.as_str());
             Ok(digest_of(text.unwrap_or_default()))
         };
         self.0.slow_call("digest", "", digest).await
     }
 
-    async fn sync(&self, _: StreamId) -> Result<(), LogError> {
-        self.0.slow_call("sync", "", |_| Ok(())).await
+    async fn sync(&self, stream: StreamId) -> Result<(), LogError> {
+        let sync = |lasting: &mut Lasting| {
+            let length = lasting.logs.get(&stream).map_or(0, |log| log.text.len());
+            lasting.durable.logs.insert(stream, length);
+            Ok(())
+        };
+        self.0.slow_call("sync", "", sync).await
     }
 
     async fn lease_cache(&self, _: &str, _: &BuildId, _: Option<Timestamp>) -> io::Result<Lease> {

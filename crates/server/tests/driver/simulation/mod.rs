@@ -16,7 +16,7 @@ use agent_protocol::Timestamp;
 use build_core::{BuildId, ProjectName, queue::Capacity};
 use history::{BUILDS_AT_ONCE, Step, What};
 use laws::Views;
-use machine::{Hands, Lasting, Simulated};
+use machine::{Hands, Killer, Lasting, Simulated};
 use server::{
     build_request::BuildRequest,
     config::Config,
@@ -156,10 +156,10 @@ fn run(seed: u64, steps: Vec<Step>, folder: &Path) -> Result<Arc<Mutex<Lasting>>
             .start_paused(true)
             .build()
             .unwrap();
-        let (end, at) = runtime.block_on(async {
+        let (end, at, killer) = runtime.block_on(async {
             let machine = Arc::new(Simulated::new(Arc::clone(&lasting)));
             let end = live(&machine, &mut steps, folder).await;
-            (end, machine.at())
+            (end, machine.at(), machine.killer())
         });
         drop(runtime);
         let mut lasting_now = lasting.lock().unwrap();
@@ -169,6 +169,9 @@ fn run(seed: u64, steps: Vec<Step>, folder: &Path) -> Result<Arc<Mutex<Lasting>>
         match end {
             End::Over => break,
             End::Killed(away) => {
+                if killer == Killer::Power {
+                    lasting_now.lose_power();
+                }
                 lasting_now.passed = at + away;
                 while lasting_now
                     .due
@@ -253,13 +256,14 @@ impl Life {
                 tokio::spawn(async move {
                     if driver.stop(id.clone()).await.is_ok() {
                         let mut lasting = machine.lock();
-                        if let Err(law) = laws::of_a_stop(&lasting, &id) {
+                        if let Err(law) = laws::of_a_stop(&mut lasting, &id) {
                             lasting.breaks(law);
                         }
                     }
                 });
             }
-            What::Kill { calls, done, .. } => machine.kill_at(calls, done),
+            What::Kill { calls, done, .. } => machine.kill_at(calls, done, Killer::Anybody),
+            What::PowerLoss { calls, done } => machine.kill_at(calls, done, Killer::Power),
             What::Trouble { in_thousand, lasts } => {
                 let until = machine.at() + lasts;
                 machine.lock().trouble = Some((in_thousand, until));

@@ -143,6 +143,12 @@ def test_a_second_signal_leaves_the_builds(own_yard):
 # Doctor
 
 
+def settle(database):
+    """Has the database's file hold all of it: else its write-ahead log mends what is damaged."""
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
 def test_doctor_finds_nothing_wrong_where_builds_run(own_yard):
     yard = own_yard().start()
     found, status = doctor(yard.data_dir, listen=f"127.0.0.1:{yard.port}")
@@ -163,6 +169,7 @@ def test_doctor_says_what_is_wrong_and_what_to_do(own_yard, tmp_path):
     folder.chmod(0o755)
     (folder / "version").write_text("99\n")
     database = folder / "objects" / "objects.db"
+    settle(database)
     content = bytearray(database.read_bytes())
     content[4096:8192] = os.urandom(4096)
     database.write_bytes(content)
@@ -327,9 +334,7 @@ def test_a_damaged_database_is_said_at_the_start(own_yard):
     yard.create_project("demo")
     yard.stop()
     database = yard.data_dir / "state.db"
-    with contextlib.closing(sqlite3.connect(database)) as connection:
-        # Else the write-ahead log has all that is damaged here.
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    settle(database)
     whole = database.read_bytes()
     database.write_bytes(b"\0" * 4096 + whole[4096:])
     done = buildyard("serve", "--listen", NOWHERE, "--data-dir", yard.data_dir, check=False)

@@ -5,7 +5,7 @@ use crate::{
     build_request::BuildRequest,
     codebuild::CodeBuildService,
     config::{Config, LISTEN_DEFAULT},
-    data_folder,
+    data_folder::{self, Containers},
     driver::{Driver, Grounds, JournalWatch, Observed, ServedBuild, ThisMachine},
     executors::Workshop,
     fault,
@@ -69,18 +69,7 @@ impl App {
         root: Option<RootKeys>,
         observer: Option<mpsc::UnboundedSender<Observed>>,
     ) -> anyhow::Result<Self> {
-        let place = |path: &Path| format!("failed to use the data folder {}", path.display());
-        fs::create_dir_all(data_dir).with_context(|| place(data_dir))?;
-        fs::set_permissions(data_dir, Permissions::from_mode(0o700))
-            .with_context(|| place(data_dir))?;
-        let lock = lock(data_dir)?;
-        let journals = data_dir.join("journals");
-        fs::create_dir_all(&journals).with_context(|| place(&journals))?;
-
-        data_folder::upgrade(data_dir)?;
-        let containers = data_folder::containers(data_dir).with_context(|| place(data_dir))?;
-        backup::sweep(data_dir);
-
+        let Folder { lock, journals, containers } = Folder::prepare(data_dir)?;
         let config = Arc::new(config);
         let identity = Arc::new(Identity::open(data_dir, root).with_context(|| place(data_dir))?);
         let store = Store::open(&data_dir.join("state.db"))?;
@@ -143,11 +132,7 @@ impl App {
             grounds,
         });
         let _ = front.set(Arc::clone(&made));
-        tokio::spawn(made.logs.clone().keep_swept());
-        let sweeper = Sweeper { store: store.clone(), logs: logs.clone(), rules: config.retention };
-        tokio::spawn(sweeper.keep_swept(Arc::clone(&made.grounds)));
-        let swept = Arc::clone(&made);
-        tokio::spawn(async move { swept.secrets.keep_swept().await });
+        keep_swept(&made, &store, &logs);
         let data_dir = data_dir.to_path_buf();
         Ok(Self { front: made, objects, logs, store, data_dir, _lock: lock })
     }
@@ -166,6 +151,44 @@ impl App {
     pub fn note_address(&self, address: SocketAddr) -> std::io::Result<()> {
         fs::write(self.data_dir.join("address"), format!("http://{address}\n"))
     }
+}
+
+/// A data folder that this process alone uses.
+struct Folder {
+    lock: File,
+    journals: PathBuf,
+    containers: Containers,
+}
+
+impl Folder {
+    /// Makes the folder when it is not there, brings it up to this program's version, and removes
+    /// what was left half done.
+    fn prepare(data_dir: &Path) -> anyhow::Result<Self> {
+        fs::create_dir_all(data_dir).with_context(|| place(data_dir))?;
+        fs::set_permissions(data_dir, Permissions::from_mode(0o700))
+            .with_context(|| place(data_dir))?;
+        let lock = lock(data_dir)?;
+        data_folder::upgrade(data_dir)?;
+        let journals = data_dir.join("journals");
+        fs::create_dir_all(&journals).with_context(|| place(&journals))?;
+        let containers = data_folder::containers(data_dir).with_context(|| place(data_dir))?;
+        backup::sweep(data_dir);
+        Ok(Self { lock, journals, containers })
+    }
+}
+
+fn place(path: &Path) -> String {
+    format!("failed to use the data folder {}", path.display())
+}
+
+/// Has what is past its time leave, for as long as the service runs.
+fn keep_swept(front: &Arc<Front>, store: &Store, logs: &LogStore) {
+    tokio::spawn(front.logs.clone().keep_swept());
+    let rules = front.grounds.provision.config.retention;
+    let sweeper = Sweeper { store: store.clone(), logs: logs.clone(), rules };
+    tokio::spawn(sweeper.keep_swept(Arc::clone(&front.grounds)));
+    let swept = Arc::clone(front);
+    tokio::spawn(async move { swept.secrets.keep_swept().await });
 }
 
 /// The address that a service on this folder listened on last, or would by its configuration.

@@ -43,7 +43,7 @@ pub fn restore(backup: impl Read, into: &Path) -> Result<(), RestoreError> {
     let mut archive = tar::Archive::new(zstd::Decoder::new(backup)?);
     let (mut found, mut said) = (Sums::new(), None);
     for entry in archive.entries().map_err(|_| RestoreError::NoBackup)? {
-        let mut entry = entry.map_err(|error| damaged(found.is_empty(), error))?;
+        let mut entry = entry.map_err(|error| damaged(found.is_empty(), &error))?;
         let name = entry.path()?.to_string_lossy().into_owned();
         if found.is_empty() {
             check_manifest(&name, &mut entry, &mut found)?;
@@ -63,7 +63,7 @@ pub fn restore(backup: impl Read, into: &Path) -> Result<(), RestoreError> {
     put_in_place(new, into, parent)
 }
 
-fn damaged(nothing_yet: bool, error: io::Error) -> RestoreError {
+fn damaged(nothing_yet: bool, error: &io::Error) -> RestoreError {
     match nothing_yet {
         true => RestoreError::NoBackup,
         false => RestoreError::Damaged(error.to_string()),

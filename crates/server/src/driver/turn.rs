@@ -100,12 +100,14 @@ impl Turns {
             room: false,
             orders: 0,
         };
-        let mut found = turns.found().await?;
+        let mut unread = HashSet::new();
+        let mut found = turns.found(&mut unread).await?;
         turns.end_lost(&mut found).await?;
         for live in found {
             turns.take_up(live);
         }
-        let live: HashSet<String> = turns.live.keys().map(|id| id.uuid().to_owned()).collect();
+        let known = turns.live.keys().map(|id| id.uuid().to_owned());
+        let live: HashSet<String> = known.chain(unread).collect();
         attendant::sweep(&turns.grounds, &live).await;
         Ok(turns)
     }

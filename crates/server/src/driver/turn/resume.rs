@@ -7,17 +7,21 @@ use crate::{
         follower::{Follower, Item},
     },
     fault::chain,
+    tally::Trouble,
 };
 use build_core::{Exited, Input, Stage};
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 use store::{Change, CommitError, Durability, Expect, Fault};
 
 impl Turns {
-    /// The builds that have not ended, as they are stored.
-    pub(super) async fn found(&self) -> Result<Vec<Live>, Fault> {
+    /// The builds that have not ended, as they are stored. Those that do not parse are left alone with
+    /// all that is theirs, for a program that can read them.
+    pub(super) async fn found(&self, unread: &mut HashSet<String>) -> Result<Vec<Live>, Fault> {
         let mut found = Vec::new();
         for stored in self.grounds.machine.live_builds().await? {
-            let parse = |what: &str, error: serde_json::Error| {
+            let mut parse = |what: &str, error: serde_json::Error| {
+                self.grounds.trouble(Trouble::State);
+                unread.extend(stored.id.split_once(':').map(|(_, uuid)| uuid.to_owned()));
                 tracing::error!(build = stored.id, %error, "the stored {what} does not parse");
             };
             let build = match serde_json::from_str(&stored.state) {

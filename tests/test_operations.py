@@ -304,14 +304,16 @@ def test_torn_ends_are_taken_back_and_nothing_before_them_is_lost(own_yard):
     yard.create_project("demo")
     built = yard.run("demo", buildspecOverride=spec("seq 1 100"))
     log = yard.log(built)
-    running = yard.start_build("demo", buildspecOverride=spec("echo here", "exec sleep 600"))
+    running = yard.start_build(
+        "demo", buildspecOverride=spec("echo here", "sleep 5", "echo more", "exec sleep 600")
+    )
     yard.wait_for_log(running["id"], "here\n")
     yard.kill()
     assert len(damage_ends(yard.data_dir)) >= 3
     yard.start()
     assert yard.log(yard.build(built["id"])) == log
-    # Its journal cannot be read on, so nobody can know what it does.
-    ended = yard.ended(running["id"], 10)
+    # What its agent writes behind half a record cannot be read, so nobody can know what it does.
+    ended = yard.ended(running["id"], 30)
     assert ended["buildStatus"] == "FAULT"
     assert re.findall(r"^here$", yard.log(ended), re.M) == ["here"]
     assert yard.run("demo")["buildStatus"] == "SUCCEEDED"

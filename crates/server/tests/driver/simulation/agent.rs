@@ -87,7 +87,7 @@ impl Plan {
         };
         match fate {
             Fate::Well | Fate::Badly => {
-                plan.acts.push((1, Act::End(Exit::Exited { code: Some(0) })))
+                plan.acts.push((1, Act::End(Exit::Exited { code: Some(0) })));
             }
             Fate::Killed => plan.acts.push((1, Act::End(Exit::Killed { signal: 9 }))),
             Fate::OutOfMemory => {
@@ -103,8 +103,7 @@ impl Plan {
 
 impl Writing<'_> {
     fn bytes(&mut self, bytes: Vec<u8>) {
-        let pause =
-            [0, 1, 3, 40, 700][usize::try_from(self.dice.below(5, "pause", self.id)).unwrap()];
+        let pause = self.dice.one(&[0, 1, 3, 40, 700], "pause", self.id);
         self.at += pause;
         self.acts.push((pause, Act::written(bytes)));
     }

@@ -30,6 +30,12 @@ impl Dice {
         self.throw(what, whom) % end.max(1)
     }
 
+    /// One of some.
+    pub(super) fn one<T: Copy>(&mut self, of: &[T], what: &'static str, whom: &str) -> T {
+        let at = self.below(of.len() as u64, what, whom);
+        of[usize::try_from(at).expect("it is below a length")]
+    }
+
     /// Whether what happens `in_thousand` times of a thousand happens.
     pub(super) fn hits(&mut self, in_thousand: u64, what: &'static str, whom: &str) -> bool {
         self.below(1_000, what, whom) < in_thousand

@@ -13,7 +13,7 @@ pub(super) struct Step {
 }
 
 /// What happens.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum What {
     /// A build is started.
     Submit { build: u64, project: u64, auto_retry_limit: i32, queued_minutes: u32 },

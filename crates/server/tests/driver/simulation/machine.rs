@@ -363,7 +363,7 @@ impl Simulated {
     ) -> T {
         let (before, after) = {
             let mut lasting = self.lock();
-            let mut pause = || [0, 0, 1, 5, 30][lasting.dice.below(5, what, whom) as usize];
+            let mut pause = || lasting.dice.one(&[0, 0, 1, 5, 30], what, whom);
             (pause(), pause())
         };
         pause(before).await;
@@ -587,7 +587,7 @@ struct Reading {
 impl Read for Reading {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.machine.call(|lasting| {
-            let piece = 1 + lasting.dice.below(400, "read", &self.name) as usize;
+            let piece = 1 + usize::try_from(lasting.dice.below(400, "read", &self.name)).unwrap();
             // A file that is open stays when it is removed; nobody writes to it any more.
             let bytes = lasting.journals.get(&self.name).map_or(&[][..], Vec::as_slice);
             let rest = bytes.get(self.at..).unwrap_or_default();

@@ -184,7 +184,7 @@ fn run(seed: u64, steps: Vec<Step>, folder: &Path) -> Result<Arc<Mutex<Lasting>>
             }
         }
     }
-    let views = if seed % 16 == 0 { Views::Looked } else { Views::NotLooked };
+    let views = if seed.is_multiple_of(16) { Views::Looked } else { Views::NotLooked };
     laws::at_the_end(&lasting.lock().unwrap(), clock_was_set, views)?;
     Ok(lasting)
 }

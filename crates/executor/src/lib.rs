@@ -11,13 +11,17 @@ mod scripted;
 mod spec;
 
 pub use fault::{Fault, LaunchError};
-pub use image::ImageSettings;
+pub use image::{
+    Arrival, Asked, Check, Collected, Credentials, Digest, Engine, ImageSettings, Images,
+    ImagesConfig, ImportFrom, ListedImage, NoReference, Origin, Progress, Pulled, Reference,
+    RegistrySettings, Version,
+};
 pub use sandbox::{
-    Agent, HELPER_VERB, HostImage, Ipv4Range, OciRuntime, Opening, OutboundNetwork, RuntimeKind,
-    Sandbox, SandboxConfig, Users, helper_main,
+    Agent, DockerEngine, HELPER_VERB, HostImage, Ipv4Range, OciRuntime, Opening, OutboundNetwork,
+    RuntimeKind, Sandbox, SandboxConfig, Users, helper_main,
 };
 pub use scripted::{Script, Scripted};
-pub use spec::{ContainerId, ContainerSpec, Image, Limits, Mount, MountKind, Network};
+pub use spec::{ContainerId, ContainerSpec, Image, Limits, Mount, MountKind, Network, StoredImage};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};

@@ -1,27 +1,32 @@
 //! The composition: what the service is made of, and how the parts are put together.
 
 use crate::{
+    backup,
     build_request::BuildRequest,
     codebuild::CodeBuildService,
     config::{Config, LISTEN_DEFAULT},
-    driver::{Driver, Grounds, JournalWatch, Observed, ServedBuild},
+    data_folder::{self, Containers},
+    driver::{Driver, Grounds, JournalWatch, Observed, ServedBuild, ThisMachine},
     executors::Workshop,
     fault,
     http::{Front, Origin, router},
     identity::{Identity, RootKeys},
+    images::{BuildImages, Names},
     local_caches::LocalCaches,
     logs::LogsService,
     parameters::{self, ParametersService},
     provision::Provision,
+    retention::Sweeper,
     s3,
     secrets::{self, SecretsService},
     sources::{self, SourceCredentials, Ssh},
+    tally::Tally,
     upstream::{Upstream, UpstreamSettings},
     vault::{Vault, key_file_beside},
 };
 use anyhow::Context;
 use build_core::queue::Capacity;
-use executor::{Agent, Container, HostImage, OutboundNetwork, SandboxConfig};
+use executor::{Agent, Container, HostImage, Images, OutboundNetwork, SandboxConfig};
 use sha2::{Digest, Sha256};
 use std::{
     fs::{self, File, Permissions},
@@ -65,26 +70,22 @@ impl App {
         root: Option<RootKeys>,
         observer: Option<mpsc::UnboundedSender<Observed>>,
     ) -> anyhow::Result<Self> {
-        let place = |path: &Path| format!("failed to use the data folder {}", path.display());
-        fs::create_dir_all(data_dir).with_context(|| place(data_dir))?;
-        fs::set_permissions(data_dir, Permissions::from_mode(0o700))
-            .with_context(|| place(data_dir))?;
-        let lock = lock(data_dir)?;
-        let journals = data_dir.join("journals");
-        fs::create_dir_all(&journals).with_context(|| place(&journals))?;
-
+        let Folder { lock, journals, containers } = Folder::prepare(data_dir)?;
+        let place = || format!("failed to use the data folder {}", data_dir.display());
         let config = Arc::new(config);
-        let identity = Arc::new(Identity::open(data_dir, root).with_context(|| place(data_dir))?);
+        let identity = Arc::new(Identity::open(data_dir, root).with_context(place)?);
         let store = Store::open(&data_dir.join("state.db"))?;
         let logs = LogStore::open(&data_dir.join("logs"))?;
         let objects = ObjectStore::open(data_dir.join("objects"))?;
-        let sandbox = sandbox(&config, data_dir);
-        let workshop = Workshop::open(&config.executors, &sandbox, &data_dir.join("executors"))?;
+        let images = images(&config, data_dir)?;
+        let workshop = workshop(&config, data_dir, images.clone()).await?;
         let vault = vault(&config, data_dir, &store).await?;
         let Config { secrets, parameters, .. } = &*config;
         let upstream = upstream_of("secrets", secrets.upstream.as_ref())?;
         let readable = secrets.readable.clone();
         let secrets = SecretsService::new(store.clone(), vault.clone(), readable, upstream);
+        let secrets = Arc::new(secrets);
+        let images = build_images(&config, images, &secrets);
         let upstream = upstream_of("parameters", parameters.upstream.as_ref())?;
         let readable = parameters.readable.clone();
         let parameters = ParametersService::new(store.clone(), vault.clone(), readable, upstream);
@@ -93,22 +94,27 @@ impl App {
         let front: Arc<OnceLock<Arc<Front>>> = Arc::default();
         let grounds = Arc::new(Grounds {
             workshop,
-            store: store.clone(),
-            logs: logs.clone(),
-            watch: JournalWatch::start().context("failed to follow journals with inotify")?,
-            journals,
+            images,
+            machine: Arc::new(ThisMachine {
+                store: store.clone(),
+                logs: logs.clone(),
+                watch: JournalWatch::start().context("failed to follow journals with inotify")?,
+                journals,
+                caches: Arc::new(local_caches(&config, data_dir)?),
+                containers: containers.tells(),
+            }),
             provision: Provision {
                 config: Arc::clone(&config),
                 identity: Arc::clone(&identity),
                 ssh: ssh(&config).context("failed to set up sources of ssh")?,
                 programs: programs(data_dir).context("failed to write the builds' programs")?,
             },
-            caches: Arc::new(local_caches(&config, data_dir)?),
             serve: serve_builds(Arc::clone(&front)),
+            tally: Tally::default(),
             changed: watch::Sender::new(0),
             observer,
         });
-        let driver = Driver::start(store.clone(), Arc::clone(&grounds), capacity(&config)).await?;
+        let driver = Driver::start(Arc::clone(&grounds), capacity(&config)).await?;
         let account_id = config.account_id.as_str().to_owned();
         let made = Arc::new(Front {
             codebuild: CodeBuildService {
@@ -127,15 +133,13 @@ impl App {
             parameters,
             identity,
             account_id,
+            data_dir: data_dir.to_owned(),
             grounds,
             objects: objects.clone(),
             capacity: capacity(&config),
-            data_dir: data_dir.to_path_buf(),
         });
         let _ = front.set(Arc::clone(&made));
-        tokio::spawn(made.logs.clone().keep_swept());
-        let swept = Arc::clone(&made);
-        tokio::spawn(async move { swept.secrets.keep_swept().await });
+        keep_swept(&made, &store, &logs);
         let data_dir = data_dir.to_path_buf();
         Ok(Self { front: made, objects, logs, store, data_dir, _lock: lock })
     }
@@ -154,6 +158,44 @@ impl App {
     pub fn note_address(&self, address: SocketAddr) -> std::io::Result<()> {
         fs::write(self.data_dir.join("address"), format!("http://{address}\n"))
     }
+}
+
+/// A data folder that this process alone uses.
+struct Folder {
+    lock: File,
+    journals: PathBuf,
+    containers: Containers,
+}
+
+impl Folder {
+    /// Makes the folder when it is not there, brings it up to this program's version, and removes
+    /// what was left half done.
+    fn prepare(data_dir: &Path) -> anyhow::Result<Self> {
+        fs::create_dir_all(data_dir).with_context(|| place(data_dir))?;
+        fs::set_permissions(data_dir, Permissions::from_mode(0o700))
+            .with_context(|| place(data_dir))?;
+        let lock = lock(data_dir)?;
+        data_folder::upgrade(data_dir)?;
+        let journals = data_dir.join("journals");
+        fs::create_dir_all(&journals).with_context(|| place(&journals))?;
+        let containers = data_folder::containers(data_dir).with_context(|| place(data_dir))?;
+        backup::sweep(data_dir);
+        Ok(Self { lock, journals, containers })
+    }
+}
+
+fn place(path: &Path) -> String {
+    format!("failed to use the data folder {}", path.display())
+}
+
+/// Has what is past its time leave, for as long as the service runs.
+fn keep_swept(front: &Arc<Front>, store: &Store, logs: &LogStore) {
+    tokio::spawn(front.logs.clone().keep_swept());
+    let rules = front.grounds.provision.config.retention;
+    let sweeper = Sweeper { store: store.clone(), logs: logs.clone(), rules };
+    tokio::spawn(sweeper.keep_swept(Arc::clone(&front.grounds)));
+    let swept = Arc::clone(front);
+    tokio::spawn(async move { swept.secrets.keep_swept().await });
 }
 
 /// The address that a service on this folder listened on last, or would by its configuration.
@@ -178,6 +220,17 @@ fn lock(data_dir: &Path) -> anyhow::Result<File> {
         }
         Err(fs::TryLockError::Error(error)) => Err(error).context("failed to lock the data folder"),
     }
+}
+
+/// The images that this machine has.
+pub(crate) fn images(config: &Config, data_dir: &Path) -> anyhow::Result<Images> {
+    let images = Images::open(config.images.config(data_dir));
+    images.context("failed to prepare the folder for images")
+}
+
+fn build_images(config: &Config, images: Images, secrets: &Arc<SecretsService>) -> BuildImages {
+    let names = Names::new(config.images.names.clone());
+    BuildImages::new(images, names, Some(Arc::clone(secrets)))
 }
 
 fn local_caches(config: &Config, data_dir: &Path) -> anyhow::Result<LocalCaches> {
@@ -221,12 +274,17 @@ async fn vault(config: &Config, data_dir: &Path, store: &Store) -> anyhow::Resul
     Ok(vault)
 }
 
-fn sandbox(config: &Config, data_dir: &Path) -> SandboxConfig {
+async fn workshop(config: &Config, data_dir: &Path, images: Images) -> anyhow::Result<Workshop> {
+    let sandbox = sandbox(config, data_dir, images);
+    Workshop::open(&config.executors, &sandbox, &data_dir.join("executors")).await
+}
+
+pub(crate) fn sandbox(config: &Config, data_dir: &Path, images: Images) -> SandboxConfig {
     let mut host_image = HostImage::default();
     host_image.folders.extend(config.host_image.folders.iter().cloned());
     SandboxConfig {
         state_dir: data_dir.join("containers"),
-        images_dir: data_dir.join("images"),
+        images,
         helper: "/proc/self/exe".into(),
         agent: Agent::Zstd(AGENT),
         host_image,

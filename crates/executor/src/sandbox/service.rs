@@ -1,11 +1,14 @@
 //! The service's side of the sandbox: it asks the helper for containers, waits for them, and takes
 //! them away.
 
+mod in_engine;
+
 use super::{
     cgroup::{Group, Hierarchies},
     config::{Agent, SandboxConfig, Users},
+    engine::{DockerEngine, Engine},
     helper,
-    keeper::SIGNAL_BASE,
+    keeper::{MEMORY_END, SIGNAL_BASE},
     message::{DELIVERY, Job, RootFileSystem, ToService, User, receive, send},
     network::WayOut,
     origin::Origin,
@@ -19,7 +22,7 @@ use super::{
 use crate::{
     Container, ContainerId, ContainerSpec, Executor, Exit, Fault, Image, LaunchError, Network,
     fault::Doing,
-    image::{HostTemplate, ImageSettings, ImageStore},
+    image::{HostTemplate, ImageSettings, Images},
 };
 use async_trait::async_trait;
 use rustix::{
@@ -75,7 +78,7 @@ struct Inner {
     state: StateFolder,
     hierarchies: Hierarchies,
     host: HostTemplate,
-    images: ImageStore,
+    images: Images,
     /// The agent's program, in memory, where nobody can change it.
     agent: File,
     /// Tells this service's control groups from those of another with another state folder.
@@ -83,14 +86,24 @@ struct Inner {
     outside: Outside,
     origin: Origin,
     users: Users,
-    /// The runtime that makes an inner box in each container, and the agent's file for it.
-    runtime: Option<(OciRuntime, PathBuf)>,
+    maker: Maker,
     /// Said once: that this machine cannot keep containers' users apart from its own.
     said_users: Once,
     known: Mutex<HashMap<ContainerId, Arc<Known>>>,
     /// Lets in as many launches at a time as the machine makes fastest: more of them would wait for
     /// each other inside the kernel, which makes networks one after the other.
     launching: Semaphore,
+}
+
+/// What makes the box that the agent is in; the path is that of the agent's file for it.
+#[derive(Debug)]
+enum Maker {
+    /// The sandbox itself.
+    Sandbox,
+    /// A runtime, in the sandbox's box.
+    Runtime(OciRuntime, PathBuf),
+    /// A container engine.
+    Engine(Engine, PathBuf),
 }
 
 /// A container whose first process this service has a handle to.
@@ -138,7 +151,7 @@ impl Sandbox {
 
     /// The same as [`Sandbox::new`], with another choice of who containers' users are on the host.
     pub fn with_users(config: SandboxConfig, users: Users) -> Result<Self, Fault> {
-        Self::make(config, users, None)
+        Self::make(config, users, |_, _| Ok(Maker::Sandbox))
     }
 
     /// A sandbox in whose containers an OCI runtime makes an inner box, in which the agent is the
@@ -155,13 +168,33 @@ impl Sandbox {
                 return Err(Fault::because("use runsc", "it works for root alone"));
             }
         };
-        Self::make(config, users, Some(runtime))
+        Self::make(config, users, |agent, state_dir| {
+            Ok(Maker::Runtime(runtime, agent_on_disk(agent, state_dir)?))
+        })
+    }
+
+    /// An executor whose containers a container engine of this machine makes. Fails when it cannot be
+    /// reached. It works for root alone, and for images in OCI layout.
+    ///
+    /// Containers have the network that the sandbox's have, and not the engine's.
+    pub async fn with_engine(config: SandboxConfig, engine: DockerEngine) -> Result<Self, Fault> {
+        if !geteuid().is_root() {
+            return Err(Fault::because("use a container engine", "it works for root alone"));
+        }
+        fs::create_dir_all(&config.state_dir).doing_to("make the folder", &config.state_dir)?;
+        let engine = Engine::connect(&engine, &instance(&config.state_dir)?).await?;
+        let make = move || {
+            Self::make(config, Users::Host, |agent, state_dir| {
+                Ok(Maker::Engine(engine, agent_on_disk(agent, state_dir)?))
+            })
+        };
+        tokio::task::spawn_blocking(make).await.expect("preparing does not panic")
     }
 
     fn make(
         mut config: SandboxConfig,
         users: Users,
-        runtime: Option<OciRuntime>,
+        maker: impl FnOnce(&File, &Path) -> Result<Maker, Fault>,
     ) -> Result<Self, Fault> {
         let make = "make the folder";
         fs::create_dir_all(&config.state_dir).doing_to(make, &config.state_dir)?;
@@ -174,27 +207,21 @@ impl Sandbox {
                 "no control group may be made here: limits hold for each process, not for a build"
             );
         }
-        fs::create_dir_all(&config.images_dir).doing_to(make, &config.images_dir)?;
-        let images_dir = config.images_dir.canonicalize();
-        let images_dir = images_dir.doing_to("find the folder", &config.images_dir)?;
         let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let instance = instance(&config.state_dir)?;
         let agent = agent_in_memory(&config.agent)?;
-        let runtime = match runtime {
-            None => None,
-            Some(runtime) => Some((runtime, agent_on_disk(&agent, &config.state_dir)?)),
-        };
+        let maker = maker(&agent, &config.state_dir)?;
         let inner = Inner {
             agent,
             host: HostTemplate::new(config.host_image.clone(), config.state_dir.join("host-image")),
-            images: ImageStore::new(images_dir),
+            images: config.images,
             outside: Outside::new(config.outbound.clone(), &instance, state.interfaces()?),
             origin: Origin::start(config.helper.clone())?,
             instance,
             state,
             hierarchies,
             users,
-            runtime,
+            maker,
             said_users: Once::new(),
             known: Mutex::default(),
             launching: Semaphore::new(2 * processors),
@@ -219,9 +246,10 @@ impl Sandbox {
     /// What an image says about the processes that run in it.
     pub async fn image_settings(&self, image: &Image) -> Result<ImageSettings, LaunchError> {
         let image = image.clone();
-        self.blocking(move |_| match &image {
+        self.blocking(move |inner| match &image {
             Image::Host | Image::Rootfs(_) => Ok(ImageSettings::plain()),
-            Image::OciLayout { folder, tag } => ImageStore::settings(folder, tag.as_deref()),
+            Image::OciLayout { folder, tag } => Images::settings_of_layout(folder, tag.as_deref()),
+            Image::Stored(image) => inner.images.settings(image),
         })
         .await
     }
@@ -286,7 +314,9 @@ enum Sight {
 
 impl Inner {
     fn launch(&self, spec: &ContainerSpec) -> Result<Container, LaunchError> {
-        let root = self.root_file_system(&spec.image)?;
+        // A container that is there is found again, whatever has become of its image.
+        let is_there = self.state.container(&spec.id).started()?.is_some();
+        let base = if is_there { None } else { Some(self.base(spec)?) };
         if spec.listen.len() > LISTEN_MAX {
             let reason = format!("a container listens on {LISTEN_MAX} addresses at most");
             return Err(Fault::because("start a container", reason).into());
@@ -302,14 +332,18 @@ impl Inner {
             // A launch was cut off, and nobody works on it any more.
             self.clear(locked)?;
         };
-        let mut started = self.start(spec, &root, self.user(&spec.id), &locked);
+        let base = match base {
+            Some(base) => base,
+            None => self.base(spec)?,
+        };
+        let mut started = self.start(spec, &base, self.user(&spec.id), &locked);
         if let Err(fault) = &started
             && fault.doing.starts_with(helper::APART)
         {
             self.say_that_users_are_the_host_s(fault);
             self.clear(locked)?;
             locked = self.state.claim(&spec.id)?;
-            started = self.start(spec, &root, User::HostRoot, &locked);
+            started = self.start(spec, &base, User::HostRoot, &locked);
         }
         match started {
             Ok(container) => Ok(container),
@@ -318,13 +352,25 @@ impl Inner {
                 Ok(self.found_again(&spec.id, &locked.folder)?)
             }
             Err(fault) => {
+                self.images.release(locked.folder.path());
                 self.clear(locked)?;
                 Err(fault.into())
             }
         }
     }
 
-    fn root_file_system(&self, image: &Image) -> Result<RootFileSystem, LaunchError> {
+    fn base(&self, spec: &ContainerSpec) -> Result<Base<'_>, LaunchError> {
+        match &self.maker {
+            Maker::Sandbox | Maker::Runtime(..) => Ok(Base::Root(self.root_file_system(spec)?)),
+            Maker::Engine(engine, agent) => {
+                Ok(Base::Engine(engine, agent, engine.image(&spec.image)?))
+            }
+        }
+    }
+
+    fn root_file_system(&self, spec: &ContainerSpec) -> Result<RootFileSystem, LaunchError> {
+        let container = self.state.container(&spec.id);
+        let image = &spec.image;
         match image {
             Image::Host => Ok(self.host.file_system()?),
             Image::Rootfs(folder) => {
@@ -334,17 +380,26 @@ impl Inner {
                 })?;
                 Ok(RootFileSystem { layers: vec![folder], folders: Vec::new() })
             }
-            Image::OciLayout { folder, tag } => self.images.file_system(folder, tag.as_deref()),
+            Image::OciLayout { folder, tag } => {
+                self.images.file_system_of_layout(folder, tag.as_deref(), container.path())
+            }
+            Image::Stored(image) => self.images.file_system(image, container.path()),
         }
     }
 
     fn start(
         &self,
         spec: &ContainerSpec,
-        root: &RootFileSystem,
+        base: &Base<'_>,
         user: User,
         locked: &Locked,
     ) -> Result<Container, Fault> {
+        let root = match base {
+            Base::Root(root) => root,
+            Base::Engine(engine, agent, image) => {
+                return self.start_in_engine(spec, (engine, agent), image.clone(), locked);
+            }
+        };
         let folder = &locked.folder;
         let group = self.hierarchies.group(&format!("{}.{}", spec.id, self.instance));
         let way_out = self.way_out(spec.network);
@@ -355,13 +410,18 @@ impl Inner {
             folder: folder.path().to_owned(),
             root: root.clone(),
             mounts: spec.mounts.clone(),
+            folders_in_memory: spec.folders_in_memory.clone(),
             files: etc_files(&spec.id, way_out.as_ref()),
             limits: spec.limits,
             cgroup: group.clone(),
             listen: spec.listen.clone(),
             way_out,
             user,
-            runtime: self.runtime.as_ref().map(|(runtime, agent)| runtime.job(agent.clone())),
+            runtime: match &self.maker {
+                Maker::Runtime(runtime, agent) => Some(runtime.job(agent.clone())),
+                Maker::Sandbox | Maker::Engine(..) => None,
+            },
+            engine: None,
         };
         let note = folder.open_started()?;
         let job = serde_json::to_vec(&job).map_err(io::Error::from).doing("spell the job")?;
@@ -379,10 +439,20 @@ impl Inner {
             journal.as_fd(),
             errors.as_fd(),
         ];
-        let made = self.ask_helper(&delivery)?;
-        match folder.started()? {
+        self.made(&spec.id, group, self.ask_helper(&delivery)?, locked)
+    }
+
+    /// Remembers a container that was made, unless it was not.
+    fn made(
+        &self,
+        id: &ContainerId,
+        group: Group,
+        made: Made,
+        locked: &Locked,
+    ) -> Result<Container, Fault> {
+        match locked.folder.started()? {
             Some(_) => {
-                self.remember(&spec.id, self.known(made.process, group));
+                self.remember(id, self.known(made.process, group));
                 Ok(Container { listeners: made.listeners })
             }
             None => Err(Fault::because("start a container", "its first process ended early")),
@@ -443,7 +513,12 @@ impl Inner {
     }
 
     fn known(&self, process: OwnedFd, group: Group) -> Known {
-        Known { process, group, is_keeper: self.runtime.is_some(), ended: Mutex::default() }
+        Known {
+            process,
+            group,
+            is_keeper: !matches!(self.maker, Maker::Sandbox),
+            ended: Mutex::default(),
+        }
     }
 
     fn remember(&self, id: &ContainerId, known: Known) -> Arc<Known> {
@@ -524,9 +599,26 @@ impl Inner {
         }
     }
 
+    fn end_of(&self, id: &ContainerId, known: &Known) -> Exit {
+        match &self.maker {
+            Maker::Sandbox | Maker::Runtime(..) => known.conclude(),
+            Maker::Engine(engine, _) => {
+                let mut ended = known.ended.lock().expect("no holder of this lock panics");
+                let told = || match (process::reap(&known.process), engine.exit(id)) {
+                    (
+                        Exit::Exited { code: Some(MEMORY_END) },
+                        Exit::Killed { signal: libc::SIGKILL },
+                    ) => Exit::OutOfMemory,
+                    (_, exit) => exit,
+                };
+                ended.get_or_insert_with(told).clone()
+            }
+        }
+    }
+
     /// Says how a container ended whose first process has, and notes it.
     fn conclude(&self, id: &ContainerId, known: &Known) -> Exit {
-        let exit = known.conclude();
+        let exit = self.end_of(id, known);
         let folder = self.state.container(id);
         // A container that is being destroyed has no folder to write it to.
         if folder.path().exists()
@@ -543,18 +635,32 @@ impl Inner {
         let Some(locked) = self.state.claim_existing(id)? else {
             return Ok(());
         };
+        if let Maker::Engine(engine, _) = &self.maker {
+            engine.remove(id)?;
+        }
         if let Sight::Known(known) = self.find(id) {
             known.group.kill();
             kill(&known.process)?;
-            known.conclude();
+            self.end_of(id, &known);
         }
-        self.clear(locked)?;
+        self.images.release(locked.folder.path());
+        self.forget(locked)?;
         self.known.lock().expect("no holder of this lock panics").remove(id);
         Ok(())
     }
 
     /// Removes what was made for a container without processes.
     fn clear(&self, locked: Locked) -> Result<(), Fault> {
+        if let Maker::Engine(engine, _) = &self.maker
+            && let Some(id) = locked.folder.id()
+        {
+            engine.remove(&id)?;
+        }
+        self.forget(locked)
+    }
+
+    /// Removes what is this machine's of a container that nobody makes or has any more.
+    fn forget(&self, locked: Locked) -> Result<(), Fault> {
         if let Some(plan) = locked.folder.plan()? {
             remove_group(&plan.cgroup)?;
             if let Some(interface) = plan.interface {
@@ -586,6 +692,14 @@ impl Inner {
         }
         Ok(())
     }
+}
+
+/// What a container is made of.
+enum Base<'a> {
+    /// A root file system.
+    Root(RootFileSystem),
+    /// An image that an engine has, by the engine's name for it; and the agent's file.
+    Engine(&'a Engine, &'a Path, String),
 }
 
 /// A container's first process, which is the agent now.

@@ -7,6 +7,7 @@ mod agent;
 mod attacks;
 mod contract;
 mod crash;
+mod engines;
 mod images;
 mod outbound;
 mod rootless;
@@ -16,6 +17,7 @@ mod world;
 use executor::RuntimeKind;
 use libtest_mimic::{Arguments, Trial};
 use std::process::ExitCode;
+use world::{Maker, World};
 
 fn main() -> ExitCode {
     if std::env::args().nth(1).is_some_and(|verb| verb == executor::HELPER_VERB) {
@@ -27,15 +29,16 @@ fn main() -> ExitCode {
     if std::env::args().nth(1).is_some_and(|verb| verb == outbound::HOST_VERB) {
         return outbound::host();
     }
-    let mut trials: Vec<Trial> = contract::promises::<contract::Fake>("scripted", None);
-    let mut local = contract::promises::<world::World>("sandbox", None);
-    local.extend(attacks::trials("sandbox", None));
+    let mut trials: Vec<Trial> = contract::promises::<contract::Fake>("scripted", &Maker::Sandbox);
+    let mut local = contract::promises::<World>("sandbox", &Maker::Sandbox);
+    local.extend(attacks::trials("sandbox", &Maker::Sandbox));
     local.extend(images::trials("sandbox"));
     local.extend(crash::trials("sandbox"));
     local.extend(runtimes::promises(RuntimeKind::Runc));
     trials.extend(rootless::again(&local));
     trials.extend(local);
     trials.extend(runtimes::trials());
+    trials.extend(engines::trials());
     trials.extend(outbound::trials("sandbox"));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

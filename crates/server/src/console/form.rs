@@ -28,7 +28,8 @@ impl Form {
 
     /// A field's text; empty when it was not sent.
     pub(super) fn text(&self, name: &str) -> &str {
-        self.all(name).next().unwrap_or_default()
+        let found = self.fields.iter().find(|(field, _)| field == name);
+        found.map(|(_, value)| value.as_str()).unwrap_or_default()
     }
 
     /// A field's text without blanks around it, if anything is left.

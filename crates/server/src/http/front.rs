@@ -5,6 +5,7 @@ use super::{
     authenticate::authenticate,
     commands, console,
     own::{self, Origin},
+    status,
 };
 use crate::{
     codebuild::CodeBuildService, console as pages, driver::Grounds, identity::Identity,
@@ -40,21 +41,21 @@ pub struct Front {
     /// S3.
     pub s3: S3Service,
     /// Secrets Manager.
-    pub secrets: SecretsService,
+    pub secrets: Arc<SecretsService>,
     /// Parameter Store.
     pub parameters: ParametersService,
     /// Whose keys are whose.
     pub identity: Arc<Identity>,
     /// The account, twelve digits.
     pub account_id: String,
+    /// The folder of everything that is kept.
+    pub data_dir: PathBuf,
     /// What builds stand on.
     pub grounds: Arc<Grounds>,
     /// Where objects are kept.
     pub objects: ObjectStore,
     /// What the machine gives to builds.
     pub capacity: Capacity,
-    /// The folder that holds everything the service keeps.
-    pub data_dir: PathBuf,
 }
 
 /// The routes, for requests that come in at `origin`.
@@ -83,7 +84,8 @@ pub fn router(front: Arc<Front>, origin: Origin) -> Router {
 
 fn services(front: Arc<Front>, origin: &Origin) -> Router {
     Router::new()
-        .route("/health", get(own::health))
+        .route("/health", get(status::health))
+        .route("/metrics", get(status::metrics))
         .route("/v2/credentials/{id}", get(own::credentials))
         .route("/v2/source-credentials/{id}", post(own::source_credentials))
         .route("/v2/source-credentials/{id}/ssh", post(own::source_signatures))

@@ -185,7 +185,7 @@ async fn commands(
     build: &codebuild::Build,
 ) -> Vec<KeptCommand> {
     let id = build.id.clone().unwrap_or_default();
-    let kept = front.grounds.store.commands(&visitor.caller.region, &id).await;
+    let kept = front.codebuild.store.commands(&visitor.caller.region, &id).await;
     let kept = kept.unwrap_or_default();
     kept.iter()
         .take(COMMANDS_MAX)

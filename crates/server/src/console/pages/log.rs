@@ -60,7 +60,7 @@ impl Log {
     pub(super) async fn of(front: &Front, visitor: &Visitor, build: &codebuild::Build) -> Option<Self> {
         let location = build.logs.as_ref()?;
         let (group, name) = (location.group_name.clone()?, location.stream_name.clone()?);
-        let (logs, region) = (front.grounds.logs.clone(), visitor.caller.region.clone());
+        let (logs, region) = (front.logs.store().clone(), visitor.caller.region.clone());
         let found = spawn_blocking(move || {
             let group = logs.group_id(&region, &group)?;
             let id = logs.stream_id(group, &name)?;

@@ -4,6 +4,7 @@ mod crash;
 mod files;
 mod groups;
 mod lines;
+mod mutations;
 mod pages;
 mod patterns;
 mod search;

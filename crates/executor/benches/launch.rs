@@ -9,7 +9,7 @@ mod agent;
 
 use executor::{
     Agent, ContainerId, ContainerSpec, Executor, HostImage, Image, Limits, Network,
-    OutboundNetwork, Sandbox, SandboxConfig,
+    OutboundNetwork, Privileges, Sandbox, SandboxConfig,
 };
 use std::{
     fmt::Write,
@@ -35,6 +35,7 @@ fn main() -> ExitCode {
         agent: Agent::File(agent::AGENT.clone()),
         host_image: HostImage::default(),
         outbound: OutboundNetwork::default(),
+        disk_reserve_bytes: 0,
     })
     .expect("a sandbox");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
@@ -157,7 +158,9 @@ fn spec(folder: &Path, id: &str, orders: &str) -> ContainerSpec {
             memory_bytes: 512 << 20,
             processes_max: 200,
             open_files_max: 1024,
+            disk_bytes: u64::MAX,
         },
+        privileges: Privileges::Few,
         network: if outbound { Network::Outbound } else { Network::None },
         listen: vec!["169.254.170.2:80".parse().expect("an address")],
         journal: folder.join(format!("{id}.journal")),

@@ -3,6 +3,7 @@
 //! It knows containers and nothing of projects, builds, AWS shapes or the store. It is the only
 //! package that may touch namespaces, mounts, cgroups and `unsafe` code.
 
+mod disk_used;
 mod fault;
 mod image;
 mod inside;
@@ -10,14 +11,15 @@ mod sandbox;
 mod scripted;
 mod spec;
 
+pub use disk_used::{DiskUsed, disk_used};
 pub use fault::{Fault, LaunchError};
 pub use image::ImageSettings;
 pub use sandbox::{
     Agent, HELPER_VERB, HostImage, Ipv4Range, Opening, OutboundNetwork, Sandbox, SandboxConfig,
-    Users, helper_main,
+    Users, helper_main, remove_tree,
 };
 pub use scripted::{Script, Scripted};
-pub use spec::{ContainerId, ContainerSpec, Image, Limits, Mount, MountKind, Network};
+pub use spec::{ContainerId, ContainerSpec, Image, Limits, Mount, MountKind, Network, Privileges};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -86,6 +88,13 @@ pub enum Exit {
     },
     /// The memory limit ended the first process.
     OutOfMemory,
+    /// It took too much of the disk, and was ended.
+    OutOfDisk {
+        /// The bytes that it took when they were counted.
+        used_bytes: u64,
+        /// Its limit; none when it was ended because too little was free for anybody.
+        bytes_max: Option<u64>,
+    },
     /// The container is gone and nobody knows how: the machine was restarted, or state is missing.
     Lost,
     /// No container of this id was ever started.

@@ -229,6 +229,7 @@ fn sandbox(config: &Config, data_dir: &Path) -> anyhow::Result<Sandbox> {
             openings: config.builds.network_allow.clone(),
             ..OutboundNetwork::default()
         },
+        disk_reserve_bytes: config.builds.disk_reserve_gib << 30,
     };
     Sandbox::new(sandbox_config).context("failed to prepare the sandbox")
 }

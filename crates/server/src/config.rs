@@ -84,6 +84,11 @@ pub struct Builds {
     pub processes_max: u32,
     /// Open files of one process of a build, at most.
     pub open_files_max: u64,
+    /// GiB of disk of one build, at most, whatever its compute type has.
+    pub disk_gib_max: Option<u64>,
+    /// GiB of the data folder's disk that builds leave free: when there are fewer, the build that has
+    /// taken most is ended.
+    pub disk_reserve_gib: u64,
     /// Whether builds reach the network outside.
     pub network: bool,
     /// Whether the end of a build's log says which compute type would have done.
@@ -99,6 +104,8 @@ impl Default for Builds {
             memory_percent: 400,
             processes_max: 4_096,
             open_files_max: 1_024,
+            disk_gib_max: None,
+            disk_reserve_gib: 1,
             network: true,
             compute_advice: true,
             network_allow: Vec::new(),

@@ -100,7 +100,7 @@ impl Shell {
         beginning: Beginning,
     ) -> Result<Self, Fault> {
         let Beginning { program, source_dir, carried, variables } = beginning;
-        fs::write(layout.dir_file(), format!("{source_dir}\n"))
+        write_anew(&layout.dir_file(), format!("{source_dir}\n").as_bytes())
             .doing(|| "write dir.txt".to_owned())?;
         let (nameable, unnameable): (Vec<_>, Vec<_>) =
             variables.into_iter().partition(|(name, _)| is_shell_name(name));
@@ -146,7 +146,7 @@ impl Shell {
     }
 
     fn write_env_file(&self) -> Result<(), Fault> {
-        fs::write(self.layout.env_file(), env_file(&self.environment))
+        write_anew(&self.layout.env_file(), &env_file(&self.environment))
             .doing(|| "write env.sh".to_owned())
     }
 
@@ -230,13 +230,8 @@ impl Shell {
                 Carried::Nothing => None,
             },
         };
-        let path = self.layout.script();
         // A shell in the background may still read the file that is there.
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-            _ => fs::File::create_new(&path).and_then(|mut file| file.write_all(&script.text())),
-        }
-        .doing(|| "write script.sh".to_owned())?;
+        write_anew(&self.layout.script(), &script.text()).doing(|| "write script.sh".to_owned())?;
         if let Some(user) = user {
             chown(self.layout.tmp(), Some(user.uid), Some(user.gid))
                 .doing(|| format!("give the shell's state to {}", user.name))?;
@@ -365,6 +360,15 @@ impl Shell {
 
     fn new_dir_file(&self) -> PathBuf {
         self.layout.dir_file().with_extension("new")
+    }
+}
+
+/// Writes a new file in the place of what is there, and never through a link that a command has
+/// put there.
+fn write_anew(path: &Path, text: &[u8]) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => fs::File::create_new(path)?.write_all(text),
     }
 }
 

@@ -22,6 +22,9 @@ pub struct SandboxConfig {
     pub host_image: HostImage,
     /// How containers with a network reach the outside.
     pub outbound: OutboundNetwork,
+    /// Bytes of the state folder's file system that containers leave free: when there are fewer,
+    /// the one that has taken most is ended. Zero for none.
+    pub disk_reserve_bytes: u64,
 }
 
 /// Who containers' users are on the host, when the service is root. An ordinary user's containers

@@ -4,14 +4,15 @@
 //! fails as it would without the privilege; `clone3`, whose flags a filter cannot see, is answered as
 //! if the kernel had none, so that callers take `clone`.
 
-use crate::Fault;
+use super::syscall;
+use crate::{Fault, Privileges};
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen as Length, SeccompCmpOp as Is, SeccompCondition,
     SeccompFilter, SeccompRule, TargetArch, sock_filter,
 };
 use std::{collections::BTreeMap, env::consts::ARCH};
 
-/// System calls that are denied whatever their arguments are.
+/// System calls that are denied whatever their arguments are, and whoever calls.
 const DENIED: &[i64] = &[
     // Kernel code and its replacement.
     libc::SYS_init_module,
@@ -21,21 +22,6 @@ const DENIED: &[i64] = &[
     libc::SYS_kexec_file_load,
     libc::SYS_reboot,
     libc::SYS_bpf,
-    // Mounts and namespaces.
-    libc::SYS_mount,
-    libc::SYS_umount2,
-    libc::SYS_pivot_root,
-    libc::SYS_open_tree,
-    libc::SYS_move_mount,
-    libc::SYS_fsopen,
-    libc::SYS_fsconfig,
-    libc::SYS_fsmount,
-    libc::SYS_fspick,
-    libc::SYS_mount_setattr,
-    libc::SYS_setns,
-    libc::SYS_unshare,
-    libc::SYS_sethostname,
-    libc::SYS_setdomainname,
     // Files by a way around their folders, and other users' quotas.
     libc::SYS_open_by_handle_at,
     libc::SYS_quotactl,
@@ -48,10 +34,6 @@ const DENIED: &[i64] = &[
     libc::SYS_swapon,
     libc::SYS_swapoff,
     libc::SYS_acct,
-    // Keys are not kept apart by namespaces.
-    libc::SYS_add_key,
-    libc::SYS_request_key,
-    libc::SYS_keyctl,
     // Large and often broken, or a look into the kernel or other processes.
     libc::SYS_io_uring_setup,
     libc::SYS_io_uring_enter,
@@ -68,6 +50,29 @@ const DENIED: &[i64] = &[
     libc::SYS_mbind,
     libc::SYS_set_mempolicy,
     libc::SYS_nfsservctl,
+];
+
+/// System calls that are denied to whoever has few privileges.
+const DENIED_TO_FEW: &[i64] = &[
+    // Mounts and namespaces.
+    libc::SYS_mount,
+    libc::SYS_umount2,
+    libc::SYS_pivot_root,
+    libc::SYS_open_tree,
+    libc::SYS_move_mount,
+    libc::SYS_fsopen,
+    libc::SYS_fsconfig,
+    libc::SYS_fsmount,
+    libc::SYS_fspick,
+    libc::SYS_mount_setattr,
+    libc::SYS_setns,
+    libc::SYS_unshare,
+    libc::SYS_sethostname,
+    libc::SYS_setdomainname,
+    // Keys, which are kept apart by user namespaces alone.
+    libc::SYS_add_key,
+    libc::SYS_request_key,
+    libc::SYS_keyctl,
 ];
 
 /// More of them, which only this architecture has.
@@ -99,23 +104,32 @@ const PERSONALITIES: [u64; 5] = [0x0, 0x8, 0x2_0000, 0x2_0008, 0xffff_ffff];
 const TERMINAL_INJECTIONS: [u64; 2] = [libc::TIOCSTI, libc::TIOCLINUX];
 
 /// Applies the filter to this process and all that come from it, for good.
-pub(super) fn apply() -> Result<(), Fault> {
-    let program = compile().map_err(|error| fault(&error))?;
-    seccompiler::apply_filter(&program).map_err(|error| fault(&error))
+pub(super) fn apply(privileges: Privileges) -> Result<(), Fault> {
+    let program = compile(privileges).map_err(|error| fault(&error))?;
+    match privileges {
+        Privileges::Few => seccompiler::apply_filter(&program).map_err(|error| fault(&error)),
+        // The function above would forbid programs that change users.
+        Privileges::Own => syscall::filter(&program).map_err(|error| fault(&error)),
+    }
 }
 
 fn fault(error: &dyn std::error::Error) -> Fault {
     Fault::because("filter system calls", error.to_string())
 }
 
-fn compile() -> Result<BpfProgram, seccompiler::BackendError> {
+fn compile(privileges: Privileges) -> Result<BpfProgram, seccompiler::BackendError> {
+    let (namespaces, more) = match privileges {
+        Privileges::Few => (&NAMESPACES[..], DENIED_TO_FEW),
+        Privileges::Own => (&[][..], &[][..]),
+    };
+    let denied = DENIED.iter().chain(DENIED_HERE).chain(more);
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
-        DENIED.iter().chain(DENIED_HERE).map(|call| (*call, Vec::new())).collect();
+        denied.map(|call| (*call, Vec::new())).collect();
     let mut when = |call, conditions| -> Result<(), seccompiler::BackendError> {
         rules.entry(call).or_default().push(SeccompRule::new(conditions)?);
         Ok(())
     };
-    for flag in NAMESPACES.map(|flag| u64::from(flag.cast_unsigned())) {
+    for flag in namespaces.iter().map(|flag| u64::from(flag.cast_unsigned())) {
         when(libc::SYS_clone, vec![condition(0, Is::MaskedEq(flag), flag)?])?;
     }
     let strange = PERSONALITIES.map(|known| condition(0, Is::Ne, known));
@@ -130,7 +144,7 @@ fn compile() -> Result<BpfProgram, seccompiler::BackendError> {
     let denied = SeccompAction::Errno(libc::EPERM.cast_unsigned());
     let architecture = TargetArch::try_from(ARCH)?;
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, denied, architecture)?;
-    let mut program = unknown_calls();
+    let mut program = unknown_calls(privileges);
     program.extend(BpfProgram::try_from(filter)?);
     Ok(program)
 }
@@ -145,9 +159,9 @@ fn condition(
 
 /// The head of the program: calls that are answered as unknown to the kernel.
 ///
-/// Those are `clone3`, and every number of x86's second ABI, by which a call would have another
-/// number than the one denied.
-fn unknown_calls() -> BpfProgram {
+/// Those are every number of x86's second ABI, by which a call would have another number than the one
+/// denied, and `clone3` where namespaces are denied.
+fn unknown_calls(privileges: Privileges) -> BpfProgram {
     let step = |code: u32, jt, jf, k| sock_filter {
         code: u16::try_from(code).expect("instructions have 16 bits"),
         jt,
@@ -155,7 +169,11 @@ fn unknown_calls() -> BpfProgram {
         k,
     };
     let (number_offset, second_abi) = (0, 0x4000_0000);
-    let clone3 = u32::try_from(libc::SYS_clone3).expect("numbers of calls are small");
+    let clone3 = match privileges {
+        Privileges::Few => u32::try_from(libc::SYS_clone3).expect("numbers of calls are small"),
+        // No call's number.
+        Privileges::Own => u32::MAX,
+    };
     let unknown = libc::SECCOMP_RET_ERRNO | libc::ENOSYS.cast_unsigned();
     vec![
         step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, number_offset),

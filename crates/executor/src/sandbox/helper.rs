@@ -9,7 +9,7 @@ use super::{
     root,
     syscall::{MountAttributes, Twin, clone_into_namespaces, set_mount_attributes},
 };
-use crate::{Fault, fault::Doing};
+use crate::{Fault, Privileges, fault::Doing};
 use rustix::{
     fs::{Mode, OFlags, open},
     net::{AddressFamily, SocketFlags, SocketType, socketpair},
@@ -41,6 +41,9 @@ fn make(service: BorrowedFd<'_>) -> Result<(), Fault> {
     let (job, given) = take_delivery(service)?;
     make_overlay_folders(&job)?;
     let cgroup = job.cgroup.enter(&job.limits)?;
+    if let (Privileges::Own, User::Apart { first }) = (job.privileges, job.user) {
+        job.cgroup.give_to(first).doing("give the control group to the container")?;
+    }
     let (prepared, prepare) =
         socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
             .doing("make a socket")?;
@@ -131,7 +134,15 @@ fn make_overlay_folders(job: &Job) -> Result<(), Fault> {
             make(&folder.join(name))?;
         }
     }
-    Ok(())
+    match (job.privileges, job.user) {
+        (Privileges::Few, _) => Ok(()),
+        (Privileges::Own, User::Apart { first }) => {
+            root::make_own(&root::overlays_folder(&job.folder), Some(first))
+        }
+        (Privileges::Own, User::Own { .. } | User::HostRoot) => {
+            root::make_own(&root::overlays_folder(&job.folder), None)
+        }
+    }
 }
 
 fn take_delivery(service: impl AsFd) -> Result<(Job, first::Given), Fault> {

@@ -8,9 +8,11 @@
 
 mod cgroup;
 mod config;
+mod disk;
 mod filter;
 mod first;
 mod helper;
+mod known;
 mod message;
 mod netlink;
 mod network;
@@ -29,7 +31,7 @@ pub use config::{Agent, HostImage, OutboundNetwork, SandboxConfig, Users};
 pub use netlink::Ipv4Range;
 pub use opening::Opening;
 pub use origin::{HELPER_VERB, helper_main};
+pub use remove::tree as remove_tree;
 pub use service::Sandbox;
 
 pub(crate) use message::RootFileSystem;
-pub(crate) use remove::tree as remove_tree;

@@ -4,17 +4,21 @@
 use super::{
     cgroup::{Group, Hierarchies},
     config::{Agent, SandboxConfig, Users},
+    disk::{DiskShare, DiskWatch},
     helper,
-    message::{DELIVERY, Job, RootFileSystem, ToService, User, receive, send},
+    known::{Known, KnownContainers},
+    message::{DELIVERY, Job, RootFileSystem, ToService, User, Watchers, receive, send},
     network::WayOut,
     origin::Origin,
     outside::Outside,
     process::{self, Found},
+    root::overlays_folder,
     state::{ContainerFolder, Locked, Plan, StateFolder},
     syscall,
 };
 use crate::{
-    Container, ContainerId, ContainerSpec, Executor, Exit, Fault, Image, LaunchError, Network,
+    Container, ContainerId, ContainerSpec, Executor, Exit, Fault, Image, LaunchError, Mount,
+    MountKind, Network, Privileges,
     fault::Doing,
     image::{HostTemplate, ImageSettings, ImageStore},
 };
@@ -24,7 +28,7 @@ use rustix::{
     process::{PidfdGetfdFlags, Signal, getegid, geteuid, pidfd_getfd, pidfd_send_signal},
 };
 use std::{
-    collections::{HashMap, hash_map::DefaultHasher},
+    collections::hash_map::DefaultHasher,
     fs::{self, File, OpenOptions},
     hash::{Hash, Hasher},
     io::{self, Seek, Write},
@@ -35,7 +39,7 @@ use std::{
         unix::fs::OpenOptionsExt,
     },
     path::Path,
-    sync::{Arc, Mutex, Once},
+    sync::{Arc, Once},
     time::Duration,
 };
 use tokio::sync::Semaphore;
@@ -81,34 +85,15 @@ struct Inner {
     outside: Outside,
     origin: Origin,
     users: Users,
+    watchers: Watchers,
     /// Said once: that this machine cannot keep containers' users apart from its own.
     said_users: Once,
-    known: Mutex<HashMap<ContainerId, Arc<Known>>>,
+    known: Arc<KnownContainers>,
+    /// Ends those that take too much of the disk.
+    _disk: DiskWatch,
     /// Lets in as many launches at a time as the machine makes fastest: more of them would wait for
     /// each other inside the kernel, which makes networks one after the other.
     launching: Semaphore,
-}
-
-/// A container whose first process this service has a handle to.
-#[derive(Debug)]
-struct Known {
-    process: OwnedFd,
-    group: Group,
-    ended: Mutex<Option<Exit>>,
-}
-
-impl Known {
-    /// How the container ended, whose first process has.
-    fn conclude(&self) -> Exit {
-        let mut ended = self.ended.lock().expect("no holder of this lock panics");
-        let reaped = || match process::reap(&self.process) {
-            Exit::Killed { signal: libc::SIGKILL } if self.group.memory_kills() > 0 => {
-                Exit::OutOfMemory
-            }
-            exit => exit,
-        };
-        ended.get_or_insert_with(reaped).clone()
-    }
 }
 
 impl Sandbox {
@@ -138,6 +123,12 @@ impl Sandbox {
         let images_dir = images_dir.doing_to("find the folder", &config.images_dir)?;
         let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let instance = instance(&config.state_dir)?;
+        let known = Arc::<KnownContainers>::default();
+        let disk = DiskWatch::start(
+            state.containers().to_owned(),
+            config.disk_reserve_bytes,
+            Arc::clone(&known),
+        )?;
         let inner = Inner {
             agent: agent_in_memory(&config.agent)?,
             host: HostTemplate::new(config.host_image.clone(), config.state_dir.join("host-image")),
@@ -148,8 +139,10 @@ impl Sandbox {
             state,
             hierarchies,
             users,
+            watchers: watchers(),
             said_users: Once::new(),
-            known: Mutex::default(),
+            known,
+            _disk: disk,
             launching: Semaphore::new(2 * processors),
         };
         inner.sweep()?;
@@ -244,6 +237,10 @@ impl Inner {
             let reason = format!("a container listens on {LISTEN_MAX} addresses at most");
             return Err(Fault::because("start a container", reason).into());
         }
+        if (spec.privileges, self.user(&spec.id)) == (Privileges::Own, User::HostRoot) {
+            let reason = "its users would be the machine's own";
+            return Err(Fault::because("give a container privileges of its own", reason).into());
+        }
         let mut locked = loop {
             let locked = self.state.claim(&spec.id)?;
             if locked.folder.started()?.is_some() {
@@ -258,6 +255,7 @@ impl Inner {
         let mut started = self.start(spec, &root, self.user(&spec.id), &locked);
         if let Err(fault) = &started
             && fault.doing.starts_with(helper::APART)
+            && spec.privileges == Privileges::Few
         {
             self.say_that_users_are_the_host_s(fault);
             self.clear(locked)?;
@@ -302,18 +300,21 @@ impl Inner {
         let group = self.hierarchies.group(&format!("{}.{}", spec.id, self.instance));
         let way_out = self.way_out(spec.network);
         let interface = way_out.as_ref().map(|way_out| way_out.interface.clone());
-        folder.write_plan(&Plan { cgroup: group.clone(), interface })?;
+        let share = disk_share(spec, folder);
+        folder.write_plan(&Plan { cgroup: group.clone(), interface, share: share.clone() })?;
         let job = Job {
             id: spec.id.to_string(),
             folder: folder.path().to_owned(),
             root: root.clone(),
-            mounts: spec.mounts.clone(),
+            mounts: mounts(spec),
+            privileges: spec.privileges,
             files: etc_files(&spec.id, way_out.as_ref()),
             limits: spec.limits,
             cgroup: group.clone(),
             listen: spec.listen.clone(),
             way_out,
             user,
+            watchers: self.watchers,
         };
         let note = folder.open_started()?;
         let job = serde_json::to_vec(&job).map_err(io::Error::from).doing("spell the job")?;
@@ -334,8 +335,7 @@ impl Inner {
         let made = self.ask_helper(&delivery)?;
         match folder.started()? {
             Some(_) => {
-                let ended = Mutex::default();
-                self.remember(&spec.id, Known { process: made.process, group, ended });
+                self.known.remember(&spec.id, Known::new(made.process, group, share));
                 Ok(Container { listeners: made.listeners })
             }
             None => Err(Fault::because("start a container", "its first process ended early")),
@@ -395,16 +395,6 @@ impl Inner {
         }
     }
 
-    fn remember(&self, id: &ContainerId, known: Known) -> Arc<Known> {
-        let known = Arc::new(known);
-        let mut all = self.known.lock().expect("no holder of this lock panics");
-        Arc::clone(all.entry(id.clone()).or_insert(known))
-    }
-
-    fn remembered(&self, id: &ContainerId) -> Option<Arc<Known>> {
-        self.known.lock().expect("no holder of this lock panics").get(id).cloned()
-    }
-
     /// The container that an id already has.
     fn found_again(&self, id: &ContainerId, folder: &ContainerFolder) -> Result<Container, Fault> {
         let doing = "take over a container's sockets";
@@ -443,7 +433,7 @@ impl Inner {
 
     /// Looks for a container, in memory and then on disk.
     fn find(&self, id: &ContainerId) -> Sight {
-        if let Some(known) = self.remembered(id) {
+        if let Some(known) = self.known.get(id) {
             return Sight::Known(known);
         }
         match self.find_on_disk(id) {
@@ -465,9 +455,11 @@ impl Inner {
         };
         match started.process.find().doing("look for a container's process")? {
             Found::There(process) => {
-                let group = folder.plan()?.map_or_else(|| self.hierarchies.group(""), |p| p.cgroup);
-                let known = Known { process, group, ended: Mutex::default() };
-                Ok(Sight::Known(self.remember(id, known)))
+                let (group, share) = match folder.plan()? {
+                    Some(plan) => (plan.cgroup, plan.share),
+                    None => (self.hierarchies.group(""), DiskShare::default()),
+                };
+                Ok(Sight::Known(self.known.remember(id, Known::new(process, group, share))))
             }
             Found::Gone => Ok(Sight::Ended(Exit::Exited { code: None })),
             Found::OtherBoot => Ok(Sight::Ended(Exit::Lost)),
@@ -499,7 +491,7 @@ impl Inner {
             known.conclude();
         }
         self.clear(locked)?;
-        self.known.lock().expect("no holder of this lock panics").remove(id);
+        self.known.forget(id);
         Ok(())
     }
 
@@ -587,6 +579,27 @@ fn kill(process: &OwnedFd) -> Result<(), Fault> {
     Err(Fault::because("end a container", reason))
 }
 
+/// What is shown of the host. A container that may mount anything could make writable what is only
+/// to be read: it gets a layer of its own over it.
+fn mounts(spec: &ContainerSpec) -> Vec<Mount> {
+    let shown = |mount: &Mount| match (spec.privileges, mount.kind) {
+        (Privileges::Own, MountKind::ReadOnly) => {
+            Mount { kind: MountKind::CopyOnWrite, ..mount.clone() }
+        }
+        _ => mount.clone(),
+    };
+    spec.mounts.iter().map(shown).collect()
+}
+
+/// What a container may take of the disk, and where it does: what it writes over its image, its
+/// journal, and the folders that it was given to write to.
+fn disk_share(spec: &ContainerSpec, folder: &ContainerFolder) -> DiskShare {
+    let given = spec.mounts.iter().filter(|mount| mount.kind == MountKind::ReadWrite);
+    let mut places = vec![overlays_folder(folder.path()), spec.journal.clone()];
+    places.extend(given.map(|mount| mount.host.clone()));
+    DiskShare { bytes_max: spec.limits.disk_bytes, places }
+}
+
 /// Removes control groups, which the kernel may hold for a moment after the last process is gone.
 fn remove_group(group: &Group) -> Result<(), Fault> {
     let (attempts, pause) = (200, Duration::from_millis(5));
@@ -653,14 +666,29 @@ fn agent_in_memory(agent: &Agent) -> Result<File, Fault> {
 /// Forbids every change of a file in memory. While the kernel itself still holds one of its pages,
 /// which it may right after they were written on a busy machine, it answers that the file is busy.
 fn seal(file: &File) -> rustix::io::Result<()> {
-    let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
+    let content = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
+    let mut seals = content | SealFlags::EXEC;
     for _ in 1..SEAL_TRIES_MAX {
         match fcntl_add_seals(file, seals) {
             Err(rustix::io::Errno::BUSY) => std::thread::sleep(SEAL_PAUSE),
+            // Kernels before 6.3 cannot forbid that it is made unfit for execution.
+            Err(rustix::io::Errno::INVAL) if seals != content => seals = content,
             sealed => return sealed,
         }
     }
     fcntl_add_seals(file, seals)
+}
+
+/// What one container may have of the machine's watchers of files: an eighth.
+fn watchers() -> Watchers {
+    let part = |name: &str, usual: u64| {
+        let text = fs::read_to_string(format!("/proc/sys/fs/inotify/{name}")).unwrap_or_default();
+        text.trim().parse().unwrap_or(usual) / 8
+    };
+    Watchers {
+        instances_max: part("max_user_instances", 128),
+        watches_max: part("max_user_watches", 65_536),
+    }
 }
 
 /// A short name for a state folder, the same for as long as the folder is.

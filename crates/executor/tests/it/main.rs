@@ -7,6 +7,8 @@ mod agent;
 mod attacks;
 mod contract;
 mod crash;
+mod disk;
+mod escapes;
 mod images;
 mod outbound;
 mod rootless;
@@ -25,13 +27,19 @@ fn main() -> ExitCode {
     if std::env::args().nth(1).is_some_and(|verb| verb == outbound::HOST_VERB) {
         return outbound::host();
     }
+    if std::env::args().nth(1).is_some_and(|verb| verb == disk::SMALL_VERB) {
+        return disk::on_small_disk();
+    }
     let mut trials: Vec<Trial> = contract::promises::<contract::Fake>("scripted");
     let mut sandbox = contract::promises::<world::World>("sandbox");
     sandbox.extend(attacks::trials("sandbox"));
+    sandbox.extend(escapes::trials("sandbox"));
+    sandbox.extend(disk::trials("sandbox"));
     sandbox.extend(images::trials("sandbox"));
     sandbox.extend(crash::trials("sandbox"));
     trials.extend(rootless::again(&sandbox));
     trials.extend(sandbox);
     trials.extend(outbound::trials("sandbox"));
+    trials.push(disk::small("sandbox"));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

@@ -3,7 +3,7 @@
 use crate::agent::AGENT;
 use executor::{
     Agent, ContainerId, ContainerSpec, Executor, Exit, HostImage, Image, Limits, Network,
-    OutboundNetwork, Sandbox, SandboxConfig, Script, Scripted,
+    OutboundNetwork, Privileges, Sandbox, SandboxConfig, Script, Scripted,
 };
 use std::{
     fs,
@@ -63,6 +63,7 @@ pub(crate) fn config(folder: &Path) -> SandboxConfig {
         agent: Agent::File(AGENT.clone()),
         host_image: HostImage::default(),
         outbound: OutboundNetwork::default(),
+        disk_reserve_bytes: 0,
     }
 }
 
@@ -79,7 +80,9 @@ pub(crate) fn spec(folder: &Path, orders: &str) -> ContainerSpec {
             memory_bytes: 512 << 20,
             processes_max: 200,
             open_files_max: 1024,
+            disk_bytes: u64::MAX,
         },
+        privileges: Privileges::Few,
         network: Network::None,
         listen: Vec::new(),
         orders: orders.as_bytes().to_vec(),

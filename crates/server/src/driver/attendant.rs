@@ -156,6 +156,15 @@ pub(super) async fn sweep(grounds: &Grounds, live: &HashSet<String>) {
     }
 }
 
+/// A line such as the agent would have written, had it lived.
+fn agents_line(text: &str, position: u64) -> Line {
+    let at = clock::now();
+    let shown =
+        i64::try_from(at.micros()).ok().and_then(|m| jiff::Timestamp::from_microsecond(m).ok());
+    let shown = shown.unwrap_or_default().strftime("%Y/%m/%d %H:%M:%S%.6f");
+    Line { at, text: format!("[Container] {shown} {text}\n"), position }
+}
+
 fn millis(at: Timestamp) -> i64 {
     i64::try_from(at.millis()).unwrap_or(i64::MAX)
 }
@@ -330,6 +339,11 @@ impl Attendant {
             }
         };
         if let Ended::Exited(exited) = ended {
+            if let Exited::OutOfDisk { .. } = exited {
+                let mut lines = follower.flush();
+                lines.push(agents_line(&exited.message(), follower.offset()));
+                self.log(stream, lines).await;
+            }
             self.driver.inputs(id, vec![(Input::Exited(exited), None)]).await;
             self.charge.ending.cancelled().await;
         }
@@ -486,6 +500,9 @@ impl Attendant {
         tracing::warn!(build = %self.charge.request.id(), ?exit, "a container ended early");
         match exit {
             Exit::OutOfMemory => Exited::OutOfMemory,
+            Exit::OutOfDisk { used_bytes, bytes_max } => {
+                Exited::OutOfDisk { used_bytes: *used_bytes, bytes_max: *bytes_max }
+            }
             Exit::Exited { .. } | Exit::Killed { .. } | Exit::Lost | Exit::NeverStarted => {
                 Exited::Died
             }

@@ -55,6 +55,11 @@ impl Follower {
         })
     }
 
+    /// The journal's offset after the last record that was read.
+    pub(super) fn offset(&self) -> u64 {
+        self.reader.offset()
+    }
+
     /// Reads a bounded piece of what is there; none when nothing new is.
     pub(super) fn read(&mut self) -> Result<Option<Vec<Item>>, FollowError> {
         let count = match self.file.read(&mut self.buffer) {

@@ -1,0 +1,136 @@
+//! The containers whose first processes this service has handles to.
+
+use super::{cgroup::Group, disk::DiskShare, process};
+use crate::{ContainerId, Exit};
+use std::{
+    collections::HashMap,
+    os::fd::OwnedFd,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+/// A container whose first process this service has a handle to.
+#[derive(Debug)]
+pub(super) struct Known {
+    /// The handle.
+    pub process: OwnedFd,
+    /// Where its processes are counted.
+    pub group: Group,
+    /// What it may take of the disk.
+    pub share: DiskShare,
+    /// What it took of it when that was counted last, in bytes.
+    counted: AtomicU64,
+    /// How it ends for having taken too much.
+    overrun: Mutex<Option<Exit>>,
+    ended: Mutex<Option<Exit>>,
+}
+
+impl Known {
+    /// A container that runs or has just ended.
+    pub(super) fn new(process: OwnedFd, group: Group, share: DiskShare) -> Self {
+        let (overrun, ended) = (Mutex::default(), Mutex::default());
+        Self { process, group, share, counted: AtomicU64::new(0), overrun, ended }
+    }
+
+    /// How the container ended, whose first process has.
+    pub(super) fn conclude(&self) -> Exit {
+        let mut ended = self.ended.lock().expect("no holder of this lock panics");
+        let reaped = || match process::reap(&self.process) {
+            Exit::Killed { signal: libc::SIGKILL } => self.killed(),
+            exit => exit,
+        };
+        ended.get_or_insert_with(reaped).clone()
+    }
+
+    /// Why the kernel or the service has killed it.
+    fn killed(&self) -> Exit {
+        let overrun = self.overrun.lock().expect("no holder of this lock panics").clone();
+        match overrun {
+            Some(exit) => exit,
+            None if self.group.memory_kills() > 0 => Exit::OutOfMemory,
+            None => Exit::Killed { signal: libc::SIGKILL },
+        }
+    }
+
+    /// It is about to be killed for this.
+    pub(super) fn overran(&self, exit: Exit) {
+        *self.overrun.lock().expect("no holder of this lock panics") = Some(exit);
+    }
+
+    fn has_ended(&self) -> bool {
+        self.ended.lock().expect("no holder of this lock panics").is_some()
+            || self.overrun.lock().expect("no holder of this lock panics").is_some()
+    }
+
+    /// Bytes of the disk that it took when they were counted last.
+    pub(super) fn counted(&self) -> u64 {
+        self.counted.load(Ordering::Relaxed)
+    }
+
+    /// Notes what it takes of the disk.
+    pub(super) fn set_counted(&self, bytes: u64) {
+        self.counted.store(bytes, Ordering::Relaxed);
+    }
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(super) struct KnownContainers {
+    all: Mutex<HashMap<ContainerId, Arc<Known>>>,
+    /// Told when there is one where there was none, and when the service ends.
+    is_some: Condvar,
+    /// Told when the service ends.
+    is_closed: Condvar,
+    closed: AtomicBool,
+}
+
+impl KnownContainers {
+    /// Keeps a container, unless it is known already; gives the one that is.
+    pub(super) fn remember(&self, id: &ContainerId, known: Known) -> Arc<Known> {
+        let mut all = self.all();
+        let known = Arc::clone(all.entry(id.clone()).or_insert_with(|| Arc::new(known)));
+        if all.len() == 1 {
+            self.is_some.notify_all();
+        }
+        known
+    }
+
+    /// The container, if it is known.
+    pub(super) fn get(&self, id: &ContainerId) -> Option<Arc<Known>> {
+        self.all().get(id).cloned()
+    }
+
+    /// Forgets a container that is gone.
+    pub(super) fn forget(&self, id: &ContainerId) {
+        self.all().remove(id);
+    }
+
+    /// Waits for a while, and until there is a container; gives those that run. None when the
+    /// service ends.
+    pub(super) fn next_look(&self, pause: Duration) -> Option<Vec<(ContainerId, Arc<Known>)>> {
+        let is_open = || !self.closed.load(Ordering::Acquire);
+        let held = "no holder of this lock panics";
+        let mut all = self.all();
+        if !all.is_empty() && is_open() {
+            all = self.is_closed.wait_timeout(all, pause).expect(held).0;
+        }
+        all = self.is_some.wait_while(all, |all| all.is_empty() && is_open()).expect(held);
+        let running = all.iter().filter(|(_, known)| !known.has_ended());
+        is_open().then(|| running.map(|(id, known)| (id.clone(), Arc::clone(known))).collect())
+    }
+
+    /// Lets whoever waits go.
+    pub(super) fn close(&self) {
+        let _all = self.all();
+        self.closed.store(true, Ordering::Release);
+        self.is_some.notify_all();
+        self.is_closed.notify_all();
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<ContainerId, Arc<Known>>> {
+        self.all.lock().expect("no holder of this lock panics")
+    }
+}

@@ -2,6 +2,9 @@
 # Sourced by both, from the repository's root; bash.
 
 packages_for_rust=(busybox-static gcc git libc6-dev iproute2 nftables)
+packages_for_executors=(crun docker.io podman runc)
+# gVisor's runsc is in Debian for this architecture alone.
+[ "$(dpkg --print-architecture 2>/dev/null)" = amd64 ] && packages_for_executors+=(runsc)
 packages_for_clients=(awscli python3 python3-venv)
 packages_for_clients+=(fcgiwrap git git-lfs nginx-light openssh-client openssh-server openssl)
 packages_for_the_example=(

@@ -1,13 +1,20 @@
-//! The file descriptors that the executor left open: orders on 3, the journal on 4, sockets above.
+//! What the executor hands over: open files, orders on 3, the journal on 4 and sockets above; or, by
+//! a runtime that passes no files on, orders and journal at a door, which is a Unix socket.
 //!
-//! After [`take`] no child process inherits any of them, and the sockets stay open as long as the
-//! agent lives: connections that are made while the service is away wait in their backlogs.
+//! After [`take`] and [`knock`] no child process inherits any of them, and the sockets stay open as
+//! long as the agent lives: connections that are made while the service is away wait in their
+//! backlogs.
 
 use crate::fault::{Doing, Fault};
 use rustix::io::Errno;
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
+use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, IoSliceMut};
+use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
 
 const ORDERS: i32 = 3;
 const JOURNAL: i32 = 4;
@@ -18,6 +25,31 @@ pub(crate) struct Inherited {
     pub(crate) orders: File,
     /// The journal, open for appending.
     pub(crate) journal: File,
+}
+
+/// Asks for the orders and the journal at the executor's door, which opens once.
+pub(crate) fn knock(door: &OsStr) -> Result<Inherited, Fault> {
+    let doing = || "ask for the orders".to_owned();
+    close_fds::set_fds_cloexec(ORDERS, &[]);
+    let socket = UnixStream::connect(door).doing(doing)?;
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
+    let mut beside = RecvAncillaryBuffer::new(&mut space);
+    let mut byte = [0];
+    let told =
+        recvmsg(&socket, &mut [IoSliceMut::new(&mut byte)], &mut beside, RecvFlags::CMSG_CLOEXEC);
+    told.doing(doing)?;
+    let mut files = beside
+        .drain()
+        .filter_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(descriptors) => Some(descriptors),
+            _ => None,
+        })
+        .flatten()
+        .map(File::from);
+    match (files.next(), files.next()) {
+        (Some(orders), Some(journal)) => Ok(Inherited { orders, journal }),
+        _ => Err(Fault::new(doing(), ErrorKind::UnexpectedEof)),
+    }
 }
 
 /// Takes what the executor handed over and hides it from every later child process.

@@ -39,6 +39,9 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
+const USAGE: &str = "usage: agent [--root DIR] [--door SOCKET], \
+                     without a door orders on fd 3, journal on fd 4";
+
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().peekable();
     let name = arguments.next().unwrap_or_default();
@@ -52,13 +55,16 @@ fn main() -> ExitCode {
     if arguments.next_if(|first| first == console::VERB).is_some() {
         return console::become_shell(arguments);
     }
-    // For trying the agent out without a sandbox: its own folders are below the one given.
-    let root = match (arguments.next(), arguments.next(), arguments.next()) {
-        (None, _, _) => "/".into(),
-        (Some(flag), Some(root), None) if flag == "--root" => root,
-        _ => return complain("usage: agent [--root DIR], orders on fd 3, journal on fd 4"),
-    };
-    match session::run(Layout::below(root)) {
+    let (mut root, mut door) = ("/".into(), None);
+    while let Some(flag) = arguments.next() {
+        match (flag.to_str(), arguments.next()) {
+            // For trying the agent out without a sandbox: its own folders are below the one given.
+            (Some("--root"), Some(folder)) => root = folder,
+            (Some("--door"), Some(socket)) => door = Some(socket),
+            _ => return complain(USAGE),
+        }
+    }
+    match session::run(Layout::below(root), door.as_deref()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => complain(&fault.to_string()),
     }

@@ -11,17 +11,23 @@ use crate::usage::Meter;
 use agent_protocol::{Fact, Orders, PROTOCOL_VERSION};
 use rustix::fs::Mode;
 use rustix::process::{DumpableBehavior, set_dumpable_behavior, umask};
+use std::ffi::OsStr;
 use std::io::{ErrorKind, Read};
 use std::sync::Arc;
 
 /// Runs the build that the executor ordered. How it went is in the journal; an error means that
 /// nothing could be run.
-pub(crate) fn run(layout: Layout) -> Result<(), Fault> {
+///
+/// Without a door, the orders and the journal are open files.
+pub(crate) fn run(layout: Layout, door: Option<&OsStr>) -> Result<(), Fault> {
     // The build must not read the agent's memory nor the files that it has open.
     set_dumpable_behavior(DumpableBehavior::NotDumpable)
         .doing(|| "hide the agent's memory".to_owned())?;
     umask(Mode::from_raw_mode(0o022));
-    let Inherited { orders, journal } = inherited::take()?;
+    let Inherited { orders, journal } = match door {
+        None => inherited::take()?,
+        Some(door) => inherited::knock(door)?,
+    };
     let journal = Arc::new(Journal::begin(journal).doing(|| "begin the journal".to_owned())?);
     record_panics(&journal);
     journal.append(|batch| batch.fact(&Fact::Hello { protocol: PROTOCOL_VERSION }));

@@ -15,8 +15,8 @@ pub use disk_used::{DiskUsed, disk_used};
 pub use fault::{Fault, LaunchError};
 pub use image::ImageSettings;
 pub use sandbox::{
-    Agent, HELPER_VERB, HostImage, Ipv4Range, Opening, OutboundNetwork, Sandbox, SandboxConfig,
-    Users, helper_main, remove_tree,
+    Agent, HELPER_VERB, HostImage, Ipv4Range, OciRuntime, Opening, OutboundNetwork, RuntimeKind,
+    Sandbox, SandboxConfig, Users, helper_main, remove_tree,
 };
 pub use scripted::{Script, Scripted};
 pub use spec::{ContainerId, ContainerSpec, Image, Limits, Mount, MountKind, Network, Privileges};
@@ -35,8 +35,11 @@ use std::net::TcpListener;
 ///   gives that container and starts nothing: one id never runs twice. When it fails, nothing is left.
 /// - **The agent is the container's first process**, with the spec's orders on file descriptor 3
 ///   (read to the end, then closed), the journal, opened for appending only, on 4, and the listening
-///   sockets from 5 upward. Its environment is empty, its working folder is `/`, it is root inside.
-///   It must keep 3 and above from what it starts, and make itself undumpable before it does.
+///   sockets from 5 upward. Where a runtime stands between, which passes no files on, it is started
+///   as `agent --door SOCKET` instead: it connects to that Unix socket and receives, beside one
+///   byte, the orders and the journal, in this order (SCM_RIGHTS). The door opens once; the sockets
+///   are kept outside. Its environment is empty, its working folder is `/`, it is root inside. It
+///   must keep all of this from what it starts, and make itself undumpable before it does.
 /// - **The containers outlive the service.** Nothing in a container ends because the service did.
 /// - **`watch` answers when the first process is gone**, with all others of the container, and may
 ///   be asked any number of times, also for a container that ended long ago: until `destroy`.

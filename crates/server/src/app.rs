@@ -5,6 +5,7 @@ use crate::{
     codebuild::CodeBuildService,
     config::{Config, LISTEN_DEFAULT},
     driver::{Driver, Grounds, JournalWatch, Observed, ServedBuild},
+    executors::Workshop,
     fault,
     http::{Front, Origin, router},
     identity::{Identity, RootKeys},
@@ -20,7 +21,7 @@ use crate::{
 };
 use anyhow::Context;
 use build_core::queue::Capacity;
-use executor::{Agent, Container, Executor, HostImage, OutboundNetwork, Sandbox, SandboxConfig};
+use executor::{Agent, Container, HostImage, OutboundNetwork, SandboxConfig};
 use sha2::{Digest, Sha256};
 use std::{
     fs::{self, File, Permissions},
@@ -77,7 +78,8 @@ impl App {
         let store = Store::open(&data_dir.join("state.db"))?;
         let logs = LogStore::open(&data_dir.join("logs"))?;
         let objects = ObjectStore::open(data_dir.join("objects"))?;
-        let sandbox = Arc::new(sandbox(&config, data_dir)?);
+        let sandbox = sandbox(&config, data_dir);
+        let workshop = Workshop::open(&config.executors, &sandbox, &data_dir.join("executors"))?;
         let vault = vault(&config, data_dir, &store).await?;
         let Config { secrets, parameters, .. } = &*config;
         let upstream = upstream_of("secrets", secrets.upstream.as_ref())?;
@@ -90,7 +92,7 @@ impl App {
         // Builds that are under way need the front before it can be made of the driver.
         let front: Arc<OnceLock<Arc<Front>>> = Arc::default();
         let grounds = Arc::new(Grounds {
-            executor: sandbox as Arc<dyn Executor>,
+            workshop,
             store: store.clone(),
             logs: logs.clone(),
             watch: JournalWatch::start().context("failed to follow journals with inotify")?,
@@ -216,10 +218,10 @@ async fn vault(config: &Config, data_dir: &Path, store: &Store) -> anyhow::Resul
     Ok(vault)
 }
 
-fn sandbox(config: &Config, data_dir: &Path) -> anyhow::Result<Sandbox> {
+fn sandbox(config: &Config, data_dir: &Path) -> SandboxConfig {
     let mut host_image = HostImage::default();
     host_image.folders.extend(config.host_image.folders.iter().cloned());
-    let sandbox_config = SandboxConfig {
+    SandboxConfig {
         state_dir: data_dir.join("containers"),
         images_dir: data_dir.join("images"),
         helper: "/proc/self/exe".into(),
@@ -230,8 +232,7 @@ fn sandbox(config: &Config, data_dir: &Path) -> anyhow::Result<Sandbox> {
             ..OutboundNetwork::default()
         },
         disk_reserve_bytes: config.builds.disk_reserve_gib << 30,
-    };
-    Sandbox::new(sandbox_config).context("failed to prepare the sandbox")
+    }
 }
 
 /// Writes the programs that builds find on their `PATH`, which are the agent under other names, and

@@ -1,6 +1,6 @@
 //! What was asked for when a build was started: settled, kept with the build, and never changed.
 
-use crate::sources;
+use crate::{executors::ExecutorName, sources};
 use agent_protocol::{Course, Timestamp};
 use build_core::{AutoRetry, Build, BuildId, queue::Share};
 use serde::{Deserialize, Serialize};
@@ -43,6 +43,9 @@ pub struct BuildRequest {
     /// When somebody last invalidated the project's cache: what is older counts no more.
     #[serde(default)]
     pub cache_invalidated_at: Option<Timestamp>,
+    /// What makes its environment.
+    #[serde(default)]
+    pub executor: ExecutorName,
     /// What of this machine the build is made of, when no project describes it.
     pub local: Option<LocalRun>,
 }

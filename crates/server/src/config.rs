@@ -3,7 +3,7 @@
 //! The file holds what an operator decides once; flags and variables override it. Unknown keys are
 //! refused, so that a typing error is not silently a default.
 
-use crate::{name_patterns::NamePatterns, upstream::UpstreamSettings};
+use crate::{executors::Executors, name_patterns::NamePatterns, upstream::UpstreamSettings};
 use executor::Opening;
 use serde::Deserialize;
 use std::{
@@ -29,6 +29,8 @@ pub struct Config {
     pub default_region: Option<String>,
     /// How many builds run at once, and on what.
     pub builds: Builds,
+    /// What makes the environments of builds.
+    pub executors: Executors,
     /// What the `host` image shows of this machine.
     pub host_image: HostImage,
     /// Secrets Manager, and the key that values are kept under.
@@ -247,6 +249,7 @@ mod tests {
         assert!(toml::from_str::<Config>("lisen = '127.0.0.1:1'").is_err());
         assert!(toml::from_str::<Config>("account_id = '12'").is_err());
         assert!(toml::from_str::<Config>("[builds]\nat_once = 3").is_err());
+        assert!(toml::from_str::<Config>("[executors]\ndefault = 'rkt'").is_err());
         assert!(toml::from_str::<Config>("[builds]\nnetwork_allow = ['10.0.0.1/8']").is_err());
     }
 }

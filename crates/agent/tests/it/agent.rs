@@ -6,7 +6,12 @@ use agent_protocol::{
     PROTOCOL_VERSION, Record, RecordBody, RuntimesOrder, Source, Variable,
 };
 use expect_test::Expect;
-use std::fs;
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use std::fs::{self, File, OpenOptions};
+use std::io::IoSlice;
+use std::mem::MaybeUninit;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixListener;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -108,6 +113,35 @@ impl Trial {
             .stdin(Stdio::null())
             .output()
             .unwrap();
+        let records = read_journal(&folder.join("journal"));
+        Outcome { root: self.root, records, process }
+    }
+
+    /// The same with orders and journal handed over at a door; with no orders, nothing is.
+    pub(crate) fn run_at_a_door(self, orders: &[u8]) -> Outcome {
+        let folder = self.root.path();
+        let door = UnixListener::bind(folder.join("door")).unwrap();
+        fs::write(folder.join("orders"), orders).unwrap();
+        let journal = OpenOptions::new().append(true).create(true).open(folder.join("journal"));
+        let journal = journal.unwrap();
+        let agent = Command::new(env!("CARGO_BIN_EXE_agent"))
+            .args(["--root".as_ref(), folder, "--door".as_ref(), &folder.join("door")])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (visitor, _) = door.accept().unwrap();
+        if !orders.is_empty() {
+            let orders = File::open(folder.join("orders")).unwrap();
+            let descriptors = [orders.as_fd(), journal.as_fd()];
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
+            let mut beside = SendAncillaryBuffer::new(&mut space);
+            assert!(beside.push(SendAncillaryMessage::ScmRights(&descriptors)));
+            sendmsg(&visitor, &[IoSlice::new(b"\0")], &mut beside, SendFlags::empty()).unwrap();
+        }
+        drop(visitor);
+        let process = agent.wait_with_output().unwrap();
         let records = read_journal(&folder.join("journal"));
         Outcome { root: self.root, records, process }
     }

@@ -98,6 +98,22 @@ fn nothing_that_the_agent_holds_is_inherited() {
 }
 
 #[test]
+fn orders_and_journal_may_come_through_a_door() {
+    let trial = commands(&["ls /proc/self/fd | tr '\\n' ' '"]);
+    let orders = serde_json::to_vec(&trial.orders).unwrap();
+    let outcome = trial.run_at_a_door(&orders);
+    outcome.expect_exit_0().expect_printed(expect![[r#"
+        0 1 2 3 
+    "#]]);
+}
+
+#[test]
+fn a_door_that_opens_for_nothing_ends_the_agent() {
+    let outcome = commands(&["true"]).run_at_a_door(b"");
+    assert_eq!(outcome.process.status.code(), Some(70));
+}
+
+#[test]
 fn the_agents_memory_is_hidden_from_its_own_user() {
     if !rustix::process::geteuid().is_root() {
         println!("skipped: only root can start the agent as another user");

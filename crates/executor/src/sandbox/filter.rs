@@ -10,83 +10,85 @@ use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen as Length, SeccompCmpOp as Is, SeccompCondition,
     SeccompFilter, SeccompRule, TargetArch, sock_filter,
 };
+use serde_json::{Value, json};
 use std::{collections::BTreeMap, env::consts::ARCH};
 
-/// System calls that are denied whatever their arguments are, and whoever calls.
-const DENIED: &[i64] = &[
+/// System calls that are denied whatever their arguments are, and whoever calls: by their names,
+/// which runtimes want.
+const DENIED: &[(&str, i64)] = &[
     // Kernel code and its replacement.
-    libc::SYS_init_module,
-    libc::SYS_finit_module,
-    libc::SYS_delete_module,
-    libc::SYS_kexec_load,
-    libc::SYS_kexec_file_load,
-    libc::SYS_reboot,
-    libc::SYS_bpf,
+    ("init_module", libc::SYS_init_module),
+    ("finit_module", libc::SYS_finit_module),
+    ("delete_module", libc::SYS_delete_module),
+    ("kexec_load", libc::SYS_kexec_load),
+    ("kexec_file_load", libc::SYS_kexec_file_load),
+    ("reboot", libc::SYS_reboot),
+    ("bpf", libc::SYS_bpf),
     // Files by a way around their folders, and other users' quotas.
-    libc::SYS_open_by_handle_at,
-    libc::SYS_quotactl,
-    libc::SYS_quotactl_fd,
-    libc::SYS_fanotify_init,
+    ("open_by_handle_at", libc::SYS_open_by_handle_at),
+    ("quotactl", libc::SYS_quotactl),
+    ("quotactl_fd", libc::SYS_quotactl_fd),
+    ("fanotify_init", libc::SYS_fanotify_init),
     // The machine's clock, swap and accounting.
-    libc::SYS_settimeofday,
-    libc::SYS_clock_settime,
-    libc::SYS_clock_adjtime,
-    libc::SYS_swapon,
-    libc::SYS_swapoff,
-    libc::SYS_acct,
+    ("settimeofday", libc::SYS_settimeofday),
+    ("clock_settime", libc::SYS_clock_settime),
+    ("clock_adjtime", libc::SYS_clock_adjtime),
+    ("swapon", libc::SYS_swapon),
+    ("swapoff", libc::SYS_swapoff),
+    ("acct", libc::SYS_acct),
     // Large and often broken, or a look into the kernel or other processes.
-    libc::SYS_io_uring_setup,
-    libc::SYS_io_uring_enter,
-    libc::SYS_io_uring_register,
-    libc::SYS_userfaultfd,
-    libc::SYS_perf_event_open,
-    libc::SYS_kcmp,
-    libc::SYS_syslog,
-    libc::SYS_lookup_dcookie,
-    libc::SYS_vhangup,
+    ("io_uring_setup", libc::SYS_io_uring_setup),
+    ("io_uring_enter", libc::SYS_io_uring_enter),
+    ("io_uring_register", libc::SYS_io_uring_register),
+    ("userfaultfd", libc::SYS_userfaultfd),
+    ("perf_event_open", libc::SYS_perf_event_open),
+    ("kcmp", libc::SYS_kcmp),
+    ("syslog", libc::SYS_syslog),
+    ("lookup_dcookie", libc::SYS_lookup_dcookie),
+    ("vhangup", libc::SYS_vhangup),
     // Where other programs' memory lies.
-    libc::SYS_move_pages,
-    libc::SYS_migrate_pages,
-    libc::SYS_mbind,
-    libc::SYS_set_mempolicy,
-    libc::SYS_nfsservctl,
+    ("move_pages", libc::SYS_move_pages),
+    ("migrate_pages", libc::SYS_migrate_pages),
+    ("mbind", libc::SYS_mbind),
+    ("set_mempolicy", libc::SYS_set_mempolicy),
+    ("nfsservctl", libc::SYS_nfsservctl),
 ];
 
 /// System calls that are denied to whoever has few privileges.
-const DENIED_TO_FEW: &[i64] = &[
+const DENIED_TO_FEW: &[(&str, i64)] = &[
     // Mounts and namespaces.
-    libc::SYS_mount,
-    libc::SYS_umount2,
-    libc::SYS_pivot_root,
-    libc::SYS_open_tree,
-    libc::SYS_move_mount,
-    libc::SYS_fsopen,
-    libc::SYS_fsconfig,
-    libc::SYS_fsmount,
-    libc::SYS_fspick,
-    libc::SYS_mount_setattr,
-    libc::SYS_setns,
-    libc::SYS_unshare,
-    libc::SYS_sethostname,
-    libc::SYS_setdomainname,
+    ("mount", libc::SYS_mount),
+    ("umount2", libc::SYS_umount2),
+    ("pivot_root", libc::SYS_pivot_root),
+    ("open_tree", libc::SYS_open_tree),
+    ("move_mount", libc::SYS_move_mount),
+    ("fsopen", libc::SYS_fsopen),
+    ("fsconfig", libc::SYS_fsconfig),
+    ("fsmount", libc::SYS_fsmount),
+    ("fspick", libc::SYS_fspick),
+    ("mount_setattr", libc::SYS_mount_setattr),
+    ("setns", libc::SYS_setns),
+    ("unshare", libc::SYS_unshare),
+    ("sethostname", libc::SYS_sethostname),
+    ("setdomainname", libc::SYS_setdomainname),
     // Keys, which are kept apart by user namespaces alone.
-    libc::SYS_add_key,
-    libc::SYS_request_key,
-    libc::SYS_keyctl,
+    ("add_key", libc::SYS_add_key),
+    ("request_key", libc::SYS_request_key),
+    ("keyctl", libc::SYS_keyctl),
 ];
 
 /// More of them, which only this architecture has.
 #[cfg(target_arch = "x86_64")]
-const DENIED_HERE: &[i64] = &[
-    libc::SYS_ioperm,
-    libc::SYS_iopl,
-    libc::SYS_uselib,
-    libc::SYS_ustat,
-    libc::SYS_sysfs,
-    libc::SYS__sysctl,
+const DENIED_HERE: &[(&str, i64)] = &[
+    ("ioperm", libc::SYS_ioperm),
+    ("iopl", libc::SYS_iopl),
+    ("uselib", libc::SYS_uselib),
+    ("ustat", libc::SYS_ustat),
+    ("sysfs", libc::SYS_sysfs),
+    ("_sysctl", libc::SYS__sysctl),
 ];
 #[cfg(not(target_arch = "x86_64"))]
-const DENIED_HERE: &[i64] = &[];
+const DENIED_HERE: &[(&str, i64)] = &[];
 
 /// The flags of `clone` that make a namespace.
 const NAMESPACES: [i32; 7] = [
@@ -113,6 +115,32 @@ pub(super) fn apply(privileges: Privileges) -> Result<(), Fault> {
     }
 }
 
+/// The same filter in the words of OCI runtimes, which have none for what may be asked of
+/// `personality`, and refuse the second ABI by themselves.
+pub(super) fn for_runtimes() -> Value {
+    let refuse = |names: &[&str], errno: i32| {
+        json!({
+            "names": names, "action": "SCMP_ACT_ERRNO", "errnoRet": errno,
+        })
+    };
+    let refuse_when = |name: &str, index: u8, value: u64, operator: &str| {
+        json!({
+            "names": [name], "action": "SCMP_ACT_ERRNO", "errnoRet": libc::EPERM,
+            "args": [{"index": index, "value": value, "valueTwo": value, "op": operator}],
+        })
+    };
+    let denied = DENIED.iter().chain(DENIED_TO_FEW).chain(DENIED_HERE);
+    let names: Vec<_> = denied.map(|(name, _)| *name).collect();
+    let namespaces = NAMESPACES.map(|flag| u64::from(flag.cast_unsigned()));
+    let vsock = u64::from(libc::AF_VSOCK.cast_unsigned());
+    let rules = [refuse(&names, libc::EPERM), refuse(&["clone3"], libc::ENOSYS)]
+        .into_iter()
+        .chain(namespaces.map(|flag| refuse_when("clone", 0, flag, "SCMP_CMP_MASKED_EQ")))
+        .chain(TERMINAL_INJECTIONS.map(|call| refuse_when("ioctl", 1, call, "SCMP_CMP_EQ")))
+        .chain([refuse_when("socket", 0, vsock, "SCMP_CMP_EQ")]);
+    json!({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": rules.collect::<Vec<_>>()})
+}
+
 fn fault(error: &dyn std::error::Error) -> Fault {
     Fault::because("filter system calls", error.to_string())
 }
@@ -124,7 +152,7 @@ fn compile(privileges: Privileges) -> Result<BpfProgram, seccompiler::BackendErr
     };
     let denied = DENIED.iter().chain(DENIED_HERE).chain(more);
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
-        denied.map(|call| (*call, Vec::new())).collect();
+        denied.map(|(_, call)| (*call, Vec::new())).collect();
     let mut when = |call, conditions| -> Result<(), seccompiler::BackendError> {
         rules.entry(call).or_default().push(SeccompRule::new(conditions)?);
         Ok(())

@@ -6,7 +6,7 @@ use super::{
     network, privileges,
     process::ProcessName,
     root,
-    state::StartedContainer,
+    state::{FIRST_LISTENER, StartedContainer},
     syscall,
 };
 use crate::{Fault, fault::Doing};
@@ -79,11 +79,13 @@ fn become_agent(
     let sockets: Vec<_> = listeners.iter().map(AsFd::as_fd).collect();
     // A service that is gone finds the container on disk, and the sockets in the agent.
     let _ = send(service, &ToService::Ready, &sockets);
-    execute(given, &sockets, &StartedContainer { process, listeners: sockets.len() })
+    let container =
+        StartedContainer { process, listeners: sockets.len(), first_listener: FIRST_LISTENER };
+    execute(given, &sockets, &container)
 }
 
 /// Waits until the helper has done its part: users and the way out.
-fn wait_for_helper(helper: &OwnedFd) -> Result<(), Fault> {
+pub(super) fn wait_for_helper(helper: &OwnedFd) -> Result<(), Fault> {
     let doing = "hear from the helper";
     match receive::<()>(helper).doing(doing)? {
         None => Err(Fault::because(doing, "it is gone")),
@@ -92,7 +94,7 @@ fn wait_for_helper(helper: &OwnedFd) -> Result<(), Fault> {
 }
 
 /// Leaves the host's root behind, who is nobody here.
-fn become_its_root() -> Result<(), Fault> {
+pub(super) fn become_its_root() -> Result<(), Fault> {
     let doing = "become the container's root";
     let (uid, gid) = (Uid::ROOT, Gid::ROOT);
     set_thread_groups(&[]).doing(doing)?;
@@ -102,7 +104,7 @@ fn become_its_root() -> Result<(), Fault> {
 
 /// Leaves watchers of files to other containers and to the machine. Only root of a user namespace may
 /// lower what its users have.
-fn leave_watchers(watchers: Watchers) -> Result<(), Fault> {
+pub(super) fn leave_watchers(watchers: Watchers) -> Result<(), Fault> {
     let limits = [("instances", watchers.instances_max), ("watches", watchers.watches_max)];
     for (name, value) in limits {
         let file = format!("/proc/sys/user/max_inotify_{name}");

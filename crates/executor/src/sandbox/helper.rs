@@ -4,7 +4,7 @@
 //! ends with a container that can be found, or with none.
 
 use super::{
-    first,
+    first, keeper,
     message::{DELIVERY, Job, Source, ToService, User, receive, send},
     root,
     syscall::{MountAttributes, Twin, clone_into_namespaces, set_mount_attributes},
@@ -18,7 +18,7 @@ use rustix::{
 use std::{
     fs::{self, File},
     io,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::fd::{AsFd, OwnedFd},
     path::Path,
 };
 
@@ -29,15 +29,15 @@ pub(super) const APART_COUNT: u32 = 1 << 16;
 
 /// Makes the container that the service asks for on the socket.
 pub(super) fn serve(service: &OwnedFd) {
-    if let Err(fault) = make(service.as_fd()) {
+    if let Err(fault) = make(service) {
         // A service that is gone will find that there is no container.
-        let _ = send(service.as_fd(), &ToService::Failed(fault.into()), &[]);
+        let _ = send(service, &ToService::Failed(fault.into()), &[]);
     }
 }
 
 /// Makes the container's first process. That process, too, comes back from here, but only when it
 /// could not become the agent, and has said so.
-fn make(service: BorrowedFd<'_>) -> Result<(), Fault> {
+fn make(service: &OwnedFd) -> Result<(), Fault> {
     let (job, given) = take_delivery(service)?;
     make_overlay_folders(&job)?;
     let cgroup = job.cgroup.enter(&job.limits)?;
@@ -51,7 +51,10 @@ fn make(service: BorrowedFd<'_>) -> Result<(), Fault> {
     match clone_into_namespaces(namespaces(job.user), cgroup).doing(doing_clone(job.user))? {
         Twin::New => {
             drop(prepare);
-            first::run(&job, &given, &prepared, service);
+            match &job.runtime {
+                None => first::run(&job, &given, &prepared, service.as_fd()),
+                Some(runtime) => keeper::run(&job, runtime, &given, &prepared, service),
+            }
             Ok(())
         }
         Twin::Caller { pid, pidfd } => {
@@ -127,21 +130,27 @@ fn make_overlay_folders(job: &Job) -> Result<(), Fault> {
         std::os::unix::fs::chown(folder, Some(first), Some(first)).doing_to(APART, folder)
     };
     make(&root::overlays_folder(&job.folder))?;
+    let overlays = root::overlays_folder(&job.folder);
     for number in 0..root::overlay_count(job) {
-        let folder = root::overlays_folder(&job.folder).join(number.to_string());
+        let folder = overlays.join(number.to_string());
         make(&folder)?;
         for name in root::OVERLAY {
             make(&folder.join(name))?;
         }
     }
+    if let Some(runtime) = &job.runtime {
+        for number in 0..job.mounts.len() {
+            make(&root::mount_place(&overlays, number))?;
+        }
+        let door = overlays.join(keeper::DOOR);
+        make(&door)?;
+        let agent = door.join(keeper::AGENT);
+        fs::hard_link(&runtime.agent, &agent).doing_to("lay the agent down as", agent)?;
+    }
     match (job.privileges, job.user) {
         (Privileges::Few, _) => Ok(()),
-        (Privileges::Own, User::Apart { first }) => {
-            root::make_own(&root::overlays_folder(&job.folder), Some(first))
-        }
-        (Privileges::Own, User::Own { .. } | User::HostRoot) => {
-            root::make_own(&root::overlays_folder(&job.folder), None)
-        }
+        (Privileges::Own, User::Apart { first }) => root::make_own(&overlays, Some(first)),
+        (Privileges::Own, User::Own { .. } | User::HostRoot) => root::make_own(&overlays, None),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The containers whose first processes this service has handles to.
 
-use super::{cgroup::Group, disk::DiskShare, process};
+use super::{cgroup::Group, disk::DiskShare, keeper::SIGNAL_BASE, process};
 use crate::{ContainerId, Exit};
 use std::{
     collections::HashMap,
@@ -12,11 +12,21 @@ use std::{
     time::Duration,
 };
 
+/// Who a container's first process is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum First {
+    /// The agent.
+    Agent,
+    /// The keeper of an inner box, which tells how the agent has ended.
+    Keeper,
+}
+
 /// A container whose first process this service has a handle to.
 #[derive(Debug)]
 pub(super) struct Known {
     /// The handle.
     pub process: OwnedFd,
+    first: First,
     /// Where its processes are counted.
     pub group: Group,
     /// What it may take of the disk.
@@ -30,19 +40,31 @@ pub(super) struct Known {
 
 impl Known {
     /// A container that runs or has just ended.
-    pub(super) fn new(process: OwnedFd, group: Group, share: DiskShare) -> Self {
+    pub(super) fn new(process: OwnedFd, first: First, group: Group, share: DiskShare) -> Self {
         let (overrun, ended) = (Mutex::default(), Mutex::default());
-        Self { process, group, share, counted: AtomicU64::new(0), overrun, ended }
+        Self { process, first, group, share, counted: AtomicU64::new(0), overrun, ended }
     }
 
     /// How the container ended, whose first process has.
     pub(super) fn conclude(&self) -> Exit {
         let mut ended = self.ended.lock().expect("no holder of this lock panics");
-        let reaped = || match process::reap(&self.process) {
+        let reaped = || match self.told(process::reap(&self.process)) {
             Exit::Killed { signal: libc::SIGKILL } => self.killed(),
             exit => exit,
         };
         ended.get_or_insert_with(reaped).clone()
+    }
+
+    /// How the agent ended, by the end of the process that tells it.
+    fn told(&self, exit: Exit) -> Exit {
+        match exit {
+            Exit::Exited { code: Some(code) }
+                if self.first == First::Keeper && code > SIGNAL_BASE =>
+            {
+                Exit::Killed { signal: code - SIGNAL_BASE }
+            }
+            exit => exit,
+        }
     }
 
     /// Why the kernel or the service has killed it.

@@ -47,6 +47,9 @@ pub(super) struct Job {
     pub user: User,
     /// What they may have of the kernel's watchers of files.
     pub watchers: Watchers,
+    /// The runtime that makes the inner box, if one does.
+    #[serde(default)]
+    pub runtime: Option<super::runtime::RuntimeJob>,
 }
 
 impl Job {

@@ -23,6 +23,11 @@ const KEPT: CapabilitySet = CapabilitySet::CHOWN
     .union(CapabilitySet::SETUID)
     .union(CapabilitySet::SYS_CHROOT);
 
+/// The names of the capabilities that are kept, as runtimes and engines want them.
+pub(crate) fn kept() -> Vec<String> {
+    KEPT.iter_names().map(|(name, _)| format!("CAP_{name}")).collect()
+}
+
 /// Gives up, for good, what root in the container must not be able to do.
 ///
 /// With privileges of its own it keeps every capability that its user namespace gives but one: whoever
@@ -65,17 +70,35 @@ pub(super) fn give_up(privileges: Privileges) -> Result<(), Fault> {
 /// `grouped` says whether control groups limit the container as a whole; without them its
 /// processes are limited one by one, as well as can be.
 pub(super) fn lower_limits(limits: &Limits, grouped: bool) -> Result<(), Fault> {
-    lower(Resource::Nofile, limits.open_files_max)?;
-    lower(Resource::Core, 0)?;
-    if !grouped {
-        lower(Resource::Nproc, limits.processes_max.into())?;
-        lower(Resource::Data, limits.memory_bytes)?;
+    for ProcessLimit { resource, value, .. } in process_limits(limits, grouped) {
+        let limit = Rlimit { current: Some(value), maximum: Some(value) };
+        setrlimit(resource, limit).doing("lower a limit of the process")?;
     }
     Ok(())
 }
 
-fn lower(resource: Resource, value: u64) -> Result<(), Fault> {
-    let value = getrlimit(resource).maximum.map_or(value, |maximum| maximum.min(value));
-    let limit = Rlimit { current: Some(value), maximum: Some(value) };
-    setrlimit(resource, limit).doing("lower a limit of the process")
+/// A limit of each process.
+pub(super) struct ProcessLimit {
+    resource: Resource,
+    /// Its name in the words of OCI runtimes.
+    pub name: &'static str,
+    /// What it is to be, which is not above what it is.
+    pub value: u64,
+}
+
+/// The limits of each process; see [`lower_limits`].
+pub(super) fn process_limits(limits: &Limits, grouped: bool) -> Vec<ProcessLimit> {
+    let limit = |resource, name, value: u64| {
+        let value = getrlimit(resource).maximum.map_or(value, |maximum| maximum.min(value));
+        ProcessLimit { resource, name, value }
+    };
+    let mut all = vec![
+        limit(Resource::Nofile, "RLIMIT_NOFILE", limits.open_files_max),
+        limit(Resource::Core, "RLIMIT_CORE", 0),
+    ];
+    if !grouped {
+        all.push(limit(Resource::Nproc, "RLIMIT_NPROC", limits.processes_max.into()));
+        all.push(limit(Resource::Data, "RLIMIT_DATA", limits.memory_bytes));
+    }
+    all
 }

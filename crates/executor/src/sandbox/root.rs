@@ -49,9 +49,10 @@ const DEVICE_LINKS: [(&str, &str); 5] = [
     ("pts/ptmx", "ptmx"),
 ];
 /// What may be read below `/proc` and not written.
-const READ_ONLY: [&str; 5] = ["proc/bus", "proc/fs", "proc/irq", "proc/sys", "proc/sysrq-trigger"];
+pub(super) const READ_ONLY: [&str; 5] =
+    ["proc/bus", "proc/fs", "proc/irq", "proc/sys", "proc/sysrq-trigger"];
 /// What looks empty: it tells of the machine or of other programs.
-const HIDDEN: [&str; 12] = [
+pub(super) const HIDDEN: [&str; 12] = [
     "proc/acpi",
     "proc/asound",
     "proc/interrupts",
@@ -68,6 +69,8 @@ const HIDDEN: [&str; 12] = [
 /// The folders of an overlay: what was written, the kernel's own, the whole, and where the folder of
 /// the host is attached that lies under it.
 pub(super) const OVERLAY: [&str; 4] = ["written", "work", "merged", "under"];
+/// The names of the layers where a folder itself is the only one.
+const WHOLE: [&str; 1] = ["."];
 
 /// Where a container with privileges of its own keeps what an overlay cannot lie on: another one.
 const VOLUMES: [&str; 2] = ["/var/lib/docker", "/var/lib/containers"];
@@ -117,38 +120,121 @@ pub(super) fn overlay_count(job: &Job) -> usize {
 
 /// Makes the file systems and enters them; the host's are gone from view after it.
 pub(super) fn enter(job: &Job, helper: &OwnedFd) -> Result<(), Fault> {
-    let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
-    mount_change("/", private).doing("make mounts private")?;
-    let mut sources = job.sources();
-    let mut overlays = Overlays::new(job, helper)?;
-    let mut next = || sources.next().expect("each mount has its source");
-    let names: Vec<_> = job.root.layers.iter().filter_map(|layer| layer.file_name()).collect();
-    let root = Root(Inside(overlays.mount(&next(), &names)?));
-    let whole = [OsStr::new(".")];
-    for folder in &job.root.folders {
-        root.attach(&overlays.mount(&next(), &whole)?, folder)?;
-    }
-    root.make_dev(job)?;
-    root.make_proc(job.privileges)?;
-    root.make_sys(job)?;
-    root.make_temporary_folders()?;
+    let mut laid = Laid::new(job, helper, Path::new("/usr"))?;
+    laid.root.make_dev(job)?;
+    laid.root.make_proc(job.privileges)?;
+    laid.root.make_sys(job)?;
+    laid.root.make_temporary_folders()?;
     if job.privileges == Privileges::Own {
-        root.attach_own(&overlays.folder)?;
+        laid.root.attach_own(&laid.overlays.folder)?;
     }
     for mount in &job.mounts {
-        let source = next();
-        let tree = match mount.kind {
-            MountKind::CopyOnWrite => overlays.mount(&source, &whole)?,
+        let tree = laid.mount(mount)?;
+        laid.root.attach(&tree, &mount.container)?;
+    }
+    laid.root.write_files(job)?;
+    laid.root.become_root()
+}
+
+/// Makes the file systems for a runtime, which enters them. Gives the folder of all that belongs to
+/// the container, as this process sees it.
+pub(super) fn lay(job: &Job, helper: &OwnedFd) -> Result<PathBuf, Fault> {
+    let mut laid = Laid::new(job, helper, Path::new("/tmp"))?;
+    let folder = laid.overlays.folder.clone();
+    laid.root.make_temporary_folders()?;
+    laid.root.write_files(job)?;
+    for (number, mount) in job.mounts.iter().enumerate() {
+        let tree = laid.mount(mount)?;
+        let place = mount_place(&folder, number);
+        move_mount(&tree, "", CWD, &place, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
+            .doing_to("attach", &mount.host)?;
+    }
+    chdir("/").doing("go to the host's root")?;
+    Ok(folder)
+}
+
+/// Where [`lay`] puts the root file system, below the folder that it gives.
+pub(super) fn root_place(folder: &Path) -> PathBuf {
+    folder.join("0").join(OVERLAY[2])
+}
+
+/// Where [`lay`] puts one of the spec's mounts; the helper makes the folder.
+pub(super) fn mount_place(folder: &Path, number: usize) -> PathBuf {
+    folder.join(format!("mount-{number}"))
+}
+
+/// Replaces this process's view of `/proc` by that of its own processes.
+pub(super) fn renew_proc() -> Result<(), Fault> {
+    let doing = "make /proc";
+    let tree = new_mount("proc", &[], inert()).doing(doing)?;
+    let place = open("/proc", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+    attach(&tree, &place.doing(doing)?).doing(doing)
+}
+
+/// How a runtime finds the machine's control groups: which it is not to make any of, since the limits
+/// are those of the group that it is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cgroups {
+    /// To be read.
+    ReadOnly,
+    /// Not at all.
+    Hidden,
+}
+
+/// Protects the machine's control groups from what this process starts.
+pub(super) fn hide_cgroups(how: Cgroups) -> Result<(), Fault> {
+    let (doing, place) = ("protect", Path::new("/sys/fs/cgroup"));
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let there = match open(place, flags, Mode::empty()) {
+        Err(Errno::NOENT) => return Ok(()),
+        there => there.doing_to(doing, place)?,
+    };
+    let tree = match how {
+        Cgroups::Hidden => empty_folder().doing_to(doing, place)?,
+        Cgroups::ReadOnly => {
+            let tree = clone_tree(&there).doing_to(doing, place)?;
+            let (set, below_as_well) = (libc::MOUNT_ATTR_RDONLY, true);
+            let attributes = MountAttributes { set, below_as_well, ..MountAttributes::default() };
+            set_mount_attributes(&tree, attributes).doing_to(doing, place)?;
+            tree
+        }
+    };
+    attach(&tree, &there).doing_to(doing, place)
+}
+
+/// A root file system that is put together, and what is still to be laid into it.
+struct Laid<'a> {
+    root: Root,
+    overlays: Overlays<'a>,
+    sources: Box<dyn Iterator<Item = Source<'a>> + 'a>,
+}
+
+impl<'a> Laid<'a> {
+    /// The image alone. See [`Overlays::new`] for the place.
+    fn new(job: &'a Job, helper: &'a OwnedFd, place: &Path) -> Result<Self, Fault> {
+        let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+        mount_change("/", private).doing("make mounts private")?;
+        let mut sources = job.sources();
+        let mut overlays = Overlays::new(job, helper, place)?;
+        let mut next = || sources.next().expect("each mount has its source");
+        let names: Vec<_> = job.root.layers.iter().filter_map(|layer| layer.file_name()).collect();
+        let root = Root(Inside(overlays.mount(&next(), &names)?));
+        for folder in &job.root.folders {
+            root.attach(&overlays.mount(&next(), &WHOLE.map(OsStr::new))?, folder)?;
+        }
+        Ok(Self { root, overlays, sources: Box::new(sources) })
+    }
+
+    /// The next of the spec's mounts, attached nowhere yet.
+    fn mount(&mut self, mount: &Mount) -> Result<OwnedFd, Fault> {
+        let source = self.sources.next().expect("each mount has its source");
+        match mount.kind {
+            MountKind::CopyOnWrite => self.overlays.mount(&source, &WHOLE.map(OsStr::new)),
             MountKind::ReadOnly | MountKind::ReadWrite => {
-                protected(overlays.tree(&source)?, mount)?
+                protected(self.overlays.tree(&source)?, mount)
             }
-        };
-        root.attach(&tree, &mount.container)?;
+        }
     }
-    for (path, text) in &job.files {
-        root.write(path, text)?;
-    }
-    root.become_root()
 }
 
 /// The overlays of one container, made in order.
@@ -161,14 +247,15 @@ struct Overlays<'a> {
 }
 
 impl<'a> Overlays<'a> {
-    fn new(job: &'a Job, helper: &'a OwnedFd) -> Result<Self, Fault> {
+    /// None yet. Where the folder's own path is closed to this process it is seen at `place`, whose
+    /// own content is not needed any more.
+    fn new(job: &'a Job, helper: &'a OwnedFd, place: &Path) -> Result<Self, Fault> {
         let folder = overlays_folder(&job.folder);
         let mut overlays = Self { job, helper, folder, made: 0 };
         if let User::Apart { .. } = job.user {
-            // The folder's path is closed to the container's root: its mount is given, too, and
-            // attached where nothing is needed any more.
+            // The folder's path is closed to the container's root: its mount is given, too.
             let own = Source { folder: &overlays.folder, below_as_well: false };
-            let (tree, place) = (overlays.tree(&own)?, Path::new("/usr"));
+            let tree = overlays.tree(&own)?;
             move_mount(&tree, "", CWD, place, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
                 .doing_to("attach", overlays.folder.as_path())?;
             overlays.folder = place.to_owned();
@@ -264,6 +351,10 @@ impl Root {
     fn attach(&self, tree: &OwnedFd, path: &Path) -> Result<(), Fault> {
         let target = self.0.folder(path)?;
         attach(tree, &target).doing_to("mount in the container", path)
+    }
+
+    fn write_files(&self, job: &Job) -> Result<(), Fault> {
+        job.files.iter().try_for_each(|(path, text)| self.write(path, text))
     }
 
     /// Writes a small file, in place of whatever is there.

@@ -6,13 +6,15 @@ use super::{
     config::{Agent, SandboxConfig, Users},
     disk::{DiskShare, DiskWatch},
     helper,
-    known::{Known, KnownContainers},
+    known::{First, Known, KnownContainers},
     message::{DELIVERY, Job, RootFileSystem, ToService, User, Watchers, receive, send},
     network::WayOut,
     origin::Origin,
     outside::Outside,
     process::{self, Found},
+    remove,
     root::overlays_folder,
+    runtime::{OciRuntime, RuntimeKind},
     state::{ContainerFolder, Locked, Plan, StateFolder},
     syscall,
 };
@@ -27,18 +29,19 @@ use rustix::{
     fs::{MemfdFlags, Mode, SealFlags, fchmod, fcntl_add_seals, memfd_create},
     process::{PidfdGetfdFlags, Signal, getegid, geteuid, pidfd_getfd, pidfd_send_signal},
 };
+use sha2::{Digest, Sha256};
 use std::{
     collections::hash_map::DefaultHasher,
     fs::{self, File, OpenOptions},
     hash::{Hash, Hasher},
-    io::{self, Seek, Write},
+    io::{self, Read, Seek, Write},
     net::TcpListener,
     num::NonZeroUsize,
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd, RawFd},
-        unix::fs::OpenOptionsExt,
+        unix::fs::{OpenOptionsExt, PermissionsExt},
     },
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Once},
     time::Duration,
 };
@@ -46,8 +49,6 @@ use tokio::sync::Semaphore;
 
 /// How long a killed container may take to be gone.
 const DEATH_SECONDS_MAX: u64 = 5;
-/// The descriptor of the first listening socket in the container's first process.
-const FIRST_LISTENER: RawFd = 5;
 /// How often, and after which pause, a container's sockets are tried for.
 const TAKE_OVER_TRIES_MAX: usize = 500;
 const TAKE_OVER_PAUSE: Duration = Duration::from_millis(4);
@@ -86,6 +87,8 @@ struct Inner {
     origin: Origin,
     users: Users,
     watchers: Watchers,
+    /// The runtime that makes an inner box in each container, and the agent's file for it.
+    runtime: Option<(OciRuntime, PathBuf)>,
     /// Said once: that this machine cannot keep containers' users apart from its own.
     said_users: Once,
     known: Arc<KnownContainers>,
@@ -106,7 +109,32 @@ impl Sandbox {
     }
 
     /// The same as [`Sandbox::new`], with another choice of who containers' users are on the host.
-    pub fn with_users(mut config: SandboxConfig, users: Users) -> Result<Self, Fault> {
+    pub fn with_users(config: SandboxConfig, users: Users) -> Result<Self, Fault> {
+        Self::make(config, users, None)
+    }
+
+    /// A sandbox in whose containers an OCI runtime makes an inner box, in which the agent is the
+    /// first process. Fails when the runtime cannot be run.
+    ///
+    /// Where it can, the runtime itself runs as a user that the host does not have; gVisor's needs
+    /// to be the host's root.
+    pub fn with_runtime(config: SandboxConfig, runtime: OciRuntime) -> Result<Self, Fault> {
+        runtime.check()?;
+        let users = match runtime.kind {
+            RuntimeKind::Runc | RuntimeKind::Crun => Users::Apart,
+            RuntimeKind::Runsc if geteuid().is_root() => Users::Host,
+            RuntimeKind::Runsc => {
+                return Err(Fault::because("use runsc", "it works for root alone"));
+            }
+        };
+        Self::make(config, users, Some(runtime))
+    }
+
+    fn make(
+        mut config: SandboxConfig,
+        users: Users,
+        runtime: Option<OciRuntime>,
+    ) -> Result<Self, Fault> {
         let make = "make the folder";
         fs::create_dir_all(&config.state_dir).doing_to(make, &config.state_dir)?;
         config.state_dir =
@@ -129,8 +157,13 @@ impl Sandbox {
             config.disk_reserve_bytes,
             Arc::clone(&known),
         )?;
+        let agent = agent_in_memory(&config.agent)?;
+        let runtime = match runtime {
+            None => None,
+            Some(runtime) => Some((runtime, agent_on_disk(&agent, &config.state_dir)?)),
+        };
         let inner = Inner {
-            agent: agent_in_memory(&config.agent)?,
+            agent,
             host: HostTemplate::new(config.host_image.clone(), config.state_dir.join("host-image")),
             images: ImageStore::new(images_dir),
             outside: Outside::new(config.outbound.clone(), &instance, state.interfaces()?),
@@ -140,6 +173,7 @@ impl Sandbox {
             hierarchies,
             users,
             watchers: watchers(),
+            runtime,
             said_users: Once::new(),
             known,
             _disk: disk,
@@ -237,6 +271,10 @@ impl Inner {
             let reason = format!("a container listens on {LISTEN_MAX} addresses at most");
             return Err(Fault::because("start a container", reason).into());
         }
+        if spec.privileges == Privileges::Own && self.runtime.is_some() {
+            let reason = "a runtime makes its inner box";
+            return Err(Fault::because("give a container privileges of its own", reason).into());
+        }
         if (spec.privileges, self.user(&spec.id)) == (Privileges::Own, User::HostRoot) {
             let reason = "its users would be the machine's own";
             return Err(Fault::because("give a container privileges of its own", reason).into());
@@ -315,6 +353,7 @@ impl Inner {
             way_out,
             user,
             watchers: self.watchers,
+            runtime: self.runtime.as_ref().map(|(runtime, agent)| runtime.job(agent.clone())),
         };
         let note = folder.open_started()?;
         let job = serde_json::to_vec(&job).map_err(io::Error::from).doing("spell the job")?;
@@ -335,7 +374,7 @@ impl Inner {
         let made = self.ask_helper(&delivery)?;
         match folder.started()? {
             Some(_) => {
-                self.known.remember(&spec.id, Known::new(made.process, group, share));
+                self.known.remember(&spec.id, self.known(made.process, group, share));
                 Ok(Container { listeners: made.listeners })
             }
             None => Err(Fault::because("start a container", "its first process ended early")),
@@ -395,6 +434,11 @@ impl Inner {
         }
     }
 
+    fn known(&self, process: OwnedFd, group: Group, share: DiskShare) -> Known {
+        let first = if self.runtime.is_some() { First::Keeper } else { First::Agent };
+        Known::new(process, first, group, share)
+    }
+
     /// The container that an id already has.
     fn found_again(&self, id: &ContainerId, folder: &ContainerFolder) -> Result<Container, Fault> {
         let doing = "take over a container's sockets";
@@ -411,7 +455,7 @@ impl Inner {
         };
         let count = RawFd::try_from(started.listeners).expect("few listeners");
         let take = || -> Result<Vec<TcpListener>, rustix::io::Errno> {
-            let numbers = FIRST_LISTENER..FIRST_LISTENER + count;
+            let numbers = started.first_listener..started.first_listener + count;
             let take = |number| pidfd_getfd(&known.process, number, PidfdGetfdFlags::empty());
             numbers.map(|number| take(number).map(TcpListener::from)).collect()
         };
@@ -459,7 +503,7 @@ impl Inner {
                     Some(plan) => (plan.cgroup, plan.share),
                     None => (self.hierarchies.group(""), DiskShare::default()),
                 };
-                Ok(Sight::Known(self.known.remember(id, Known::new(process, group, share))))
+                Ok(Sight::Known(self.known.remember(id, self.known(process, group, share))))
             }
             Found::Gone => Ok(Sight::Ended(Exit::Exited { code: None })),
             Found::OtherBoot => Ok(Sight::Ended(Exit::Lost)),
@@ -618,7 +662,7 @@ async fn wait_for_end(process: &OwnedFd) -> io::Result<()> {
 }
 
 /// The files of `/etc` that are different in each container.
-fn etc_files(id: &ContainerId, way_out: Option<&WayOut>) -> Vec<(std::path::PathBuf, String)> {
+fn etc_files(id: &ContainerId, way_out: Option<&WayOut>) -> Vec<(PathBuf, String)> {
     vec![
         ("/etc/hostname".into(), format!("{id}\n")),
         ("/etc/hosts".into(), format!("127.0.0.1 localhost {id}\n::1 localhost ip6-localhost\n")),
@@ -661,6 +705,32 @@ fn agent_in_memory(agent: &Agent) -> Result<File, Fault> {
     fchmod(&file, Mode::from_raw_mode(0o555)).doing(doing)?;
     seal(&file).doing("seal the agent")?;
     Ok(file)
+}
+
+/// The agent's program as a file of the state folder, from where containers get a link to it. Those
+/// of other versions are removed: containers that have a link keep it.
+fn agent_on_disk(agent: &File, state_dir: &Path) -> Result<PathBuf, Fault> {
+    let doing = "write the agent down in";
+    let written = || -> io::Result<PathBuf> {
+        let (mut from, folder) = (agent, state_dir.join("agent"));
+        from.rewind()?;
+        let mut bytes = Vec::new();
+        from.read_to_end(&mut bytes)?;
+        let file = folder.join(hex::encode(Sha256::digest(&bytes)));
+        if file.exists() {
+            return Ok(file);
+        }
+        if folder.exists() {
+            remove::tree(&folder)?;
+        }
+        fs::create_dir(&folder)?;
+        let half = folder.join("half");
+        fs::write(&half, bytes)?;
+        fs::set_permissions(&half, fs::Permissions::from_mode(0o555))?;
+        fs::rename(&half, &file)?;
+        Ok(file)
+    };
+    written().doing_to(doing, state_dir)
 }
 
 /// Forbids every change of a file in memory. While the kernel itself still holds one of its pages,

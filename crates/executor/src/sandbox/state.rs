@@ -18,7 +18,10 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     fs::{self, File},
     io::{self, Write},
-    os::{fd::OwnedFd, unix::fs::DirBuilderExt},
+    os::{
+        fd::{OwnedFd, RawFd},
+        unix::fs::DirBuilderExt,
+    },
     path::{Path, PathBuf},
     sync::{
         atomic::{AtomicU64, Ordering},
@@ -63,6 +66,16 @@ pub(super) struct StartedContainer {
     pub process: ProcessName,
     /// How many listening sockets that process holds.
     pub listeners: usize,
+    /// The descriptor of the first of them in that process; the others follow.
+    #[serde(default = "first_listener")]
+    pub first_listener: RawFd,
+}
+
+/// The descriptor of the agent's first listening socket.
+pub(super) const FIRST_LISTENER: RawFd = 5;
+
+fn first_listener() -> RawFd {
+    FIRST_LISTENER
 }
 
 /// A container's folder.

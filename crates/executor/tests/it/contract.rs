@@ -1,7 +1,7 @@
 //! What every executor promises: one list of promises, checked against each implementation.
 
-use crate::world::{World, block_on, scripted, wait_for_text, watch};
-use executor::{Container, ContainerId, ContainerSpec, Executor, Exit, Scripted};
+use crate::world::{World, block_on, scripted, wait_for_text, watch, with_runtime};
+use executor::{Container, ContainerId, ContainerSpec, Executor, Exit, RuntimeKind, Scripted};
 use libtest_mimic::Trial;
 use std::{fs, io::Write, net::SocketAddrV4, sync::atomic::AtomicU32, sync::atomic::Ordering};
 use tempfile::TempDir;
@@ -83,8 +83,11 @@ impl Subject for Fake {
     }
 }
 
-/// All promises, for one implementation.
-pub(crate) fn promises<S: Subject + 'static>(name: &str) -> Vec<Trial> {
+/// All promises, for one implementation; a [`World`] has the runtime in its containers, if any.
+pub(crate) fn promises<S: Subject + 'static>(
+    name: &str,
+    runtime: Option<RuntimeKind>,
+) -> Vec<Trial> {
     let promises: [(&str, fn()); 12] = [
         ("a_container_does_what_its_orders_say", || a_container_does_what_its_orders_say::<S>()),
         ("the_end_is_told_as_often_as_one_asks", || the_end_is_told_as_often_as_one_asks::<S>()),
@@ -113,7 +116,7 @@ pub(crate) fn promises<S: Subject + 'static>(name: &str) -> Vec<Trial> {
     ];
     let trial = |(promise, check): (&str, fn())| {
         Trial::test(format!("{name}::{promise}"), move || {
-            check();
+            with_runtime(runtime, check);
             Ok(())
         })
     };

@@ -12,8 +12,10 @@ mod escapes;
 mod images;
 mod outbound;
 mod rootless;
+mod runtimes;
 mod world;
 
+use executor::RuntimeKind;
 use libtest_mimic::{Arguments, Trial};
 use std::process::ExitCode;
 
@@ -30,15 +32,17 @@ fn main() -> ExitCode {
     if std::env::args().nth(1).is_some_and(|verb| verb == disk::SMALL_VERB) {
         return disk::on_small_disk();
     }
-    let mut trials: Vec<Trial> = contract::promises::<contract::Fake>("scripted");
-    let mut sandbox = contract::promises::<world::World>("sandbox");
-    sandbox.extend(attacks::trials("sandbox"));
-    sandbox.extend(escapes::trials("sandbox"));
-    sandbox.extend(disk::trials("sandbox"));
-    sandbox.extend(images::trials("sandbox"));
-    sandbox.extend(crash::trials("sandbox"));
-    trials.extend(rootless::again(&sandbox));
-    trials.extend(sandbox);
+    let mut trials: Vec<Trial> = contract::promises::<contract::Fake>("scripted", None);
+    let mut local = contract::promises::<world::World>("sandbox", None);
+    local.extend(attacks::trials("sandbox", None));
+    local.extend(escapes::trials("sandbox"));
+    local.extend(disk::trials("sandbox"));
+    local.extend(images::trials("sandbox"));
+    local.extend(crash::trials("sandbox"));
+    local.extend(runtimes::promises(RuntimeKind::Runc));
+    trials.extend(rootless::again(&local));
+    trials.extend(local);
+    trials.extend(runtimes::trials());
     trials.extend(outbound::trials("sandbox"));
     trials.push(disk::small("sandbox"));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()

@@ -22,8 +22,11 @@ pub(crate) fn again(trials: &[Trial]) -> Vec<Trial> {
     let possible = possible.is_ok_and(|status| status.success());
     let again = |trial: &Trial| {
         let name = trial.name().to_owned();
-        let promise = name.rsplit("::").next().unwrap_or_default();
-        let rootless = Trial::test(format!("rootless::{promise}"), move || run(&name));
+        let rootless = match name.split_once("::") {
+            Some(("sandbox", promise)) => format!("rootless::{promise}"),
+            _ => format!("rootless-{name}"),
+        };
+        let rootless = Trial::test(rootless, move || run(&name));
         rootless.with_ignored_flag(!possible)
     };
     if !possible {

@@ -3,9 +3,10 @@
 use crate::agent::AGENT;
 use executor::{
     Agent, ContainerId, ContainerSpec, Executor, Exit, HostImage, Image, Limits, Network,
-    OutboundNetwork, Privileges, Sandbox, SandboxConfig, Script, Scripted,
+    OciRuntime, OutboundNetwork, Privileges, RuntimeKind, Sandbox, SandboxConfig, Script, Scripted,
 };
 use std::{
+    cell::Cell,
     fs,
     path::Path,
     sync::atomic::{AtomicU32, Ordering},
@@ -16,23 +17,43 @@ use tempfile::TempDir;
 /// How long anything may take before a test fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A sandbox in a folder of its own.
+thread_local! {
+    /// The runtime that this thread's test is about.
+    static RUNTIME: Cell<Option<RuntimeKind>> = const { Cell::new(None) };
+}
+
+/// Does a test with this runtime in all containers of its worlds.
+pub(crate) fn with_runtime(runtime: Option<RuntimeKind>, test: impl FnOnce()) {
+    RUNTIME.set(runtime);
+    test();
+}
+
+/// A sandbox in a folder of its own, with the runtime that the test is about.
 pub(crate) struct World {
     pub(crate) sandbox: Sandbox,
+    runtime: Option<RuntimeKind>,
     pub(crate) folder: TempDir,
 }
 
 impl World {
     pub(crate) fn new() -> Self {
-        let folder = TempDir::new().expect("a temporary folder");
-        Self { sandbox: Sandbox::new(config(folder.path())).expect("a sandbox"), folder }
+        Self::of(TempDir::new().expect("a temporary folder"), RUNTIME.get())
     }
 
     /// The same folder after the service was restarted.
     pub(crate) fn restarted(self) -> Self {
-        let Self { sandbox, folder } = self;
+        let Self { sandbox, runtime, folder } = self;
         drop(sandbox);
-        Self { sandbox: Sandbox::new(config(folder.path())).expect("a sandbox"), folder }
+        Self::of(folder, runtime)
+    }
+
+    fn of(folder: TempDir, runtime: Option<RuntimeKind>) -> Self {
+        let config = config(folder.path());
+        let sandbox = match runtime {
+            None => Sandbox::new(config),
+            Some(kind) => Sandbox::with_runtime(config, oci_runtime(kind)),
+        };
+        Self { sandbox: sandbox.expect("a sandbox"), runtime, folder }
     }
 
     /// A container of the host image that is to do `orders`.
@@ -53,6 +74,11 @@ impl World {
     pub(crate) async fn shell(&self, commands: &str) -> String {
         self.run(&self.spec(&format!("sh exec 2>&1; {commands}"))).await.1
     }
+}
+
+/// A runtime, found on `PATH`.
+pub(crate) fn oci_runtime(kind: RuntimeKind) -> OciRuntime {
+    OciRuntime { kind, program: kind.name().into(), flags: Vec::new() }
 }
 
 pub(crate) fn config(folder: &Path) -> SandboxConfig {

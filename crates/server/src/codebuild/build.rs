@@ -61,6 +61,7 @@ pub(super) async fn start(
         local: None,
         cache_invalidated_at: cache::invalidated_at(service, caller, &project).await?,
         debug_session: input.debug_session_enabled.unwrap_or_default(),
+        executor: validate::executor(&project, &service.config)?,
         id,
         project,
     };

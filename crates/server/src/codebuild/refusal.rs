@@ -1,5 +1,6 @@
 //! Every sentence with which CodeBuild refuses, each behind a name.
 
+use crate::executors;
 use wire::{
     ServiceError,
     codebuild::{AuthType, ServerType, SourceType},
@@ -248,6 +249,21 @@ pub(super) fn service_role() -> ServiceError {
 /// An environment variable's name is empty or not a name.
 pub(super) fn variable_name(name: &str) -> ServiceError {
     invalid(format!("Invalid environment variable name: {name}"))
+}
+
+/// An environment chooses an executor that it may not have.
+pub(super) fn executor(name: &str, allowed: &str) -> ServiceError {
+    let variable = executors::VARIABLE;
+    invalid(format!(
+        "Invalid environment variable {variable}: no executor {name:?} may be chosen here, only \
+         {allowed}"
+    ))
+}
+
+/// An environment's choice of an executor stands in a secret or a parameter.
+pub(super) fn executor_type() -> ServiceError {
+    let variable = executors::VARIABLE;
+    invalid(format!("Invalid environment variable {variable}: its type must be PLAINTEXT"))
 }
 
 /// Registry credentials without the service role.

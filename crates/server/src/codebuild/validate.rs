@@ -3,6 +3,7 @@
 use super::refusal;
 use crate::{
     config::Config,
+    executors::{ExecutorName, NotChosen},
     provision::is_inline_buildspec,
     sources::{self, Location, Scheme},
 };
@@ -244,6 +245,16 @@ pub(super) fn buildable(project: &Project, config: &Config) -> Checked {
         Some((what, _)) => Err(refusal::not_here_yet(what)),
         None => Ok(()),
     }
+}
+
+/// The executor that the project's environment chooses.
+pub(super) fn executor(project: &Project, config: &Config) -> Result<ExecutorName, ServiceError> {
+    let environment = project.environment.as_ref();
+    let variables = environment.and_then(|one| one.environment_variables.as_deref());
+    config.executors.chosen(variables.unwrap_or_default()).map_err(|problem| match problem {
+        NotChosen::NotAllowed { name, allowed } => refusal::executor(&name, &allowed),
+        NotChosen::NotPlain => refusal::executor_type(),
+    })
 }
 
 fn buildable_source(source: &ProjectSource, config: &Config) -> Checked {

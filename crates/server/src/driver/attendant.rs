@@ -14,6 +14,7 @@ use super::{
 use crate::{
     build_request::BuildRequest,
     clock,
+    executors::Workshop,
     fault::chain,
     local_caches::{Lease, LocalCaches},
     provision::{Occasion, Provision, image_named},
@@ -49,7 +50,7 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// What all attendants share.
 pub struct Grounds {
     /// What makes containers.
-    pub executor: Arc<dyn Executor>,
+    pub workshop: Workshop,
     /// Where what is known of commands goes.
     pub store: Store,
     /// Where output goes.
@@ -120,7 +121,8 @@ pub(super) struct Charge {
 /// Starts an attendant.
 pub(super) fn spawn(grounds: Arc<Grounds>, driver: Driver, charge: Charge) {
     tokio::spawn(async move {
-        Attendant { grounds, driver, charge }.run().await;
+        let executor = grounds.workshop.executor(charge.request.executor);
+        Attendant { grounds, executor, driver, charge }.run().await;
     });
 }
 
@@ -137,15 +139,18 @@ pub(super) fn forget(grounds: &Grounds, id: &BuildId) {
 /// Removes the containers and journals of builds that are not under way: those of a service that
 /// ended between the last event and the cleaning.
 pub(super) async fn sweep(grounds: &Grounds, live: &HashSet<String>) {
-    match grounds.executor.list().await {
-        Ok(ids) => {
-            for id in ids.iter().filter(|id| !live.contains(id.as_str())) {
-                if let Err(fault) = grounds.executor.destroy(id).await {
-                    tracing::warn!(container = %id, error = %chain(&fault), "a container is left");
+    for executor in grounds.workshop.all() {
+        match executor.list().await {
+            Ok(ids) => {
+                for id in ids.iter().filter(|id| !live.contains(id.as_str())) {
+                    if let Err(fault) = executor.destroy(id).await {
+                        let error = chain(&fault);
+                        tracing::warn!(container = %id, error, "a container is left");
+                    }
                 }
             }
+            Err(fault) => tracing::warn!(error = %chain(&fault), "containers cannot be listed"),
         }
-        Err(fault) => tracing::warn!(error = %chain(&fault), "containers cannot be listed"),
     }
     let (caches, builds) = (Arc::clone(&grounds.caches), live.clone());
     spawn_blocking(move || caches.sweep(&builds));
@@ -175,6 +180,7 @@ fn journal_of(journals: &Path, id: &BuildId) -> PathBuf {
 
 struct Attendant {
     grounds: Arc<Grounds>,
+    executor: Arc<dyn Executor>,
     driver: Driver,
     charge: Charge,
 }
@@ -235,12 +241,12 @@ impl Attendant {
             number: charge.number,
             received_at: charge.received_at,
             expires_at,
-            image_environment: self.grounds.executor.image_environment(&image).await?,
+            image_environment: self.executor.image_environment(&image).await?,
             image,
         };
         let provision = &self.grounds.provision;
         let spec = provision.spec(&charge.request, &occasion, container.clone(), journal);
-        let launched = self.grounds.executor.launch(&spec).await?;
+        let launched = self.executor.launch(&spec).await?;
         let served =
             ServedBuild { request: Arc::clone(&charge.request), expires_at, gone: gone.clone() };
         (self.grounds.serve)(launched, served);
@@ -307,7 +313,7 @@ impl Attendant {
                 return None;
             }
         };
-        let exit = self.grounds.executor.watch(container);
+        let exit = self.executor.watch(container);
         tokio::pin!(exit);
         let mut flush_at = None;
         let ended = loop {
@@ -511,7 +517,7 @@ impl Attendant {
 
     async fn destroy(&self, container: &ContainerId) {
         loop {
-            match timeout(Duration::from_secs(60), self.grounds.executor.destroy(container)).await {
+            match timeout(Duration::from_secs(60), self.executor.destroy(container)).await {
                 Ok(Ok(())) => return,
                 Ok(Err(fault)) => {
                     tracing::error!(%container, error = %chain(&fault), "a container stays");

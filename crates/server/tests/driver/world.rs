@@ -8,6 +8,7 @@ use server::{
     build_request::BuildRequest,
     config::Config,
     driver::{Counts, Driver, Grounds, JournalWatch, Submission, SubmitError},
+    executors::{ExecutorName, Workshop},
     identity::Identity,
     local_caches::LocalCaches,
     provision::Provision,
@@ -134,6 +135,7 @@ impl World {
             debug_session: false,
             retry: None,
             cache_invalidated_at: None,
+            executor: ExecutorName::Sandbox,
             local: None,
         });
         let service = self.service();
@@ -280,7 +282,7 @@ impl World {
         let logs = LogStore::open(&folder.join("logs")).unwrap();
         let identity = Arc::new(Identity::open(folder, None).unwrap());
         let grounds = Arc::new(Grounds {
-            executor: Arc::new(self.scripted.clone()),
+            workshop: Workshop::with(ExecutorName::Sandbox, Arc::new(self.scripted.clone())),
             store: store.clone(),
             logs: logs.clone(),
             watch: JournalWatch::start().unwrap(),

@@ -16,6 +16,7 @@ use crate::{
     clock,
     config::Config,
     driver::{Observed, Submission},
+    executors::ExecutorName,
 };
 use agent_protocol::AgentPhase;
 use anyhow::Context;
@@ -50,6 +51,11 @@ pub(super) struct BuildHere {
     /// The image: "host", "rootfs:/path" or "oci:/path[:tag]".
     #[arg(long, value_name = "IMAGE", default_value = "host")]
     image: String,
+    /// What makes the environment: "sandbox", "runc", "crun" or "runsc".
+    ///
+    /// Default: the configuration's executors.default, which is "sandbox" unless it says otherwise.
+    #[arg(long, value_name = "NAME")]
+    executor: Option<ExecutorName>,
     /// A variable of the build; may be given more than once.
     #[arg(long = "env", value_name = "NAME=VALUE", value_parser = variable)]
     variables: Vec<(String, String)>,
@@ -104,6 +110,11 @@ impl BuildHere {
             Some(file) => Config::read(file)?,
             None => Config::default(),
         };
+        if let Some(executor) = self.executor()? {
+            config.executors.default = executor;
+        }
+        // Whoever starts a build here may have any, but there is no use for more than one.
+        config.executors.allowed.clear();
         let secrets = self.secrets.as_deref().map(KeptValues::read).transpose()?;
         let mut request = self.request(&config)?;
         let caches = self.caches(&request)?;

@@ -4,6 +4,7 @@ use super::{BUCKET, BuildHere};
 use crate::{
     build_request::{BuildRequest, LocalRun},
     config::Config,
+    executors::{ExecutorName, VARIABLE},
     provision::is_inline_buildspec,
 };
 use agent_protocol::{AgentPhase, Course};
@@ -86,8 +87,19 @@ impl BuildHere {
             debug_session: false,
             retry: None,
             cache_invalidated_at: None,
+            executor: config.executors.default,
             local: Some(LocalRun { source: folder, secondary_sources, course }),
         })
+    }
+
+    /// The executor that is asked for: by the flag, or as a build of a project does.
+    pub(super) fn executor(&self) -> anyhow::Result<Option<ExecutorName>> {
+        let chosen = self.variables()?.into_iter().rev().find(|(name, _)| name == VARIABLE);
+        match (self.executor, chosen) {
+            (Some(name), _) => Ok(Some(name)),
+            (None, Some((_, name))) => Ok(Some(name.parse().map_err(anyhow::Error::msg)?)),
+            (None, None) => Ok(None),
+        }
     }
 
     fn project(&self, name: &ProjectName, folder: &Path) -> anyhow::Result<Project> {

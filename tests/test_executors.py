@@ -1,0 +1,161 @@
+"""The same build by each executor, chosen as a client can: by a variable of its environment."""
+
+import json
+import shutil
+import subprocess
+
+import pytest
+
+import harness
+from conftest import unique
+from harness import environment, spec
+
+RUNTIMES = ("runc", "crun", "runsc")
+VARIABLE = "BUILDYARD_EXECUTOR"
+
+
+def installed(name):
+    return shutil.which(name) is not None
+
+
+@pytest.fixture(scope="module")
+def workshop(workplace):
+    """A service whose builds may choose any executor that is installed."""
+    folder = workplace / unique("executors")
+    folder.mkdir()
+    allowed = [name for name in RUNTIMES if installed(name)]
+    config = folder / "buildyard.toml"
+    config.write_text(f"[executors]\nallowed = {json.dumps(allowed)}\n")
+    service = harness.Service(folder / "data", arguments=["--config", config]).start()
+    service.s3.create_bucket(
+        Bucket="jars", CreateBucketConfiguration={"LocationConstraint": harness.REGION}
+    )
+    service.s3.put_object(
+        Bucket="jars", Key="source.zip", Body=harness.zipped({"word.txt": "from the source"})
+    )
+    service.secrets.create_secret(Name="ci/word", SecretString="hush-this-word")
+    yield service
+    for build_id in service.build_ids:
+        assert service.build(build_id)["buildComplete"]
+    harness.wait_for(lambda: not harness.traces(service), "traces of builds to vanish", 15)
+    service.stop()
+    assert harness.container_folders(service) == []
+
+
+def choose(name, **more):
+    return [{"name": VARIABLE, "value": name, **more}]
+
+
+@pytest.fixture(params=["sandbox", *RUNTIMES])
+def executor(request):
+    name = request.param
+    if name != "sandbox" and not installed(name):
+        pytest.skip(f"{name} is not installed")
+    return name
+
+
+WHOLE = spec(
+    "cat word.txt",
+    'test "$WORD" = hush-this-word && echo "the secret is $WORD"',
+    "python3 -c \"import urllib.request as u, os; print(sorted(__import__('json').load(u.urlopen("
+    "'http://169.254.170.2' + os.environ['AWS_CONTAINER_CREDENTIALS_RELATIVE_URI']))))\"",
+    "mkdir out && echo made > out/made.txt",
+    artifacts={"files": ["**/*"], "base-directory": "out"},
+    env={"secrets-manager": {"WORD": "ci/word"}},
+)
+
+
+def test_a_whole_build(workshop, executor):
+    project = unique("whole")
+    workshop.create_project(
+        project,
+        source={"type": "S3", "location": "jars/source.zip", "buildspec": WHOLE},
+        artifacts={"type": "S3", "location": "jars", "packaging": "ZIP", "name": f"{project}.zip"},
+        environment=environment(environmentVariables=choose(executor)),
+    )
+    started = workshop.aws_json("codebuild", "start-build", "--project-name", project)["build"]
+    workshop.build_ids.add(started["id"])
+    build = workshop.ended(started["id"])
+    log = workshop.log(build)
+    assert build["buildStatus"] == "SUCCEEDED", log + workshop.stderr()
+    printed = workshop.printed(build)
+    assert "from the source" in printed
+    assert "the secret is ***" in printed and "hush-this-word" not in log
+    assert "['AccessKeyId', 'Expiration', 'RoleArn', 'SecretAccessKey', 'Token']" in printed
+    packed = workshop.s3.get_object(Bucket="jars", Key=f"{project}.zip")["Body"].read()
+    assert b"made.txt" in packed
+
+
+def test_a_build_outlives_the_service(workshop, executor):
+    project = unique("outlives")
+    workshop.create_project(project)
+    running = workshop.start_build(
+        project,
+        buildspecOverride=spec("echo on", "until test -e /tmp/go; do sleep 0.1; done", "echo off"),
+        environmentVariablesOverride=choose(executor),
+    )
+    workshop.wait_for_log(running["id"], "on\n")
+    workshop.kill()
+    workshop.start()
+    workshop.wait_for_log(running["id"], "on\n")
+    assert not workshop.build(running["id"])["buildComplete"]
+    workshop.codebuild.stop_build(id=running["id"])
+    ended = workshop.ended(running["id"])
+    assert ended["buildStatus"] == "STOPPED"
+    assert workshop.log(ended).count("Running command echo on") == 1
+
+
+def test_an_executor_that_is_not_allowed_is_refused(yard, project):
+    with pytest.raises(yard.codebuild.exceptions.InvalidInputException) as refused:
+        yard.start_build(project, environmentVariablesOverride=choose("runc"))
+    assert refused.value.response["Error"]["Message"] == (
+        f'Invalid environment variable {VARIABLE}: no executor "runc" may be chosen here, '
+        "only sandbox"
+    )
+    with pytest.raises(yard.codebuild.exceptions.InvalidInputException) as refused:
+        chosen = choose("sandbox", type="PARAMETER_STORE")
+        yard.start_build(project, environmentVariablesOverride=chosen)
+    assert "its type must be PLAINTEXT" in str(refused.value)
+
+
+def test_an_executor_that_is_not_there_is_told_at_the_start(tmp_path):
+    config = tmp_path / "buildyard.toml"
+    missing = tmp_path / "runc"
+    config.write_text(f'[executors]\ndefault = "runc"\n[executors.runc]\nprogram = "{missing}"\n')
+    command = [harness.BINARY, "serve", "--listen", "127.0.0.1:0", "--config", config]
+    done = subprocess.run(
+        [*command, "--data-dir", tmp_path / "data"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        env=harness.Service.clean_environment(),
+    )
+    assert done.returncode != 0
+    assert "the executor runc cannot be used: install runc" in done.stderr
+    assert "executors.runc.program" in done.stderr
+    assert f"{missing} --version" in done.stderr
+
+
+def test_a_local_build_names_its_executor(tmp_path, executor):
+    (tmp_path / "buildspec.yml").write_text(spec("cat /proc/version", "echo x > made.txt"))
+
+    def build(*words):
+        return subprocess.run(
+            [harness.BINARY, "build", *words],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=60,
+            env=harness.Service.clean_environment() | {"HOME": str(tmp_path)},
+        )
+
+    done = build("--executor", executor)
+    assert done.returncode == 0, done.stdout + done.stderr
+    # gVisor's kernel is its own, with a version of its own.
+    with open("/proc/version") as version:
+        assert (version.read().strip() in done.stdout) == (executor != "runsc")
+    assert not (tmp_path / "made.txt").exists()
+    refused = build("--env", f"{VARIABLE}=rkt")
+    assert refused.returncode == 2
+    assert 'there is no executor "rkt"' in refused.stderr

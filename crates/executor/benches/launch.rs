@@ -8,7 +8,7 @@
 mod agent;
 
 use executor::{
-    Agent, ContainerId, ContainerSpec, Executor, HostImage, Image, Limits, Network,
+    Agent, ContainerId, ContainerSpec, Egress, Executor, HostImage, Image, Limits, Network,
     OutboundNetwork, Privileges, Sandbox, SandboxConfig,
 };
 use std::{
@@ -162,6 +162,7 @@ fn spec(folder: &Path, id: &str, orders: &str) -> ContainerSpec {
         },
         privileges: Privileges::Few,
         network: if outbound { Network::Outbound } else { Network::None },
+        egress: Egress::default(),
         listen: vec!["169.254.170.2:80".parse().expect("an address")],
         journal: folder.join(format!("{id}.journal")),
         orders: orders.as_bytes().to_vec(),

@@ -4,6 +4,7 @@
 //! package that may touch namespaces, mounts, cgroups and `unsafe` code.
 
 mod disk_used;
+mod egress;
 mod fault;
 mod image;
 mod inside;
@@ -12,6 +13,7 @@ mod scripted;
 mod spec;
 
 pub use disk_used::{DiskUsed, disk_used};
+pub use egress::{Destination, DomainPattern, Effect, Egress, EgressRule};
 pub use fault::{Fault, LaunchError};
 pub use image::ImageSettings;
 pub use sandbox::{
@@ -24,6 +26,7 @@ pub use spec::{ContainerId, ContainerSpec, Image, Limits, Mount, MountKind, Netw
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::net::TcpListener;
+use tokio::sync::mpsc::UnboundedReceiver;
 
 /// Makes containers, says how they end, and takes them away.
 ///
@@ -74,6 +77,16 @@ pub struct Container {
     /// while it is away wait in the backlog for the next `launch` of the same id. A container that
     /// has ended has none.
     pub listeners: Vec<TcpListener>,
+    /// Names that it asked for and that [`ContainerSpec::egress`] denies, each once, for as long as it
+    /// runs; none when nothing is denied.
+    pub denied: Option<UnboundedReceiver<String>>,
+}
+
+impl Container {
+    /// A container with these sockets, whose questions for names nobody judges.
+    pub fn with(listeners: Vec<TcpListener>) -> Self {
+        Self { listeners, denied: None }
+    }
 }
 
 /// Why a container ended.

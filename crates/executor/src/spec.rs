@@ -1,5 +1,6 @@
 //! Everything a container is made from, resolved: no name is left to look up.
 
+use crate::Egress;
 use serde::{Deserialize, Serialize};
 use std::{fmt, net::SocketAddrV4, path::PathBuf};
 
@@ -59,6 +60,8 @@ pub struct ContainerSpec {
     pub privileges: Privileges,
     /// Its network.
     pub network: Network,
+    /// What it may reach of what its network leads to.
+    pub egress: Egress,
     /// Addresses inside its network on which sockets listen before the agent starts; addresses of
     /// 169.254.0.0/16 are put on its loopback interface first. At most 8.
     pub listen: Vec<SocketAddrV4>,

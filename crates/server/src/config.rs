@@ -3,7 +3,10 @@
 //! The file holds what an operator decides once; flags and variables override it. Unknown keys are
 //! refused, so that a typing error is not silently a default.
 
-use crate::{executors::Executors, name_patterns::NamePatterns, upstream::UpstreamSettings};
+use crate::{
+    egress::EgressSettings, executors::Executors, name_patterns::NamePatterns,
+    upstream::UpstreamSettings,
+};
 use executor::Opening;
 use serde::Deserialize;
 use std::{
@@ -41,6 +44,8 @@ pub struct Config {
     pub caches: Caches,
     /// Where the sources of builds come from.
     pub sources: Sources,
+    /// What builds reach of the outside.
+    pub egress: EgressSettings,
 }
 
 /// An account's twelve digits.
@@ -91,6 +96,8 @@ pub struct Builds {
     /// GiB of the data folder's disk that builds leave free: when there are fewer, the build that has
     /// taken most is ended.
     pub disk_reserve_gib: u64,
+    /// Whether builds may be in privileged mode.
+    pub privileged: bool,
     /// Whether builds reach the network outside.
     pub network: bool,
     /// Whether the end of a build's log says which compute type would have done.
@@ -108,6 +115,7 @@ impl Default for Builds {
             open_files_max: 1_024,
             disk_gib_max: None,
             disk_reserve_gib: 1,
+            privileged: false,
             network: true,
             compute_advice: true,
             network_allow: Vec::new(),

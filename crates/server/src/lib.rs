@@ -10,6 +10,7 @@ pub mod clock;
 pub mod codebuild;
 pub mod config;
 pub mod driver;
+pub mod egress;
 pub mod executors;
 mod fault;
 pub mod http;

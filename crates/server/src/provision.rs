@@ -112,6 +112,7 @@ impl Provision {
                 Some(false) | None => Privileges::Few,
             },
             network: if builds.network { Network::Outbound } else { Network::None },
+            egress: self.config.egress.of(request.id().project().as_str()),
             listen: vec![SERVICE_ADDRESS, CREDENTIALS_ADDRESS],
             journal,
             orders: serde_json::to_vec(&orders).expect("orders have only text keys"),

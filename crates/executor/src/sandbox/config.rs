@@ -65,7 +65,7 @@ impl Default for HostImage {
     /// The folders that hold tools on a usual Linux machine, and no home folder, no service's data.
     fn default() -> Self {
         let folders = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt"];
-        let etc = "alternatives ant* bash.bashrc bash_completion* ca-certificates* crypto-policies \
+        let etc = "alternatives ant* bash.bashrc bash_completion* ca-certificates* containers crypto-policies \
                    debian_version default fonts gai.conf ghc* gradle* groovy* gss host.conf ImageMagick* \
                    inputrc java* ld.so.* locale.* localtime lsb-release magic* maven* mime.types \
                    mono netconfig networks nsswitch.conf opt os-release perl php* pki profile \

@@ -1,6 +1,6 @@
 //! The containers whose first processes this service has handles to.
 
-use super::{cgroup::Group, disk::DiskShare, keeper::SIGNAL_BASE, process};
+use super::{cgroup::Group, disk::DiskShare, egress::Gate, keeper::SIGNAL_BASE, process};
 use crate::{ContainerId, Exit};
 use std::{
     collections::HashMap,
@@ -35,14 +35,16 @@ pub(super) struct Known {
     counted: AtomicU64,
     /// How it ends for having taken too much.
     overrun: Mutex<Option<Exit>>,
+    /// The gate on its way out, which is open to what it may reach for as long as it is known.
+    gate: Mutex<Option<Gate>>,
     ended: Mutex<Option<Exit>>,
 }
 
 impl Known {
     /// A container that runs or has just ended.
     pub(super) fn new(process: OwnedFd, first: First, group: Group, share: DiskShare) -> Self {
-        let (overrun, ended) = (Mutex::default(), Mutex::default());
-        Self { process, first, group, share, counted: AtomicU64::new(0), overrun, ended }
+        let (overrun, gate, ended) = Default::default();
+        Self { process, first, group, share, counted: AtomicU64::new(0), overrun, gate, ended }
     }
 
     /// How the container ended, whose first process has.
@@ -80,6 +82,11 @@ impl Known {
     /// It is about to be killed for this.
     pub(super) fn overran(&self, exit: Exit) {
         *self.overrun.lock().expect("no holder of this lock panics") = Some(exit);
+    }
+
+    /// Keeps the gate on its way out, in the place of another.
+    pub(super) fn keep_gate(&self, gate: Gate) {
+        *self.gate.lock().expect("no holder of this lock panics") = Some(gate);
     }
 
     fn has_ended(&self) -> bool {

@@ -9,6 +9,7 @@
 mod cgroup;
 mod config;
 mod disk;
+mod egress;
 mod filter;
 mod first;
 mod helper;

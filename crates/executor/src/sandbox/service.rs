@@ -5,6 +5,7 @@ use super::{
     cgroup::{Group, Hierarchies},
     config::{Agent, SandboxConfig, Users},
     disk::{DiskShare, DiskWatch},
+    egress::Gate,
     helper,
     known::{First, Known, KnownContainers},
     message::{DELIVERY, Job, RootFileSystem, ToService, User, Watchers, receive, send},
@@ -45,7 +46,7 @@ use std::{
     sync::{Arc, Once},
     time::Duration,
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc::UnboundedReceiver};
 
 /// How long a killed container may take to be gone.
 const DEATH_SECONDS_MAX: u64 = 5;
@@ -282,7 +283,7 @@ impl Inner {
         let mut locked = loop {
             let locked = self.state.claim(&spec.id)?;
             if locked.folder.started()?.is_some() {
-                return Ok(self.found_again(&spec.id, &locked.folder)?);
+                return Ok(self.found_again(spec, &locked.folder)?);
             }
             if locked.folder.plan()?.is_none() {
                 break locked;
@@ -304,7 +305,7 @@ impl Inner {
             Ok(container) => Ok(container),
             // The agent did run, if only for a moment: it must not run again.
             Err(_) if locked.folder.started()?.is_some() => {
-                Ok(self.found_again(&spec.id, &locked.folder)?)
+                Ok(self.found_again(spec, &locked.folder)?)
             }
             Err(fault) => {
                 self.clear(locked)?;
@@ -336,10 +337,14 @@ impl Inner {
     ) -> Result<Container, Fault> {
         let folder = &locked.folder;
         let group = self.hierarchies.group(&format!("{}.{}", spec.id, self.instance));
-        let way_out = self.way_out(spec.network);
+        let mut way_out = self.way_out(spec.network);
         let interface = way_out.as_ref().map(|way_out| way_out.interface.clone());
         let share = disk_share(spec, folder);
-        folder.write_plan(&Plan { cgroup: group.clone(), interface, share: share.clone() })?;
+        let is_gated = way_out.is_some() && !spec.egress.is_open();
+        let plan = Plan { cgroup: group.clone(), interface, is_gated, share: share.clone() };
+        folder.write_plan(&plan)?;
+        let gate = way_out.as_mut().filter(|_| is_gated);
+        let gate = gate.map(|way_out| self.outside.gate(way_out, &spec.egress)).transpose()?;
         let job = Job {
             id: spec.id.to_string(),
             folder: folder.path().to_owned(),
@@ -374,8 +379,9 @@ impl Inner {
         let made = self.ask_helper(&delivery)?;
         match folder.started()? {
             Some(_) => {
-                self.known.remember(&spec.id, self.known(made.process, group, share));
-                Ok(Container { listeners: made.listeners })
+                let known = self.known(made.process, group, share);
+                let known = self.known.remember(&spec.id, known);
+                Ok(Container { denied: keep(gate, &known), ..Container::with(made.listeners) })
             }
             None => Err(Fault::because("start a container", "its first process ended early")),
         }
@@ -440,7 +446,12 @@ impl Inner {
     }
 
     /// The container that an id already has.
-    fn found_again(&self, id: &ContainerId, folder: &ContainerFolder) -> Result<Container, Fault> {
+    fn found_again(
+        &self,
+        spec: &ContainerSpec,
+        folder: &ContainerFolder,
+    ) -> Result<Container, Fault> {
+        let id = &spec.id;
         let doing = "take over a container's sockets";
         let running = match self.find(id) {
             Sight::Known(known)
@@ -451,7 +462,7 @@ impl Inner {
             _ => None,
         };
         let (Some(known), Some(started)) = (running, folder.started()?) else {
-            return Ok(Container { listeners: Vec::new() });
+            return Ok(Container::with(Vec::new()));
         };
         let count = RawFd::try_from(started.listeners).expect("few listeners");
         let take = || -> Result<Vec<TcpListener>, rustix::io::Errno> {
@@ -463,16 +474,30 @@ impl Inner {
         // at its very end, when it has none any more: both pass.
         for _ in 0..TAKE_OVER_TRIES_MAX {
             match take() {
-                Ok(listeners) => return Ok(Container { listeners }),
+                Ok(listeners) => {
+                    let denied = keep(self.gate_again(spec, folder)?, &known);
+                    return Ok(Container { listeners, denied });
+                }
                 Err(error) => {
                     tracing::debug!(%id, %error, "a container's sockets are not there");
                     if process::wait_for_end(&known.process, TAKE_OVER_PAUSE).doing(doing)? {
-                        return Ok(Container { listeners: Vec::new() });
+                        return Ok(Container::with(Vec::new()));
                     }
                 }
             }
         }
-        Ok(Container { listeners: take().doing(doing)? })
+        Ok(Container::with(take().doing(doing)?))
+    }
+
+    /// Puts the gate back that a container had before the service was restarted.
+    fn gate_again(
+        &self,
+        spec: &ContainerSpec,
+        folder: &ContainerFolder,
+    ) -> Result<Option<(Gate, UnboundedReceiver<String>)>, Fault> {
+        let plan = folder.plan()?.filter(|plan| plan.is_gated);
+        let interface = plan.and_then(|plan| plan.interface);
+        interface.map(|interface| self.outside.gate_again(&interface, &spec.egress)).transpose()
     }
 
     /// Looks for a container, in memory and then on disk.
@@ -544,6 +569,9 @@ impl Inner {
         if let Some(plan) = locked.folder.plan()? {
             remove_group(&plan.cgroup)?;
             if let Some(interface) = plan.interface {
+                if plan.is_gated {
+                    Gate::remove(&interface)?;
+                }
                 // The cable goes with the container's network, which the kernel takes apart on its
                 // own; doing it here would hold up every other change of the machine's network.
                 self.outside.give_back(&interface);
@@ -621,6 +649,16 @@ fn kill(process: &OwnedFd) -> Result<(), Fault> {
     }
     let reason = format!("it is there {DEATH_SECONDS_MAX} seconds after it was killed");
     Err(Fault::because("end a container", reason))
+}
+
+/// Keeps a gate for as long as its container is known; gives what it tells.
+fn keep(
+    gate: Option<(Gate, UnboundedReceiver<String>)>,
+    known: &Known,
+) -> Option<UnboundedReceiver<String>> {
+    let (gate, told) = gate?;
+    known.keep_gate(gate);
+    Some(told)
 }
 
 /// What is shown of the host. A container that may mount anything could make writable what is only

@@ -54,6 +54,9 @@ pub(super) struct Plan {
     pub cgroup: Group,
     /// The host's end of its cable to the outside.
     pub interface: Option<String>,
+    /// Whether there is a gate on its way out.
+    #[serde(default)]
+    pub is_gated: bool,
     /// What it may take of the disk.
     #[serde(default)]
     pub share: DiskShare,

@@ -8,9 +8,11 @@ mod attacks;
 mod contract;
 mod crash;
 mod disk;
+mod egress;
 mod escapes;
 mod images;
 mod outbound;
+mod privileged;
 mod rootless;
 mod runtimes;
 mod world;
@@ -29,6 +31,9 @@ fn main() -> ExitCode {
     if std::env::args().nth(1).is_some_and(|verb| verb == outbound::HOST_VERB) {
         return outbound::host();
     }
+    if std::env::args().nth(1).is_some_and(|verb| verb == egress::GATE_VERB) {
+        return egress::host();
+    }
     if std::env::args().nth(1).is_some_and(|verb| verb == disk::SMALL_VERB) {
         return disk::on_small_disk();
     }
@@ -37,6 +42,7 @@ fn main() -> ExitCode {
     local.extend(attacks::trials("sandbox", None));
     local.extend(escapes::trials("sandbox"));
     local.extend(disk::trials("sandbox"));
+    local.extend(privileged::trials("sandbox"));
     local.extend(images::trials("sandbox"));
     local.extend(crash::trials("sandbox"));
     local.extend(runtimes::promises(RuntimeKind::Runc));
@@ -44,6 +50,7 @@ fn main() -> ExitCode {
     trials.extend(local);
     trials.extend(runtimes::trials());
     trials.extend(outbound::trials("sandbox"));
+    trials.extend(egress::trials("sandbox"));
     trials.push(disk::small("sandbox"));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

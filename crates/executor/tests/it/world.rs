@@ -2,7 +2,7 @@
 
 use crate::agent::AGENT;
 use executor::{
-    Agent, ContainerId, ContainerSpec, Executor, Exit, HostImage, Image, Limits, Network,
+    Agent, ContainerId, ContainerSpec, Egress, Executor, Exit, HostImage, Image, Limits, Network,
     OciRuntime, OutboundNetwork, Privileges, RuntimeKind, Sandbox, SandboxConfig, Script, Scripted,
 };
 use std::{
@@ -110,6 +110,7 @@ pub(crate) fn spec(folder: &Path, orders: &str) -> ContainerSpec {
         },
         privileges: Privileges::Few,
         network: Network::None,
+        egress: Egress::default(),
         listen: Vec::new(),
         orders: orders.as_bytes().to_vec(),
     }

@@ -35,8 +35,11 @@ use store::{
     logs::{Batch, GroupClass, LogError, LogStore, NewEvent, NewGroup, StreamId},
 };
 use tokio::{
-    sync::{mpsc, watch},
-    task::spawn_blocking,
+    sync::{
+        mpsc::{self, UnboundedReceiver},
+        watch,
+    },
+    task::{JoinHandle, spawn_blocking},
     time::{Instant, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -200,13 +203,17 @@ impl Attendant {
         let gone = CancellationToken::new();
         let mut commands = Commands::default();
         let (mut follower, stream);
+        let mut teller = None;
         if self.charge.ending.is_cancelled() {
             (stream, follower) = (self.log_stream().await, None);
         } else {
             let launched;
             (stream, launched) = tokio::join!(self.log_stream(), self.launch(&container, &gone));
             follower = match launched {
-                Ok(()) => self.follow(&container, stream, &mut commands).await,
+                Ok(denied) => {
+                    teller = self.tell_denied(stream, denied);
+                    self.follow(&container, stream, &mut commands).await
+                }
                 Err(error) => {
                     self.driver.inputs(&id, vec![(not_launched(&error), None)]).await;
                     self.charge.ending.cancelled().await;
@@ -219,6 +226,10 @@ impl Attendant {
         let on_disk = self.logged(stream);
         tokio::join!(self.destroy(&container), self.sync(stream));
         gone.cancel();
+        if let Some(teller) = teller {
+            // It ends with the container.
+            let _ = teller.await;
+        }
         self.give_back_cache().await;
         self.read_out(&mut follower, stream, &mut commands).await;
         if self.logged(stream) != on_disk {
@@ -231,7 +242,7 @@ impl Attendant {
         &self,
         container: &ContainerId,
         gone: &CancellationToken,
-    ) -> Result<(), LaunchError> {
+    ) -> Result<Option<UnboundedReceiver<String>>, LaunchError> {
         let charge = &self.charge;
         let journal = journal_of(&self.grounds.journals, charge.request.id());
         let expires_at = charge.deadline.unwrap_or(charge.received_at);
@@ -246,11 +257,35 @@ impl Attendant {
         };
         let provision = &self.grounds.provision;
         let spec = provision.spec(&charge.request, &occasion, container.clone(), journal);
-        let launched = self.executor.launch(&spec).await?;
+        let mut launched = self.executor.launch(&spec).await?;
+        let denied = launched.denied.take();
         let served =
             ServedBuild { request: Arc::clone(&charge.request), expires_at, gone: gone.clone() };
         (self.grounds.serve)(launched, served);
-        Ok(())
+        Ok(denied)
+    }
+
+    /// Has the log tell which names the build asked for in vain.
+    fn tell_denied(
+        &self,
+        stream: Option<StreamId>,
+        denied: Option<UnboundedReceiver<String>>,
+    ) -> Option<JoinHandle<()>> {
+        let (stream, mut denied) = stream.zip(denied)?;
+        let logs = self.grounds.logs.clone();
+        Some(tokio::spawn(async move {
+            while let Some(name) = denied.recv().await {
+                let text = format!("The network's rules deny {name}");
+                let line = agents_line(&text, 0);
+                let events = [NewEvent { timestamp: millis(line.at), message: line.text }];
+                // Nothing of the journal: what is known of how far that has been logged stays.
+                let batch =
+                    Batch { events: &events, source: None, ingested_at: millis(clock::now()) };
+                if let Err(error) = logs.append(stream, batch) {
+                    tracing::debug!(error = %chain(&error), "a denied name is not in the log");
+                }
+            }
+        }))
     }
 
     /// The folder of the build's local cache. A build does without one that cannot be had.

@@ -171,9 +171,22 @@ class GitHost:
         return Repository(self.repositories / name, files)
 
     def requests(self):
-        """The lines of the host's access log: port, authorization, user, request, status."""
+        """The lines of the host's access log: port, authorization, user, request, status, and the
+        bytes of the answer.
+        """
         log = self.folder / "access.log"
         return log.read_text().splitlines() if log.exists() else []
+
+    def bytes_sent(self, path):
+        """How many bytes the host has sent of a repository."""
+        lines = [line for line in self.requests() if f" /{path}/" in line]
+        return sum(int(line.split()[-1]) for line in lines)
+
+    def swallow(self, port):
+        """Lets the host take no notice of what comes for a port: nobody is told that it is shut."""
+        chain = f"type filter hook input priority 0; tcp dport {port} drop;"
+        rules = f"table ip hole {{ chain in {{ {chain} }}; }}"
+        subprocess.run([*self.inside, "nft", "-f", "-"], input=rules, text=True, check=True)
 
     def run_inside(self, command, **settings):
         """Starts a program in the host's network."""
@@ -238,7 +251,8 @@ class GitHost:
             error_log {self.folder}/error.log;
             events {{ }}
             http {{
-                log_format line '$server_port [$http_authorization] $remote_user $request $status';
+                log_format line '$server_port [$http_authorization] $remote_user $request $status '
+                    '$bytes_sent';
                 access_log {self.folder}/access.log line;
                 client_body_temp_path {self.folder}/body;
                 fastcgi_temp_path {self.folder}/fastcgi;

@@ -58,6 +58,24 @@ def fails_in_download(yard, ended, code, message=None):
     return found[1]
 
 
+def test_an_object_that_is_not_there(yard, project, bucket):
+    yard.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    source = {"sourceTypeOverride": "S3", "sourceLocationOverride": f"{bucket}/none.zip"}
+    message = fails_in_download(yard, yard.run(project, **source), "CLIENT_ERROR", "NoSuchKey: ")
+    assert message.endswith(" for primary source")
+    yard.s3.put_object(Bucket=bucket, Key="none.zip", Body=harness.zipped({}))
+    other = "00000000-0000-4000-8000-000000000000"
+    ended = yard.run(project, sourceVersion=other, **source)
+    message = fails_in_download(yard, ended, "CLIENT_ERROR", "status code: 4")
+    assert message.endswith(f" for primary source and source version {other}")
+
+
+def test_a_value_that_no_variable_can_have(yard, from_zip):
+    text = 'version: 0.2\nenv: {variables: {A: "a\\0b"}}\nphases: {build: {commands: [env]}}\n'
+    ended = from_zip({"buildspec.yml": text})
+    fails_in_download(yard, ended, "YAML_FILE_ERROR", "A")
+
+
 # Buildspecs
 
 
@@ -213,9 +231,7 @@ def test_a_project_name_out_of_its_pattern(yard):
 # Images
 
 
-@pytest.mark.parametrize(
-    "image", ["rootfs:/absent", "rootfs:relative", "aws/codebuild/standard:7.0"]
-)
+@pytest.mark.parametrize("image", ["rootfs:/absent", "rootfs:relative", "registry.invalid/tool:1"])
 def test_an_image_that_cannot_be_used(yard, project, image):
     ended = yard.run(project, imageOverride=image)
     assert ended["buildStatus"] == "FAILED"

@@ -297,3 +297,16 @@ def test_what_builds_may_not_read_is_denied_to_them(own_yard, tmp_path):
             f"resource: {resource}\n\tstatus code: 400, request id: "
         )
     assert harness.kept_in_clear(yard, "some-value") == []
+
+
+def test_what_a_running_build_knows_is_on_no_disk(yard, project, secret):
+    text = spec(
+        'DERIVED="from $S"; LONG="$S$(head -c 200000 /dev/zero | tr "\\0" x)"',
+        "[ ${#LONG} -gt 200000 ] && until [ -e /tmp/never ]; do sleep 0.05; done",
+        env={"secrets-manager": {"S": secret("a-value-for-memory-alone")}},
+    )
+    started = yard.start_build(project, buildspecOverride=text)
+    yard.wait_for_log(started["id"], "Running command [ ")
+    assert harness.kept_in_clear(yard, "a-value-for-memory-alone") == []
+    yard.codebuild.stop_build(id=started["id"])
+    assert yard.ended(started["id"])["buildStatus"] == "STOPPED"

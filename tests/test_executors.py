@@ -1,11 +1,13 @@
 """The same build by each executor, chosen as a client can: by a variable of its environment."""
 
 import json
+import os
 import shutil
 import subprocess
 
 import pytest
 
+import engines
 import harness
 from conftest import unique
 from harness import environment, spec
@@ -118,22 +120,30 @@ def test_an_executor_that_is_not_allowed_is_refused(yard, project):
     assert "its type must be PLAINTEXT" in str(refused.value)
 
 
-def test_an_executor_that_is_not_there_is_told_at_the_start(tmp_path):
-    config = tmp_path / "buildyard.toml"
-    missing = tmp_path / "runc"
-    config.write_text(f'[executors]\ndefault = "runc"\n[executors.runc]\nprogram = "{missing}"\n')
+def refused_start(folder, text):
+    """What the service says when this configuration keeps it from starting."""
+    config = folder / "buildyard.toml"
+    config.write_text(text)
     command = [harness.BINARY, "serve", "--listen", "127.0.0.1:0", "--config", config]
     done = subprocess.run(
-        [*command, "--data-dir", tmp_path / "data"],
+        [*command, "--data-dir", folder / "data"],
         capture_output=True,
         text=True,
         timeout=30,
         env=harness.Service.clean_environment(),
     )
     assert done.returncode != 0
-    assert "the executor runc cannot be used: install runc" in done.stderr
-    assert "executors.runc.program" in done.stderr
-    assert f"{missing} --version" in done.stderr
+    return done.stderr
+
+
+def test_an_executor_that_is_not_there_is_told_at_the_start(tmp_path):
+    missing = tmp_path / "runc"
+    said = refused_start(
+        tmp_path, f'[executors]\ndefault = "runc"\n[executors.runc]\nprogram = "{missing}"\n'
+    )
+    assert "the executor runc cannot be used: install runc" in said
+    assert "executors.runc.program" in said
+    assert f"{missing} --version" in said
 
 
 def test_a_local_build_names_its_executor(tmp_path, executor):
@@ -159,3 +169,81 @@ def test_a_local_build_names_its_executor(tmp_path, executor):
     refused = build("--env", f"{VARIABLE}=rkt")
     assert refused.returncode == 2
     assert 'there is no executor "rkt"' in refused.stderr
+
+
+@pytest.fixture(params=["dockerd", "podman"])
+def engine(request, workplace):
+    """A container engine on a socket of its own."""
+    if os.geteuid() != 0:
+        pytest.skip("container engines are for root")
+    if why := engines.missing(request.param):
+        pytest.skip(why)
+    folder = workplace / unique("engine")
+    folder.mkdir()
+    with engines.running(request.param, folder) as socket:
+        yield socket
+
+
+IN_BUSYBOX = spec(
+    "cat word.txt",
+    'test "$WORD" = hush-this-word && echo "the secret is $WORD"',
+    'wget -qO- "http://169.254.170.2$AWS_CONTAINER_CREDENTIALS_RELATIVE_URI" | cut -c 1-19',
+    "mkdir out && echo made > out/made.txt",
+    artifacts={"files": ["**/*"], "base-directory": "out"},
+    env={"secrets-manager": {"WORD": "ci/word"}},
+)
+
+
+def test_a_container_engine_makes_environments(engine, own_yard, tmp_path):
+    config = tmp_path / "buildyard.toml"
+    config.write_text(f'[executors]\ndefault = "docker"\n[executors.docker]\nsocket = "{engine}"\n')
+    yard = own_yard(arguments=["--config", config])
+    yard.start()
+    yard.s3.create_bucket(
+        Bucket="jars", CreateBucketConfiguration={"LocationConstraint": harness.REGION}
+    )
+    source = harness.zipped({"word.txt": "from the source"})
+    yard.s3.put_object(Bucket="jars", Key="source.zip", Body=source)
+    yard.secrets.create_secret(Name="ci/word", SecretString="hush-this-word")
+    image = f"oci:{engines.busybox_image(tmp_path / 'image')}"
+    yard.create_project(
+        "demo",
+        source={"type": "S3", "location": "jars/source.zip", "buildspec": IN_BUSYBOX},
+        artifacts={"type": "S3", "location": "jars", "packaging": "ZIP", "name": "made.zip"},
+        environment=environment(image=image),
+    )
+    build = yard.run("demo")
+    log = yard.log(build)
+    assert build["buildStatus"] == "SUCCEEDED", log + yard.stderr()
+    printed = yard.printed(build)
+    assert "from the source" in printed and '{"AccessKeyId":"ASI' in printed
+    assert "the secret is ***" in printed and "hush-this-word" not in log
+    packed = yard.s3.get_object(Bucket="jars", Key="made.zip")["Body"].read()
+    assert b"made.txt" in packed
+
+    running = yard.start_build("demo", buildspecOverride=spec("echo on", "sleep 600"))
+    yard.wait_for_log(running["id"], "on\n")
+    yard.kill()
+    yard.start()
+    assert not yard.build(running["id"])["buildComplete"]
+    yard.codebuild.stop_build(id=running["id"])
+    ended = yard.ended(running["id"])
+    assert ended["buildStatus"] == "STOPPED"
+    assert yard.log(ended).count("Running command echo on") == 1
+
+    refused = yard.run(
+        "demo", imageOverride="host", sourceTypeOverride="NO_SOURCE", buildspecOverride=spec("true")
+    )
+    code, message = harness.context(refused, "PROVISIONING")
+    assert code == "BUILD_CONTAINER_UNABLE_TO_PULL_IMAGE"
+    assert "the image host is for the sandbox and runtimes" in message
+    assert engines.containers(engine) == []
+
+
+def test_a_container_engine_that_is_not_there_is_told_at_the_start(tmp_path):
+    socket = tmp_path / "docker.sock"
+    said = refused_start(
+        tmp_path, f'[executors]\nallowed = ["docker"]\n[executors.docker]\nsocket = "{socket}"\n'
+    )
+    assert "the executor docker cannot be used: start the engine" in said
+    assert "executors.docker.socket" in said

@@ -158,6 +158,18 @@ def test_a_host_that_hangs_is_given_up(git_yard, host):
     # Nothing stays behind: the fixture of the service looks for it.
 
 
+def test_a_host_that_swallows_everything_is_given_up(git_yard, host):
+    host.swallow(8083)
+    url = f"http://{host.address}:8083/app"
+    ended = run(git_yard, {"location": url})
+    code, message = context(ended, "DOWNLOAD_SOURCE")
+    assert code == "CLIENT_ERROR"
+    # The service's limit for silence is three seconds here, and git's own is five times as long.
+    assert message.startswith("Git clone failed: "), message
+    phase = next(p for p in ended["phases"] if p["phaseType"] == "DOWNLOAD_SOURCE")
+    assert phase["durationInSeconds"] < 60, phase
+
+
 def test_where_a_build_finds_what_it_was_built_from(git_yard, host):
     host.repository("open/dotted.git", {}).git("tag", "v1")
     lib = host.repository("open/lib", {"x": "lib\n"})
@@ -243,6 +255,95 @@ def test_overrides_of_the_source(git_yard, host, project):
     assert ended["buildStatus"] == "SUCCEEDED", git_yard.log(ended)
     assert git_yard.printed(ended).startswith("feature\n")
     assert ended["source"]["type"] == "GITHUB"
+
+
+def test_overrides_of_secondary_sources(git_yard, host):
+    for name in ("first", "second"):
+        host.repository(f"open/{name}", {"x": f"{name}\n"}).git("tag", "v1")
+    text = spec("cat $CODEBUILD_SRC_DIR_of/x; env | grep -c ^CODEBUILD_SRC_DIR")
+    name = unique("git")
+    secondary = [
+        {"type": "GITHUB", "location": f"{host.url}/open/first", "sourceIdentifier": identifier}
+        for identifier in ("of", "other")
+    ]
+    git_yard.create_project(
+        name,
+        source={"type": "GITHUB", "location": f"{host.url}/open/app", "buildspec": text},
+        secondarySources=secondary,
+    )
+    assert git_yard.printed(git_yard.run(name)).split() == ["first", "3"]
+    other = {"type": "GITLAB", "location": f"{host.url}/open/second", "sourceIdentifier": "of"}
+    versions = [{"sourceIdentifier": "of", "sourceVersion": "v1"}]
+    ended = git_yard.run(
+        name, secondarySourcesOverride=[other], secondarySourcesVersionOverride=versions
+    )
+    assert git_yard.printed(ended).split() == ["second", "2"], git_yard.log(ended)
+    assert [each["location"] for each in ended["secondarySources"]] == [other["location"]]
+    assert ended["secondarySourceVersions"] == versions
+
+
+LOCAL = {"type": "LOCAL", "modes": ["LOCAL_SOURCE_CACHE"]}
+
+
+def test_a_second_build_fetches_what_is_new(git_yard, host):
+    large = hashlib.shake_256(b"large").digest(400_000)
+    made = host.repository("open/cached", {"large": large, "x": "one\n"})
+    text = spec("cat x; cut -c1-8 .git; git log --format=%s | wc -l; git fsck")
+    name = unique("git")
+    source = {"type": "GITHUB", "location": f"{host.url}/open/cached", "buildspec": text}
+    git_yard.create_project(name, source=source, cache=LOCAL)
+
+    def build(**overrides):
+        before = host.bytes_sent("open/cached")
+        ended = git_yard.run(name, **overrides)
+        assert ended["buildStatus"] == "SUCCEEDED", git_yard.log(ended)
+        return git_yard.printed(ended).split(), host.bytes_sent("open/cached") - before, ended
+
+    printed, first, _ = build()
+    assert (printed, first > len(large)) == (["one", "gitdir:", "1"], True)
+    made.commit({"x": "two\n"})
+    printed, second, ended = build()
+    assert (printed, second < 20_000) == (["two", "gitdir:", "2"], True), second
+    assert "Local source cache: 39" in git_yard.log(ended)
+    # As another user, who may write where the metadata is.
+    user = json.dumps(
+        {
+            "version": 0.2,
+            "run-as": "codebuild-user",
+            "phases": {"build": {"commands": ["git tag t"]}},
+        }
+    )
+    _, third, _ = build(buildspecOverride=user)
+    assert third < 20_000
+    printed, fourth, _ = build(sourceVersion=made.git("rev-parse", "HEAD~1"))
+    assert (printed[0], fourth < 20_000) == ("one", True)
+    # A part of the history is asked for, and comes from the host.
+    _, shallow, ended = build(gitCloneDepthOverride=1, buildspecOverride=spec("test -d .git"))
+    assert shallow > len(large)
+    assert "Local source cache: not used for a part of the history" in git_yard.log(ended)
+
+
+def test_a_broken_source_cache_is_a_line(git_yard, host):
+    host.repository("open/broken-cache", {"x": "one\n", "buildspec.yml": spec("cat x")})
+    name = unique("git")
+    source = {"type": "GITHUB", "location": f"{host.url}/open/broken-cache"}
+    git_yard.create_project(name, source=source, cache=LOCAL)
+    tear = 'for pack in $(git rev-parse --git-dir)/objects/pack/*.pack; do rm -f "$pack"; done'
+    git_yard.run(name, buildspecOverride=spec(tear))
+    ended = git_yard.run(name)
+    assert git_yard.printed(ended) == "one", git_yard.log(ended)
+    line = "Unable to use the local source cache: a pack is missing or has changed: all of"
+    assert line in git_yard.log(ended)
+
+
+def test_a_loop_of_submodules_ends(git_yard, host):
+    loop = host.repository("open/loop", {"buildspec.yml": spec("true")})
+    for _ in range(18):
+        loop.add_submodule("loop", "../loop", loop.git("rev-parse", "HEAD"))
+    source = {"location": f"{host.url}/open/loop", "gitSubmodulesConfig": {"fetchSubmodules": True}}
+    code, message = context(run(git_yard, source), "DOWNLOAD_SOURCE")
+    assert code == "CLIENT_ERROR"
+    assert "submodules are nested more than 16 levels deep" in message, message
 
 
 def test_submodules_and_large_files(git_yard, host):

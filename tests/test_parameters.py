@@ -107,6 +107,30 @@ def test_versions_are_numbered_and_found_by_number_label_and_arn(parameters, put
     assert (gone["RemovedLabels"], gone["InvalidLabels"]) == (["blue"], ["red"])
 
 
+def test_what_an_overwrite_does_not_name_stays(parameters, put, root):
+    name = f"{root}/p"
+    put(name, "a1", Description="what it is for", AllowedPattern="a[0-9]", Type="SecureString")
+    described = {"ParameterFilters": [{"Key": "Name", "Values": [name]}]}
+    shown = ("Description", "AllowedPattern", "Type", "Version")
+
+    def described_as():
+        (parameter,) = parameters.describe_parameters(**described)["Parameters"]
+        return tuple(parameter.get(member) for member in shown)
+
+    parameters.put_parameter(Name=name, Value="a2", Overwrite=True)
+    assert described_as() == ("what it is for", "a[0-9]", "SecureString", 2)
+    refused(
+        parameters.put_parameter,
+        "ParameterPatternMismatchException",
+        Name=name,
+        Value="b",
+        Overwrite=True,
+    )
+    change = {"Description": "else", "AllowedPattern": "b"}
+    parameters.put_parameter(Name=name, Value="b", Overwrite=True, **change)
+    assert described_as() == ("else", "b", "SecureString", 3)
+
+
 def test_a_hundred_versions_are_kept(parameters, put, root):
     name = f"{root}/p"
     put(name, "first")

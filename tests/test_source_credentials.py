@@ -274,7 +274,7 @@ def test_no_command_finds_the_secret_anywhere(git_yard, host, imported):
     counted = next(line for line in log.splitlines() if line.startswith("looked into")).split()
     assert int(counted[2]) > 10 and int(counted[5]) > 10, counted
     assert PASSWORD not in log
-    assert git_yard.printed(ended).endswith("dir.txt\nenv.sh\nscript.sh")
+    assert git_yard.printed(ended).endswith("\nscript.sh")
 
 
 # The place where the helper asks follows from a key that only the service has, and the test.

@@ -14,6 +14,8 @@ pub enum CacheOrder {
     S3(S3Cache),
     /// In a folder of the machine.
     Local(LocalCache),
+    /// In the layers of Docker's images alone, which nothing can keep without privileged mode.
+    DockerLayers,
 }
 
 /// A cache in a bucket.
@@ -42,17 +44,21 @@ pub struct LocalCache {
     pub custom: LocalMode,
     /// Whether the sources' Git metadata is kept in it.
     pub source: LocalMode,
+    /// Whether the layers of Docker's images are to be kept, which needs a privileged environment.
+    #[serde(default)]
+    pub docker_layers: LocalMode,
     /// What the folder is.
     pub state: LocalState,
 }
 
 /// Whether a mode of a local cache is on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LocalMode {
     /// It is.
     On,
     /// It is not.
+    #[default]
     Off,
 }
 

@@ -79,6 +79,13 @@ pub enum Fact {
     Finished,
 }
 
+impl Fact {
+    /// Whether it tells of a command, by which nobody decides anything.
+    pub const fn is_of_a_command(&self) -> bool {
+        matches!(self, Self::CommandStarted(_) | Self::CommandEnded(_))
+    }
+}
+
 /// Where an artifact went.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArtifactUploaded {

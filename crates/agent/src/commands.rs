@@ -5,7 +5,7 @@ use crate::fault::Fault;
 use crate::log;
 use crate::processes::Exit;
 use crate::run::Build;
-use crate::shell::{Ended, Ran, Shell, Succeeding, User};
+use crate::shell::{Ended, Ran, Shell, Started, Succeeding, User};
 use crate::usage::bytes;
 use agent_protocol::{
     AgentPhase, COMMAND_TEXT_BYTES_MAX, COMMANDS_MAX, CommandEnded, CommandList, CommandStarted,
@@ -46,55 +46,84 @@ impl Counts {
 
 impl Commands<'_> {
     /// Runs commands until one fails, and says what failed. The first of them is number `first` of its
-    /// list.
+    /// list. The end of what is told of them may wait for whatever the journal is told next.
     pub(crate) fn run(
         &mut self,
         list: CommandList,
         first: u32,
         commands: &[String],
     ) -> Result<Option<String>, Fault> {
-        for (index, command) in (first..).zip(commands) {
-            let shown = &*shown(self.build, command);
-            let told = self.build.counts.told.fetch_add(1, Ordering::Relaxed) < COMMANDS_MAX;
-            let started = told.then(|| Fact::CommandStarted(self.started(list, index, shown)));
-            let began = self.build.meter.begin();
-            self.build.journal.append(|batch| {
-                batch.end_line();
-                started.iter().for_each(|fact| batch.fact(fact));
-                batch.line(&log::running(shown));
-            });
-            let Ran { ended, largest_bytes } =
-                self.shell.run(command, self.user.as_ref(), self.succeeding)?;
-            let (used, memory_kills) = self.build.meter.end(&began, largest_bytes);
-            self.build.counts.memory_kills.fetch_add(memory_kills, Ordering::Relaxed);
-            let reason = reason(&ended, memory_kills);
+        let build = self.build;
+        let mut waiting = (first..).zip(commands);
+        let Some((mut index, mut command)) = waiting.next() else { return Ok(None) };
+        // What was read at the end of a command is what the next one begins with.
+        let mut reading = None;
+        let mut stillness = build.output.drain_soon();
+        let mut started = self.start(command)?;
+        loop {
+            let shown = &*shown(build, command);
+            let is_told = build.counts.told.fetch_add(1, Ordering::Relaxed) < COMMANDS_MAX;
+            let began = build.meter.begin(reading);
+            self.tell_start(shown, is_told.then(|| self.started(list, index, shown)));
+            drop(stillness);
+            let Ran { ended, largest_bytes } = self.shell.wait(started)?;
+            stillness = build.output.drain_soon();
+            // The next one starts while the end of this one is told: what it prints waits for that.
+            let next = if ended.is_success() { waiting.next() } else { None };
+            let next_started = next.map(|(_, command)| self.start(command));
+            let (used, memory_kills) = build.meter.end(&began, largest_bytes, &mut reading);
+            build.counts.memory_kills.fetch_add(memory_kills, Ordering::Relaxed);
             let (exit_status, signal) = ended.status();
-            let fact = Fact::CommandEnded(CommandEnded { exit_status, signal, memory_kills, used });
-            let out_of_memory = (memory_kills > 0).then(|| self.out_of_memory());
-            self.build.journal.append(|batch| {
-                // AWS: an empty line follows what a command printed.
-                batch.output(b"\n");
-                if let Some(sentence) = &out_of_memory {
-                    batch.line(&log::processes_ended(sentence, memory_kills));
+            let fact = CommandEnded { exit_status, signal, memory_kills, used };
+            let failed = self.tell_end(shown, &ended, is_told.then_some(fact), memory_kills);
+            let (Some((next_index, next_command)), Some(next_started)) = (next, next_started)
+            else {
+                drop(stillness);
+                if failed.is_some() && build.orders.course.shell_on_failure {
+                    console::open(build, self.shell, self.user.as_ref());
                 }
-                if let Some(reason) = &reason {
-                    batch.line(&log::command_failed(shown, reason));
-                }
-                if told {
-                    batch.fact(&fact);
-                }
-            });
-            if let Some(reason) = reason {
-                if self.build.orders.course.shell_on_failure {
-                    console::open(self.build, self.shell, self.user.as_ref());
-                }
-                let why = out_of_memory.map(|sentence| format!(". {sentence}")).unwrap_or_default();
-                return Ok(Some(format!(
-                    "Error while executing command: {shown}. Reason: {reason}{why}"
-                )));
-            }
+                return Ok(failed);
+            };
+            (index, command, started) = (next_index, next_command, next_started?);
         }
-        Ok(None)
+    }
+
+    fn start(&mut self, command: &str) -> Result<Started, Fault> {
+        self.shell.start(command, self.user.as_ref(), self.succeeding)
+    }
+
+    fn tell_start(&self, shown: &str, fact: Option<CommandStarted>) {
+        self.build.journal.append_soon(|batch| {
+            batch.end_line();
+            fact.into_iter().for_each(|fact| batch.fact(&Fact::CommandStarted(fact)));
+            batch.line(&log::running(shown));
+        });
+    }
+
+    /// Tells that a command has ended, and gives what failed, if it did.
+    fn tell_end(
+        &self,
+        shown: &str,
+        ended: &Ended,
+        fact: Option<CommandEnded>,
+        memory_kills: u64,
+    ) -> Option<String> {
+        let reason = reason(ended, memory_kills);
+        let out_of_memory = (memory_kills > 0).then(|| self.out_of_memory());
+        self.build.journal.append_soon(|batch| {
+            // AWS: an empty line follows what a command printed.
+            batch.output(b"\n");
+            if let Some(sentence) = &out_of_memory {
+                batch.line(&log::processes_ended(sentence, memory_kills));
+            }
+            if let Some(reason) = &reason {
+                batch.line(&log::command_failed(shown, reason));
+            }
+            fact.into_iter().for_each(|fact| batch.fact(&Fact::CommandEnded(fact)));
+        });
+        let why = out_of_memory.map(|sentence| format!(". {sentence}")).unwrap_or_default();
+        let reason = reason?;
+        Some(format!("Error while executing command: {shown}. Reason: {reason}{why}"))
     }
 
     fn started(&self, list: CommandList, index: u32, shown: &str) -> CommandStarted {

@@ -1,5 +1,5 @@
-//! Appends to the journal, without what must not be read there. Every batch of records is one
-//! `write`.
+//! Appends to the journal, without what must not be read there. A batch of records is one `write`, or
+//! shares one with batches that came just before it.
 //!
 //! A journal that cannot be written leaves the agent mute, so it dies: the service sees the journal
 //! end without its last word.
@@ -10,7 +10,10 @@ use agent_protocol::{AgentPhase, Fact, PhaseOutcome, Timestamp, journal};
 use std::fs::File;
 use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
+
+/// How soon after a `write` another one is worth its while, where nothing depends on it.
+const BETWEEN_WRITES: Duration = Duration::from_millis(2);
 
 /// The journal, shared by everything that has something to say.
 pub(crate) struct Journal {
@@ -19,7 +22,9 @@ pub(crate) struct Journal {
 
 struct State {
     file: File,
+    /// What is to be written.
     frames: Vec<u8>,
+    written_at: Instant,
     mask: Mask,
     /// What the mask lets through; kept for its memory.
     shown: Vec<u8>,
@@ -43,6 +48,7 @@ impl Journal {
         let state = State {
             file,
             frames: Vec::new(),
+            written_at: Instant::now(),
             mask: Mask::default(),
             shown: Vec::new(),
             at_line_start: true,
@@ -74,9 +80,24 @@ impl Journal {
         self.append(|batch| batch.settle());
     }
 
-    /// Appends what `fill` puts into the batch, with one `write`.
+    /// Appends what `fill` puts into the batch, with one `write`, behind what waits for one.
     pub(crate) fn append(&self, fill: impl FnOnce(&mut Batch<'_>)) {
         write(&mut self.lock(), fill);
+    }
+
+    /// The same, except that what comes right after another `write` waits for the next one. Whoever
+    /// calls this sees to it that one follows within [`BETWEEN_WRITES`].
+    pub(crate) fn append_soon(&self, fill: impl FnOnce(&mut Batch<'_>)) {
+        let mut state = self.lock();
+        add(&mut state, fill);
+        if state.written_at.elapsed() >= BETWEEN_WRITES {
+            flush(&mut state);
+        }
+    }
+
+    /// Writes what waits.
+    pub(crate) fn flush(&self) {
+        flush(&mut self.lock());
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -101,15 +122,24 @@ impl Journal {
     }
 }
 
-fn write(state: &mut State, fill: impl FnOnce(&mut Batch<'_>)) {
+fn add(state: &mut State, fill: impl FnOnce(&mut Batch<'_>)) {
     let at = Timestamp::from_system(SystemTime::now());
-    state.frames.clear();
     fill(&mut Batch { state, at });
-    let State { file, frames, .. } = state;
+}
+
+fn write(state: &mut State, fill: impl FnOnce(&mut Batch<'_>)) {
+    add(state, fill);
+    flush(state);
+}
+
+fn flush(state: &mut State) {
+    let State { file, frames, written_at, .. } = state;
     if frames.is_empty() {
         return;
     }
     file.write_all(frames).expect("a journal that cannot be written ends the agent");
+    frames.clear();
+    *written_at = Instant::now();
 }
 
 impl Batch<'_> {

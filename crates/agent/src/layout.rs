@@ -45,9 +45,9 @@ impl Layout {
         self.tmp().join("env.sh")
     }
 
-    /// The folder that the next command starts in.
-    pub(crate) fn dir_file(&self) -> PathBuf {
-        self.tmp().join("dir.txt")
+    /// What the last command left: the exported variables and its folder.
+    pub(crate) fn saved_state(&self) -> PathBuf {
+        self.tmp().join("state")
     }
 
     /// What `codebuild-hash-files` read, one file a line, while a cache's key is evaluated.
@@ -114,7 +114,7 @@ impl Layout {
 
     /// A file for as long as it is open, on the disk that the sources are on.
     pub(crate) fn nameless_file(&self) -> std::io::Result<File> {
-        let path = self.tmp().join("nameless");
+        let path = self.root.join("codebuild/output/nameless");
         let file = File::options().read(true).write(true).create_new(true).open(&path)?;
         std::fs::remove_file(&path)?;
         Ok(file)

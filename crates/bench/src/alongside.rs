@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result, ensure};
 use executor::{
-    Agent, ContainerId, ContainerSpec, Egress, Executor, HostImage, Image, Limits, Network,
-    OutboundNetwork, Privileges, Sandbox, SandboxConfig,
+    Agent, ContainerId, ContainerSpec, Egress, Executor, HostImage, Image, Images, ImagesConfig,
+    Limits, Network, OutboundNetwork, Privileges, Sandbox, SandboxConfig,
 };
 use serde_json::{Value, json};
 use std::{
@@ -104,7 +104,7 @@ impl Bare {
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let sandbox = Sandbox::new(SandboxConfig {
             state_dir: folder.join("state"),
-            images_dir: folder.join("images"),
+            images: Images::open(ImagesConfig::in_folder(folder.join("images")))?,
             helper: program.to_owned(),
             agent: Agent::File(idle_program(&folder)?),
             host_image: HostImage::default(),
@@ -121,6 +121,7 @@ impl Bare {
             journal: self.folder.join("journal"),
             image: Image::Host,
             mounts: Vec::new(),
+            folders_in_memory: Vec::new(),
             limits: Limits {
                 cpu_millis: 2_000,
                 memory_bytes: 3 << 30,

@@ -158,7 +158,7 @@ pub(crate) fn ended(client: &mut Client, id: &str) -> Result<Value> {
     }
 }
 
-fn succeeded(client: &mut Client, id: &str) -> Result<bool> {
+pub(crate) fn succeeded(client: &mut Client, id: &str) -> Result<bool> {
     let answer = client.codebuild("BatchGetBuilds", &json!({ "ids": [id] }))?;
     let build = &answer["builds"][0];
     match build["buildStatus"].as_str() {

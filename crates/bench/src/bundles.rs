@@ -85,7 +85,9 @@ struct Rows {
     tool_save: Times,
     restore: Times,
     tool_restore: Times,
-    agent_bytes: u64,
+    packed_bytes: u64,
+    saved_bytes: u64,
+    restored_bytes: u64,
 }
 
 impl Rows {
@@ -119,6 +121,9 @@ impl Rows {
         )?;
         ensure!(restored.log.contains("Cache hit"), "no cache: {}", restored.log);
         let (fetch, unzip) = (packed.took("fetch")?, packed.took("unzip")?);
+        self.packed_bytes = self.packed_bytes.max(packed.agent_bytes);
+        self.saved_bytes = self.saved_bytes.max(saved.agent_bytes);
+        self.restored_bytes = self.restored_bytes.max(restored.agent_bytes);
         self.source.0.push(packed.phase("DOWNLOAD_SOURCE")?);
         self.fetch_and_unzip.0.push(fetch + unzip);
         self.unzip.0.push(unzip);
@@ -132,24 +137,23 @@ impl Rows {
     }
 
     /// Runs a build to its success, and looks at its agent's memory meanwhile.
-    fn build(&mut self, service: &Service, client: &mut Client, with: &Value) -> Result<Built> {
+    fn build(&self, service: &Service, client: &mut Client, with: &Value) -> Result<Built> {
         let mut input = with.clone();
         input["projectName"] = json!(PROJECT);
         let started = client.codebuild("StartBuild", &input)?;
         let id = started["build"]["id"].as_str().context("a build's id")?.to_owned();
         let done = AtomicBool::new(false);
-        let (build, most) = thread::scope(|scope| {
+        let (build, agent_bytes) = thread::scope(|scope| {
             let watcher = scope.spawn(|| most_memory(service, &done));
             let build = builds::ended(client, &id);
             done.store(true, Ordering::Relaxed);
             (build, watcher.join().expect("looking at memory does not panic"))
         });
         service.settle()?;
-        self.agent_bytes = self.agent_bytes.max(most);
         let build = build?;
         let log = log(client, &build)?;
         ensure!(build["buildStatus"] == "SUCCEEDED", "a build ended as {build}: {log}");
-        Ok(Built { build, log })
+        Ok(Built { build, log, agent_bytes })
     }
 
     fn tell(&self, report: &mut Report) {
@@ -167,7 +171,9 @@ impl Rows {
         report.times("cache: restored", &self.restore);
         report.times("  aws s3 cp | zstd -d | tar", &self.tool_restore);
         report.ratio("  / aws s3 cp | zstd -d | tar", &self.restore, &self.tool_restore);
-        report.size("the agent's memory at most, while all of that", self.agent_bytes);
+        report.size("the agent at most: source unpacked, artifact zipped", self.packed_bytes);
+        report.size("  source unpacked, cache saved", self.saved_bytes);
+        report.size("  cache restored", self.restored_bytes);
     }
 }
 
@@ -175,6 +181,8 @@ impl Rows {
 struct Built {
     build: Value,
     log: String,
+    /// The most memory that its agent had at a time.
+    agent_bytes: u64,
 }
 
 impl Built {

@@ -56,6 +56,16 @@ impl Report {
         }
     }
 
+    pub(crate) fn throughput(&mut self, what: &str, bytes: u64, times: &Times) {
+        let rate = |percent| Some(bytes as f64 / 1_000.0 / times.percentile(percent)?);
+        if let (Some(middle), Some(least), Some(most)) = (rate(50), rate(100), rate(0)) {
+            line(&format!(
+                "{what}: {middle:.0} MB/s (least {least:.0}, most {most:.0}; {} runs)",
+                times.0.len()
+            ));
+        }
+    }
+
     pub(crate) fn rate(&mut self, what: &str, count: usize, times: &[Duration]) {
         let mut rates: Vec<f64> =
             times.iter().map(|taken| count as f64 / taken.as_secs_f64()).collect();

@@ -8,8 +8,8 @@
 mod agent;
 
 use executor::{
-    Agent, ContainerId, ContainerSpec, Egress, Executor, HostImage, Image, Limits, Network,
-    OutboundNetwork, Privileges, Sandbox, SandboxConfig,
+    Agent, ContainerId, ContainerSpec, Egress, Executor, HostImage, Image, Images, ImagesConfig,
+    Limits, Network, OutboundNetwork, Privileges, Sandbox, SandboxConfig,
 };
 use std::{
     fmt::Write,
@@ -30,7 +30,8 @@ fn main() -> ExitCode {
     let folder = TempDir::new().expect("a temporary folder");
     let sandbox = Sandbox::new(SandboxConfig {
         state_dir: folder.path().join("state"),
-        images_dir: folder.path().join("images"),
+        images: Images::open(ImagesConfig::in_folder(folder.path().join("images")))
+            .expect("images"),
         helper: "/proc/self/exe".into(),
         agent: Agent::File(agent::AGENT.clone()),
         host_image: HostImage::default(),
@@ -153,6 +154,7 @@ fn spec(folder: &Path, id: &str, orders: &str) -> ContainerSpec {
         id: ContainerId::new(id).expect("an id"),
         image: Image::Host,
         mounts: Vec::new(),
+        folders_in_memory: Vec::new(),
         limits: Limits {
             cpu_millis: 1000,
             memory_bytes: 512 << 20,

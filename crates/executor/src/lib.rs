@@ -15,13 +15,19 @@ mod spec;
 pub use disk_used::{DiskUsed, disk_used};
 pub use egress::{Destination, DomainPattern, Effect, Egress, EgressRule};
 pub use fault::{Fault, LaunchError};
-pub use image::ImageSettings;
+pub use image::{
+    Arrival, Asked, Check, Collected, Credentials, Digest, Engine, ImageSettings, Images,
+    ImagesConfig, ImportFrom, ListedImage, NoReference, Origin, Progress, Pulled, Reference,
+    RegistrySettings, Version,
+};
 pub use sandbox::{
-    Agent, HELPER_VERB, HostImage, Ipv4Range, OciRuntime, Opening, OutboundNetwork, RuntimeKind,
-    Sandbox, SandboxConfig, Users, helper_main, remove_tree,
+    Agent, DockerEngine, HELPER_VERB, HostImage, Ipv4Range, OciRuntime, Opening, OutboundNetwork,
+    RuntimeKind, Sandbox, SandboxConfig, Users, helper_main, remove_tree,
 };
 pub use scripted::{Script, Scripted};
-pub use spec::{ContainerId, ContainerSpec, Image, Limits, Mount, MountKind, Network, Privileges};
+pub use spec::{
+    ContainerId, ContainerSpec, Image, Limits, Mount, MountKind, Network, Privileges, StoredImage,
+};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};

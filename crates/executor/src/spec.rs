@@ -1,6 +1,6 @@
 //! Everything a container is made from, resolved: no name is left to look up.
 
-use crate::Egress;
+use crate::{Egress, image::Digest};
 use serde::{Deserialize, Serialize};
 use std::{fmt, net::SocketAddrV4, path::PathBuf};
 
@@ -54,6 +54,9 @@ pub struct ContainerSpec {
     pub image: Image,
     /// Host folders that it sees.
     pub mounts: Vec<Mount>,
+    /// Absolute folders in the container that are empty at first and in memory alone: what is
+    /// written there counts as memory and reaches no disk. Made when missing.
+    pub folders_in_memory: Vec<PathBuf>,
     /// What it may use.
     pub limits: Limits,
     /// What its root may do.
@@ -86,6 +89,17 @@ pub enum Image {
         /// The value of `org.opencontainers.image.ref.name`.
         tag: Option<String>,
     },
+    /// An image that this machine has, such as one that was pulled; see [`Images`](crate::Images).
+    Stored(StoredImage),
+}
+
+/// An image that this machine has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredImage {
+    /// The name that it was asked for by.
+    pub name: String,
+    /// The manifest of this machine's variant, which it is known by.
+    pub manifest: Digest,
 }
 
 /// A host folder that a container sees.

@@ -9,6 +9,7 @@ use crate::{
     fault,
     http::{Front, Origin, router},
     identity::{Identity, RootKeys},
+    images::{BuildImages, Names},
     local_caches::LocalCaches,
     logs::LogsService,
     parameters::{self, ParametersService},
@@ -21,7 +22,7 @@ use crate::{
 };
 use anyhow::Context;
 use build_core::queue::Capacity;
-use executor::{Agent, Container, HostImage, OutboundNetwork, SandboxConfig};
+use executor::{Agent, Container, HostImage, Images, OutboundNetwork, SandboxConfig};
 use sha2::{Digest, Sha256};
 use std::{
     fs::{self, File, Permissions},
@@ -65,26 +66,24 @@ impl App {
         root: Option<RootKeys>,
         observer: Option<mpsc::UnboundedSender<Observed>>,
     ) -> anyhow::Result<Self> {
-        let place = |path: &Path| format!("failed to use the data folder {}", path.display());
-        fs::create_dir_all(data_dir).with_context(|| place(data_dir))?;
-        fs::set_permissions(data_dir, Permissions::from_mode(0o700))
-            .with_context(|| place(data_dir))?;
+        let place = || format!("failed to use the data folder {}", data_dir.display());
+        let journals = folders(data_dir).with_context(place)?;
         let lock = lock(data_dir)?;
-        let journals = data_dir.join("journals");
-        fs::create_dir_all(&journals).with_context(|| place(&journals))?;
 
         let config = Arc::new(config);
-        let identity = Arc::new(Identity::open(data_dir, root).with_context(|| place(data_dir))?);
+        let identity = Arc::new(Identity::open(data_dir, root).with_context(place)?);
         let store = Store::open(&data_dir.join("state.db"))?;
         let logs = LogStore::open(&data_dir.join("logs"))?;
         let objects = ObjectStore::open(data_dir.join("objects"))?;
-        let sandbox = sandbox(&config, data_dir);
-        let workshop = Workshop::open(&config.executors, &sandbox, &data_dir.join("executors"))?;
+        let images = images(&config, data_dir)?;
+        let workshop = workshop(&config, data_dir, images.clone()).await?;
         let vault = vault(&config, data_dir, &store).await?;
         let Config { secrets, parameters, .. } = &*config;
         let upstream = upstream_of("secrets", secrets.upstream.as_ref())?;
         let readable = secrets.readable.clone();
         let secrets = SecretsService::new(store.clone(), vault.clone(), readable, upstream);
+        let secrets = Arc::new(secrets);
+        let images = build_images(&config, images, &secrets);
         let upstream = upstream_of("parameters", parameters.upstream.as_ref())?;
         let readable = parameters.readable.clone();
         let parameters = ParametersService::new(store.clone(), vault.clone(), readable, upstream);
@@ -93,6 +92,7 @@ impl App {
         let front: Arc<OnceLock<Arc<Front>>> = Arc::default();
         let grounds = Arc::new(Grounds {
             workshop,
+            images,
             store: store.clone(),
             logs: logs.clone(),
             watch: JournalWatch::start().context("failed to follow journals with inotify")?,
@@ -177,6 +177,25 @@ fn lock(data_dir: &Path) -> anyhow::Result<File> {
     }
 }
 
+/// Makes the data folder, and the one for journals in it, which is given.
+fn folders(data_dir: &Path) -> std::io::Result<PathBuf> {
+    fs::create_dir_all(data_dir)?;
+    fs::set_permissions(data_dir, Permissions::from_mode(0o700))?;
+    let journals = data_dir.join("journals");
+    fs::create_dir_all(&journals)?;
+    Ok(journals)
+}
+
+fn images(config: &Config, data_dir: &Path) -> anyhow::Result<Images> {
+    let images = Images::open(config.images.config(data_dir));
+    images.context("failed to prepare the folder for images")
+}
+
+fn build_images(config: &Config, images: Images, secrets: &Arc<SecretsService>) -> BuildImages {
+    let names = Names::new(config.images.names.clone());
+    BuildImages::new(images, names, Some(Arc::clone(secrets)))
+}
+
 fn local_caches(config: &Config, data_dir: &Path) -> anyhow::Result<LocalCaches> {
     let folder = config.caches.local_folder.clone().unwrap_or_else(|| data_dir.join("caches"));
     LocalCaches::open(folder.clone(), config.caches.local_gib_max << 30)
@@ -218,12 +237,17 @@ async fn vault(config: &Config, data_dir: &Path, store: &Store) -> anyhow::Resul
     Ok(vault)
 }
 
-fn sandbox(config: &Config, data_dir: &Path) -> SandboxConfig {
+async fn workshop(config: &Config, data_dir: &Path, images: Images) -> anyhow::Result<Workshop> {
+    let sandbox = sandbox(config, data_dir, images);
+    Workshop::open(&config.executors, &sandbox, &data_dir.join("executors")).await
+}
+
+fn sandbox(config: &Config, data_dir: &Path, images: Images) -> SandboxConfig {
     let mut host_image = HostImage::default();
     host_image.folders.extend(config.host_image.folders.iter().cloned());
     SandboxConfig {
         state_dir: data_dir.join("containers"),
-        images_dir: data_dir.join("images"),
+        images,
         helper: "/proc/self/exe".into(),
         agent: Agent::Zstd(AGENT),
         host_image,

@@ -4,8 +4,8 @@
 //! refused, so that a typing error is not silently a default.
 
 use crate::{
-    egress::EgressSettings, executors::Executors, name_patterns::NamePatterns,
-    upstream::UpstreamSettings,
+    egress::EgressSettings, executors::Executors, images::ImagesSettings,
+    name_patterns::NamePatterns, upstream::UpstreamSettings,
 };
 use executor::Opening;
 use serde::Deserialize;
@@ -42,6 +42,8 @@ pub struct Config {
     pub parameters: Parameters,
     /// What is kept for later builds.
     pub caches: Caches,
+    /// Where images come from.
+    pub images: ImagesSettings,
     /// Where the sources of builds come from.
     pub sources: Sources,
     /// What builds reach of the outside.

@@ -5,8 +5,8 @@
 
 use async_trait::async_trait;
 use executor::{
-    Container, ContainerId, ContainerSpec, Executor, Exit, Fault, Image, LaunchError, OciRuntime,
-    RuntimeKind, Sandbox, SandboxConfig,
+    Container, ContainerId, ContainerSpec, DockerEngine, Executor, Exit, Fault, Image, LaunchError,
+    OciRuntime, RuntimeKind, Sandbox, SandboxConfig,
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -34,11 +34,13 @@ pub enum ExecutorName {
     Crun,
     /// The same by gVisor's runsc.
     Runsc,
+    /// A container engine that speaks Docker's API: dockerd, or Podman.
+    Docker,
 }
 
 impl ExecutorName {
     /// All there are.
-    pub const ALL: [Self; 4] = [Self::Sandbox, Self::Runc, Self::Crun, Self::Runsc];
+    pub const ALL: [Self; 5] = [Self::Sandbox, Self::Runc, Self::Crun, Self::Runsc, Self::Docker];
 
     /// The name, as the configuration and builds have it.
     pub fn as_str(self) -> &'static str {
@@ -47,6 +49,7 @@ impl ExecutorName {
             Self::Runc => "runc",
             Self::Crun => "crun",
             Self::Runsc => "runsc",
+            Self::Docker => "docker",
         }
     }
 }
@@ -86,6 +89,22 @@ pub struct Executors {
     pub crun: RuntimeSettings,
     /// How runsc is called.
     pub runsc: RuntimeSettings,
+    /// Where the container engine is.
+    pub docker: DockerSettings,
+}
+
+/// Where a container engine is.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
+pub struct DockerSettings {
+    /// The socket on which it speaks Docker's API.
+    pub socket: PathBuf,
+}
+
+impl Default for DockerSettings {
+    fn default() -> Self {
+        Self { socket: "/var/run/docker.sock".into() }
+    }
 }
 
 /// How an OCI runtime is called.
@@ -154,7 +173,7 @@ pub struct Workshop {
 impl Workshop {
     /// Makes all executors that the configuration names. Each but the sandbox has a folder of its
     /// own in `folder`.
-    pub fn open(
+    pub async fn open(
         settings: &Executors,
         sandbox: &SandboxConfig,
         folder: &Path,
@@ -164,11 +183,13 @@ impl Workshop {
         for name in settings.usable() {
             let own = || SandboxConfig { state_dir: folder.join(name.as_str()), ..sandbox.clone() };
             let runtime = |kind| Sandbox::with_runtime(own(), settings.runtime(kind));
+            let engine = || DockerEngine { socket: settings.docker.socket.clone() };
             let made = match name {
                 ExecutorName::Sandbox => Sandbox::new(sandbox.clone()),
                 ExecutorName::Runc => runtime(RuntimeKind::Runc),
                 ExecutorName::Crun => runtime(RuntimeKind::Crun),
                 ExecutorName::Runsc => runtime(RuntimeKind::Runsc),
+                ExecutorName::Docker => Sandbox::with_engine(own(), engine()).await,
             };
             let made = made.with_context(|| advice(name))?;
             named.insert(name, Arc::new(made) as Arc<dyn Executor>);
@@ -205,6 +226,10 @@ fn advice(name: ExecutorName) -> String {
              executors.{name}.program, or name it neither in executors.default nor in \
              executors.allowed"
         ),
+        ExecutorName::Docker => "the executor docker cannot be used: start the engine, say where \
+                                 its socket is with executors.docker.socket, or name it neither in \
+                                 executors.default nor in executors.allowed"
+            .to_owned(),
     }
 }
 

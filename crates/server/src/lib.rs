@@ -15,6 +15,7 @@ pub mod executors;
 mod fault;
 pub mod http;
 pub mod identity;
+pub mod images;
 pub mod local_caches;
 pub mod logs;
 pub mod name_patterns;

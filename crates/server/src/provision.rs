@@ -38,6 +38,9 @@ pub const CREDENTIALS_ADDRESS: SocketAddrV4 =
 /// Where builds find the programs that CodeBuild's images have. AWS: the same folder.
 const PROGRAMS: &str = "/codebuild/user/bin";
 
+/// Where a shell's variables are from one command to the next. AWS: the same folder.
+const SHELL_STATE: &str = "/codebuild/output/tmp";
+
 /// Where a build's local cache is. AWS: the same folder.
 const LOCAL_CACHE: &str = "/codebuild/local-cache";
 
@@ -100,6 +103,7 @@ impl Provision {
             id,
             image: occasion.image.clone(),
             mounts: mounts.collect(),
+            folders_in_memory: vec![SHELL_STATE.into()],
             limits: Limits {
                 cpu_millis: size.processors * 1_000,
                 memory_bytes: size.memory_gib << 30,
@@ -199,7 +203,7 @@ impl Provision {
                 let folders = folders.map(|folder| folder.display().to_string()).collect();
                 RuntimesOrder::Machine { folders }
             }
-            Image::Rootfs(_) | Image::OciLayout { .. } => RuntimesOrder::Image,
+            Image::Rootfs(_) | Image::OciLayout { .. } | Image::Stored(_) => RuntimesOrder::Image,
         }
     }
 
@@ -353,19 +357,24 @@ fn cache_order(request: &BuildRequest, lease: Option<&Lease>) -> CacheOrder {
             })
         }
         CacheType::Local => {
-            let (Some(lease), Some(id)) = (lease, request.local_cache_id()) else {
-                return CacheOrder::NoCache;
-            };
             let mode = |wanted: &CacheMode| match cache.modes.iter().flatten().any(|m| m == wanted)
             {
                 true => LocalMode::On,
                 false => LocalMode::Off,
+            };
+            let docker_layers = mode(&CacheMode::LocalDockerLayerCache);
+            let (Some(lease), Some(id)) = (lease, request.local_cache_id()) else {
+                return match docker_layers {
+                    LocalMode::On => CacheOrder::DockerLayers,
+                    LocalMode::Off => CacheOrder::NoCache,
+                };
             };
             CacheOrder::Local(LocalCache {
                 folder: LOCAL_CACHE.to_owned(),
                 id,
                 custom: mode(&CacheMode::LocalCustomCache),
                 source: mode(&CacheMode::LocalSourceCache),
+                docker_layers,
                 state: lease.state.clone(),
             })
         }
@@ -378,36 +387,6 @@ fn console_url(region: &str, id: &str) -> String {
         "https://{region}.console.aws.amazon.com/codebuild/home?region={region}#/builds/{}/view/new",
         id.replace(':', "%3A")
     )
-}
-
-/// Reads an image's name: `host`, `rootfs:/path`, or `oci:/path` with an optional `:tag`.
-pub fn image_named(name: &str) -> Result<Image, String> {
-    if name == "host" {
-        return Ok(Image::Host);
-    }
-    if let Some(path) = name.strip_prefix("rootfs:") {
-        return absolute(path).map(Image::Rootfs);
-    }
-    if let Some(layout) = name.strip_prefix("oci:") {
-        let (path, tag) = match layout.split_once(':') {
-            Some((path, tag)) => (path, Some(tag.to_owned())),
-            None => (layout, None),
-        };
-        return absolute(path).map(|folder| Image::OciLayout { folder, tag });
-    }
-    Err(format!(
-        "The image {name} cannot be pulled from a registry by this service yet: use \"host\", \
-         \"rootfs:/path\" or \"oci:/path\"."
-    ))
-}
-
-fn absolute(path: &str) -> Result<PathBuf, String> {
-    let path = PathBuf::from(path);
-    if path.is_absolute() {
-        Ok(path)
-    } else {
-        Err(format!("The image's path {} is not absolute.", path.display()))
-    }
 }
 
 /// The folder that holds a build's sources. AWS: its digits are drawn by lot; ours follow from the

@@ -40,7 +40,7 @@ enum Task {
     Tidy,
     /// Builds the release program, measures how fast and how small it is, and prints the results.
     Bench {
-        /// What `bench` itself takes, such as `--rounds 50`, or `bundles`.
+        /// What `bench` itself takes, such as `--rounds 50` or `--measure builds`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },

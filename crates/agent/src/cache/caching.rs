@@ -29,7 +29,14 @@ pub(crate) fn restore(build: &Build, buildspec: &Buildspec, shell: &Shell) -> Ca
             }
             Caching::Done
         }
+        CacheOrder::DockerLayers => {
+            build.journal.line(lines::NO_DOCKER_LAYERS);
+            Caching::Done
+        }
         CacheOrder::Local(cache) => {
+            if cache.docker_layers == LocalMode::On {
+                build.journal.line(lines::NO_DOCKER_LAYERS);
+            }
             match cache.custom {
                 LocalMode::On if !wanted.paths.is_empty() => {
                     let paths = evaluated_paths(build, &wanted, shell);

@@ -17,6 +17,10 @@ pub(super) const FAILED: &str = "Skip cache upload: the build did not succeed";
 pub(super) const BEST_EFFORT: &str =
     "No cache paths in the buildspec: the folders of common package managers are cached";
 
+/// There is nothing that could keep them.
+pub(super) const NO_DOCKER_LAYERS: &str = "Skipping the Docker layer cache: it needs privileged \
+     mode, which builds do not have here";
+
 /// A path of the buildspec is looked at.
 pub(super) fn expanded(path: &str) -> String {
     format!("Expanded cache path {path}")
@@ -65,7 +69,7 @@ impl fmt::Display for Moment {
 }
 
 /// A number of bytes.
-pub(super) struct Bytes(pub(super) u64);
+pub(crate) struct Bytes(pub(crate) u64);
 
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -15,4 +15,5 @@ mod place;
 mod unpack;
 
 pub(crate) use caching::{Caching, restore};
+pub(crate) use lines::Bytes;
 pub(crate) use note::HashedFile;

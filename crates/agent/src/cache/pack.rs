@@ -11,14 +11,15 @@ use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use tar::{Builder, EntryType, Header};
 use thiserror::Error;
 use zstd::bulk::Compressor;
-use zstd::zstd_safe::CParameter;
+use zstd::zstd_safe::{CParameter, compress_bound};
 
-/// Fast first: the store is near.
-const LEVEL: i32 = 1;
+/// Fast first, as the store is near; but the level below this one is no faster on texts, and what
+/// it stores more has to be sent, summed up, written and fetched.
+const LEVEL: i32 = 2;
 /// What one thread compresses at a time; a file larger than this is shared by several.
 const PIECE_BYTES: u64 = 2 * 1024 * 1024;
 /// What a tar archive's fields for names hold.
@@ -67,7 +68,7 @@ pub(super) fn save(
     let files: Vec<Cached> = found.into_iter().map(Cached::new).collect();
     let plan = pieces::plan(files.iter().map(|file| file.content.length()), PIECE_BYTES);
     let large = LargeFiles::of(&plan);
-    let packing = Packing { files: &files, large: &large, idle: Mutex::default() };
+    let packing = Packing::new(&files, &large);
     let mut index = Index { large: large.described(&files), ..Index::default() };
     let mut saved = Saved::default();
     let length_max = files.iter().map(|file| file.content.length() + HEADERS_BYTES_MAX).sum();
@@ -79,9 +80,11 @@ pub(super) fn save(
             index.bytes += packed.bytes;
             saved.stored += packed.stored.len() as u64;
             index.frames.push(packed.frame());
-            Ok::<(), NotSaved>(stream.write(&packed.stored)?)
+            stream.write(&packed.stored)?;
+            lock(&packing.sent).push(packed.stored);
+            Ok::<(), NotSaved>(())
         })?;
-        let end = packing.compressed(&[0; END_BYTES], Packed::default())?;
+        let end = packing.end()?;
         index.frames.push(end.frame());
         stream.write(&end.stored)?;
         let frame = index.to_frame();
@@ -165,18 +168,23 @@ impl Packed {
 struct Packing<'a> {
     files: &'a [Cached],
     large: &'a LargeFiles,
-    /// Compressors that are not at work; each has some MiB of memory.
-    idle: Mutex<Vec<Compressor<'static>>>,
+    /// Presses that are not at work.
+    presses: Mutex<Vec<Press>>,
+    /// The memory of frames that have been sent.
+    sent: Mutex<Vec<Vec<u8>>>,
 }
 
-impl Packing<'_> {
+impl<'a> Packing<'a> {
+    fn new(files: &'a [Cached], large: &'a LargeFiles) -> Self {
+        Self { files, large, presses: Mutex::default(), sent: Mutex::default() }
+    }
+
     fn pack(&self, task: &Task) -> Result<Packed, NotSaved> {
         match task {
-            Task::Whole(numbers) => {
-                let mut archive = Vec::new();
+            Task::Whole(numbers) => self.frame(|press| {
                 let mut packed = Packed::default();
                 for file in &self.files[numbers.clone()] {
-                    match append(&file.found, &file.content, &mut archive) {
+                    match press.append(&file.found, &file.content) {
                         Ok(bytes) => {
                             packed.files += 1;
                             packed.bytes += bytes;
@@ -186,11 +194,14 @@ impl Packing<'_> {
                         Err(error) => return Err(file.failed(error)),
                     }
                 }
-                self.compressed(&archive, packed)
-            }
+                Ok(packed)
+            }),
             Task::Piece { file: number, from, place } => {
                 let file = &self.files[*number];
-                let packed = self.piece(*number, *from).map_err(|error| file.failed(error))?;
+                let packed = self.frame(|press| {
+                    self.piece(*number, *from, &mut press.archive)
+                        .map_err(|error| file.failed(error))
+                })?;
                 if *place == pieces::Place::Last {
                     file.content.close();
                 }
@@ -199,68 +210,83 @@ impl Packing<'_> {
         }
     }
 
-    fn piece(&self, number: usize, from: u64) -> io::Result<Packed> {
+    fn piece(&self, number: usize, from: u64, archive: &mut Vec<u8>) -> io::Result<Packed> {
         let file = &self.files[number];
         let length = PIECE_BYTES.min(file.content.length() - from);
         let length = usize::try_from(length).expect("a piece is small");
-        let mut archive = Vec::new();
         if from == 0 {
-            append_headers(&file.found, file.content.length(), &mut archive)?;
+            append_headers(&file.found, file.content.length(), archive)?;
         }
         let skip = archive.len();
-        file.content.read_piece(from, PIECE_BYTES, &mut archive)?;
+        file.content.read_piece(from, PIECE_BYTES, archive)?;
         // The archive says how long the file is; where it has become shorter it is filled up.
         archive.resize(skip + length, 0);
         let piece = PieceOf { file: self.large.place(number), from, skip, length };
-        pad(&mut archive, skip);
+        pad(archive, skip);
         let files = u64::from(from == 0);
-        let packed =
-            Packed { piece: Some(piece), files, bytes: length as u64, ..Packed::default() };
-        self.compressed(&archive, packed).map_err(io::Error::other)
+        Ok(Packed { piece: Some(piece), files, bytes: length as u64, ..Packed::default() })
     }
 
-    fn compressed(&self, archive: &[u8], mut packed: Packed) -> Result<Packed, NotSaved> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let made = idle.map_or_else(compressor, Ok).and_then(|mut compressor| {
-            packed.stored = compressor.compress(archive)?;
-            Ok(compressor)
-        });
-        let compressor =
-            made.map_err(|source| NotSaved::File { path: "a frame".to_owned(), source })?;
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(compressor);
-        packed.length = archive.len() as u64;
+    /// What ends the archive.
+    fn end(&self) -> Result<Packed, NotSaved> {
+        self.frame(|press| {
+            press.archive.resize(END_BYTES, 0);
+            Ok(Packed::default())
+        })
+    }
+
+    /// Makes a frame of the stretch of the archive that `fill` writes into a press.
+    fn frame(
+        &self,
+        fill: impl FnOnce(&mut Press) -> Result<Packed, NotSaved>,
+    ) -> Result<Packed, NotSaved> {
+        let no_press = |source| NotSaved::File { path: "a frame".to_owned(), source };
+        let mut press = lock(&self.presses).pop().map_or_else(Press::new, Ok).map_err(no_press)?;
+        let mut packed = fill(&mut press)?;
+        packed.length = press.archive.len() as u64;
+        packed.stored = lock(&self.sent).pop().unwrap_or_default();
+        press.press(&mut packed.stored).map_err(no_press)?;
+        lock(&self.presses).push(press);
         Ok(packed)
     }
 }
 
-fn compressor() -> io::Result<Compressor<'static>> {
-    let mut compressor = Compressor::new(LEVEL)?;
-    compressor.set_parameter(CParameter::ChecksumFlag(true))?;
-    Ok(compressor)
+/// What one thread makes frames with, one after the other.
+struct Press {
+    compressor: Compressor<'static>,
+    /// The stretch of the archive that becomes the next frame.
+    archive: Vec<u8>,
+    content: Vec<u8>,
 }
 
-/// Appends one entry, and gives the length of its content.
-fn append(found: &Found, content: &Steady, archive: &mut Vec<u8>) -> io::Result<u64> {
-    let begin = archive.len();
-    let appended = (|| match &found.kind {
-        Kind::File => {
-            let mut bytes = Vec::new();
-            content.read_whole(&mut bytes)?;
-            append_headers(found, bytes.len() as u64, archive)?;
-            let data = archive.len();
-            archive.extend_from_slice(&bytes);
-            pad(archive, data);
-            Ok(bytes.len() as u64)
-        }
-        Kind::Folder | Kind::Link(_) | Kind::Same(_) => {
-            append_headers(found, 0, archive)?;
-            Ok(0)
-        }
-    })();
-    if appended.is_err() {
-        archive.truncate(begin);
+impl Press {
+    fn new() -> io::Result<Self> {
+        let mut compressor = Compressor::new(LEVEL)?;
+        compressor.set_parameter(CParameter::ChecksumFlag(true))?;
+        Ok(Self { compressor, archive: Vec::new(), content: Vec::new() })
     }
-    appended
+
+    /// Appends one entry, and gives the length of its content.
+    fn append(&mut self, found: &Found, content: &Steady) -> io::Result<u64> {
+        self.content.clear();
+        match &found.kind {
+            Kind::File => content.read_whole(&mut self.content)?,
+            Kind::Folder | Kind::Link(_) | Kind::Same(_) => {}
+        }
+        append_headers(found, self.content.len() as u64, &mut self.archive)?;
+        let data = self.archive.len();
+        self.archive.extend_from_slice(&self.content);
+        pad(&mut self.archive, data);
+        Ok(self.content.len() as u64)
+    }
+
+    fn press(&mut self, into: &mut Vec<u8>) -> io::Result<()> {
+        into.clear();
+        into.reserve(compress_bound(self.archive.len()));
+        self.compressor.compress_to_buffer(&self.archive, into)?;
+        self.archive.clear();
+        Ok(())
+    }
 }
 
 /// Appends what stands before an entry's content.
@@ -321,4 +347,8 @@ fn pad(archive: &mut Vec<u8>, data: usize) {
 
 fn nanoseconds(number: i64) -> u32 {
     u32::try_from(number).unwrap_or_default()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

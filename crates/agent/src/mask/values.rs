@@ -91,8 +91,10 @@ impl Values {
     /// overlaps.
     fn hide(&mut self, length: usize, end: u64) {
         let begins = end.saturating_sub(length as u64);
-        if begins < self.hidden {
+        if begins < self.hidden && self.settled <= self.hidden {
             // It overlaps what the last mask stands for, and ends behind all that has been found.
+            // Where something has been shown since, it has a mask of its own: without one, what
+            // stands before and behind it could read as a hidden text.
             self.hidden = self.hidden.max(end);
             self.found.clear();
             return;

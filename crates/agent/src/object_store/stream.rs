@@ -24,7 +24,8 @@ impl Client {
         make: impl FnOnce(&mut Stream<'_, '_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let bucket = self.bucket(to.bucket)?;
-        let upload = Sending { client: self, bucket: &bucket, to, begun: OnceLock::new() };
+        let (begun, spare) = (OnceLock::new(), Mutex::default());
+        let upload = Sending { client: self, bucket: &bucket, to, begun, spare };
         let failed = Mutex::new(None);
         let part_bytes = usize::try_from(length_max / PARTS_MAX).unwrap_or(usize::MAX);
         let made = thread::scope(|scope| {
@@ -65,6 +66,8 @@ struct Sending<'a> {
     to: &'a Destination<'a>,
     /// There when the first part was full.
     begun: OnceLock<Parts<'a>>,
+    /// The memory of parts that have been sent.
+    spare: Mutex<Vec<Vec<u8>>>,
 }
 
 struct Part {
@@ -79,7 +82,7 @@ impl Sending<'_> {
     fn serve(&self, waiting: &Mutex<Receiver<Part>>, failed: &Failed) {
         loop {
             let next = lock(waiting).recv();
-            let Ok(Part { number, bytes }) = next else { return };
+            let Ok(Part { number, mut bytes }) = next else { return };
             if lock(failed).is_some() {
                 continue;
             }
@@ -87,6 +90,8 @@ impl Sending<'_> {
             if let Err(error) = parts.send(number, bytes.len() as u64, || &bytes[..]) {
                 lock(failed).get_or_insert(error);
             }
+            bytes.clear();
+            lock(&self.spare).push(bytes);
         }
     }
 }
@@ -104,13 +109,14 @@ pub(crate) struct Stream<'a, 'b> {
 impl Stream<'_, '_> {
     /// Writes the next bytes. An error of an upload that is under way comes here.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        if self.part.capacity() == 0 {
-            self.part.reserve_exact(self.part_bytes.min(bytes.len().max(PART_BYTES_MIN)));
-        }
-        self.part.extend_from_slice(bytes);
-        if self.part.len() >= self.part_bytes {
+        let mut rest = bytes;
+        while self.part.len() + rest.len() >= self.part_bytes {
+            let (now, later) = rest.split_at(self.part_bytes - self.part.len());
+            self.part.extend_from_slice(now);
             self.send_part()?;
+            rest = later;
         }
+        self.part.extend_from_slice(rest);
         Ok(())
     }
 
@@ -118,13 +124,14 @@ impl Stream<'_, '_> {
         if let Some(error) = lock(self.failed).take() {
             return Err(error);
         }
-        let Sending { client, bucket, to, begun } = self.upload;
+        let Sending { client, bucket, to, begun, spare } = self.upload;
         if begun.get().is_none() {
             let parts = Parts::begin(client, bucket, to)?;
             let _ = begun.set(parts);
         }
         self.count += 1;
-        let part = Part { number: self.count, bytes: std::mem::take(&mut self.part) };
+        let spare = lock(spare).pop().unwrap_or_default();
+        let part = Part { number: self.count, bytes: std::mem::replace(&mut self.part, spare) };
         self.sender.send(part).expect("the senders live as long as the stream");
         Ok(())
     }

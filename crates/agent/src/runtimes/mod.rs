@@ -55,15 +55,14 @@ pub(crate) fn prepare(
     let carried = shell.carry(Carried::State);
     let done = run(build, shell, selected);
     shell.carry(carried);
-    done?;
-    Ok(shell.go_to(&build.orders.source_dir)?)
+    shell.go_to(&build.orders.source_dir);
+    done
 }
 
 fn run(build: &Build, shell: &mut Shell, selected: Vec<Selected>) -> Result<(), Stop> {
     let mut first = 0;
     for selected in selected {
         let before = selected.version.map(|version| shell.replace("VERSION", Some(version.into())));
-        let before = before.transpose()?;
         let mut commands = Commands {
             build,
             shell,
@@ -76,7 +75,7 @@ fn run(build: &Build, shell: &mut Shell, selected: Vec<Selected>) -> Result<(), 
         }
         first += u32::try_from(selected.commands.len()).unwrap_or(u32::MAX);
         if let Some(before) = before {
-            shell.replace("VERSION", before)?;
+            shell.replace("VERSION", before);
         }
     }
     Ok(())

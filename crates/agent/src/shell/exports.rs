@@ -1,25 +1,45 @@
-//! Reads what `export -p` prints, in the dialects of dash, BusyBox, bash, ksh and zsh.
-//!
-//! What it cannot read it leaves out: the shell reads its own file again in any case, and this
-//! reading only serves exported variables and the first environment of the next shell.
+//! Reads what a shell saves: the lines of `export -p`, in the dialects of dash, BusyBox, bash, ksh and
+//! zsh, and behind them the line of `pwd`.
 
-/// The exported variables that have values, in the order they were printed.
-pub(crate) fn read(text: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
+/// What a shell saved.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Saved {
+    /// The exported variables that have values, in the order they were printed.
+    pub(super) variables: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Whether each of them is exported and nothing else, such as fixed or a number.
+    pub(super) is_plain: bool,
+    /// The folder; empty when the shell does not know it, and none when the text is torn.
+    pub(super) folder: Option<Vec<u8>>,
+    /// How many bytes of the text are about variables.
+    pub(super) text_bytes: usize,
+}
+
+/// Reads what a shell saved. Lines of variables that it cannot read it leaves out, and says that they
+/// are not plain.
+pub(super) fn read(text: &[u8]) -> Saved {
     let mut words = Words { rest: text };
-    let mut found = Vec::new();
-    while let Some(line) = words.next_line() {
-        let declared = line.iter().rev().find(|word| !word.starts_with(b"-"));
-        let is_declaration = line
-            .first()
-            .is_some_and(|first| matches!(&first[..], b"export" | b"declare" | b"typeset"));
+    let mut saved = Saved { is_plain: true, ..Saved::default() };
+    loop {
+        saved.text_bytes = text.len() - words.rest.len();
+        if let Some(b'/' | b'\n') = words.rest.first() {
+            saved.folder = words.rest.strip_suffix(b"\n").map(<[u8]>::to_vec);
+            return saved;
+        }
+        let Some(line) = words.next_line() else { return saved };
+        let kind = line.first().map(Vec::as_slice).unwrap_or_default();
+        let options = line.iter().skip(1).filter(|word| word.starts_with(b"-"));
+        let declared = line.iter().skip(1).find(|word| !word.starts_with(b"-"));
+        saved.is_plain &= kind == b"export" || options.clone().all(|option| option == b"-x");
         // An array's value is not what a program would find in its environment.
-        let is_array = line.iter().any(|word| word.starts_with(b"-") && word.contains(&b'a'));
+        let is_array =
+            options.clone().any(|option| option.contains(&b'a') || option.contains(&b'A'));
+        let is_declaration = matches!(kind, b"export" | b"declare" | b"typeset");
         let Some(declared) = declared.filter(|_| is_declaration && !is_array) else { continue };
         if let Some(equals) = declared.iter().position(|byte| *byte == b'=') {
-            found.push((declared[..equals].to_vec(), declared[equals + 1..].to_vec()));
+            let (name, value) = declared.split_at(equals);
+            saved.variables.push((name.to_vec(), value[1..].to_vec()));
         }
     }
-    found
 }
 
 struct Words<'a> {
@@ -125,11 +145,12 @@ impl Words<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::read;
+    use super::{Saved, read};
 
     fn check(text: &str, expected: &[(&str, &str)]) {
         let found = read(text.as_bytes());
         let found: Vec<_> = found
+            .variables
             .iter()
             .map(|(name, value)| (str::from_utf8(name).unwrap(), str::from_utf8(value).unwrap()))
             .collect();
@@ -154,6 +175,23 @@ mod tests {
             "declare -x A=$'tab\\there\\001\\x41'\nexport B=$'it\\'s'\nexport C=plain\\ word\n",
             &[("A", "tab\there\u{1}A"), ("B", "it's"), ("C", "plain word")],
         );
+    }
+
+    #[test]
+    fn the_folder_stands_behind_the_variables() {
+        let folder = |text: &str| {
+            let Saved { folder, text_bytes, is_plain, .. } = read(text.as_bytes());
+            (folder.map(|folder| String::from_utf8(folder).unwrap()), text_bytes, is_plain)
+        };
+        let of = |folder: &str, bytes| (Some(folder.to_owned()), bytes, true);
+        assert_eq!(folder("export A='1\n/2'\n/usr\n"), of("/usr", 16));
+        assert_eq!(folder("export A\n/a b\nc\n"), of("/a b\nc", 9));
+        assert_eq!(folder("export A\n\n"), of("", 9));
+        assert_eq!(folder("export A='1'\n"), (None, 13, true));
+        assert_eq!(folder("export A='1'\n/us"), (None, 13, true));
+        assert_eq!(folder("declare -x A=\"1\"\n/\n"), of("/", 17));
+        let fixed = folder("declare -x A=\"1\"\ndeclare -rx B=\"2\"\n/\n");
+        assert_eq!(fixed, (Some("/".to_owned()), 35, false));
     }
 
     #[test]

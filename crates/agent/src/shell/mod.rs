@@ -3,8 +3,9 @@
 mod exports;
 mod run;
 mod script;
+mod state;
 mod user;
 
-pub(crate) use run::{Beginning, Ended, Ran, Shell, Succeeding, find_program};
+pub(crate) use run::{Beginning, Ended, Ran, Shell, Started, Succeeding, find_program};
 pub(crate) use script::Carried;
 pub(crate) use user::User;

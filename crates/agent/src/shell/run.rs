@@ -4,22 +4,17 @@ use crate::fault::{Doing, Fault};
 use crate::layout::Layout;
 use crate::output::Output;
 use crate::processes::{Exit, wait_for};
-use crate::shell::script::{Carried, Script, env_file, is_shell_name};
-use crate::shell::{User, exports};
-use std::ffi::OsString;
+use crate::shell::User;
+use crate::shell::script::{Carried, Script};
+use crate::shell::state::{Change, State};
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-
-/// Variables longer than this reach the shell by its file alone: the kernel takes no longer ones.
-const ENVIRONMENT_VARIABLE_BYTES_MAX: usize = 100 * 1024;
-/// As many bytes of variables go by the environment; the rest go by the file alone.
-const ENVIRONMENT_BYTES_MAX: usize = 1024 * 1024;
 
 /// The status of a command whose shell is not there.
 const NOT_STARTED: i32 = 127;
@@ -43,6 +38,11 @@ pub(crate) struct Ran {
 }
 
 impl Ended {
+    /// Whether it did what it should.
+    pub(crate) fn is_success(&self) -> bool {
+        self.status() == (0, None)
+    }
+
     /// The status as a shell shows it, and the signal that ended the command's own shell.
     pub(crate) fn status(&self) -> (i32, Option<i32>) {
         match self {
@@ -53,6 +53,15 @@ impl Ended {
             Self::NotStarted(_) => (NOT_STARTED, None),
         }
     }
+}
+
+/// A command that was started.
+#[derive(Debug)]
+pub(crate) enum Started {
+    /// It runs, or has ended.
+    Running(Child),
+    /// Its shell did not start, for the reason given.
+    Not(String),
 }
 
 /// What a shell begins with.
@@ -82,48 +91,34 @@ pub(crate) struct Shell {
     output: Arc<Output>,
     program: String,
     carried: Carried,
-    /// The folder that the next command starts in.
-    folder: OsString,
-    /// What the next shell finds in its environment, before it reads its file.
-    environment: Vec<(OsString, OsString)>,
-    /// Variables with names that no shell can carry, for every shell's environment.
-    unnameable: Vec<(String, String)>,
+    state: State,
+    /// What starts the next shell; none when the variables have changed since it was made.
+    spawner: Option<Command>,
     last_exit: i32,
     last_user: Option<User>,
 }
 
 impl Shell {
-    /// A shell that has run nothing yet. Writes the files that carry its state.
-    pub(crate) fn begin(
-        layout: Layout,
-        output: Arc<Output>,
-        beginning: Beginning,
-    ) -> Result<Self, Fault> {
+    /// A shell that has run nothing yet.
+    pub(crate) fn begin(layout: Layout, output: Arc<Output>, beginning: Beginning) -> Self {
         let Beginning { program, source_dir, carried, variables } = beginning;
-        write_anew(&layout.dir_file(), format!("{source_dir}\n").as_bytes())
-            .doing(|| "write dir.txt".to_owned())?;
-        let (nameable, unnameable): (Vec<_>, Vec<_>) =
-            variables.into_iter().partition(|(name, _)| is_shell_name(name));
-        let nameable = nameable.into_iter().map(|(name, value)| (name.into(), value.into()));
-        let shell = Self {
+        let state = State::new(layout.clone(), &source_dir, variables);
+        Self {
             layout,
             output,
             program,
             carried,
-            folder: source_dir.into(),
-            environment: nameable.collect(),
-            unnameable,
+            state,
+            spawner: None,
             last_exit: 0,
             last_user: None,
-        };
-        shell.write_env_file()?;
-        Ok(shell)
+        }
     }
 
     /// The next command starts in this folder.
-    pub(crate) fn go_to(&mut self, folder: &str) -> Result<(), Fault> {
-        self.folder = folder.into();
-        self.replace("PWD", Some(folder.into())).map(drop)
+    pub(crate) fn go_to(&mut self, folder: &str) {
+        self.state.folder = folder.into();
+        self.replace("PWD", Some(folder.into()));
     }
 
     /// Says whether later commands see what the next ones change, and gives what held before.
@@ -133,51 +128,46 @@ impl Shell {
 
     /// Sets an exported variable for the commands that follow, or removes it, and gives the value
     /// that it had.
-    pub(crate) fn replace(
-        &mut self,
-        name: &str,
-        value: Option<OsString>,
-    ) -> Result<Option<OsString>, Fault> {
-        let known = self.environment.iter().position(|(known, _)| known == name);
-        let before = known.map(|at| self.environment.remove(at).1);
-        self.environment.extend(value.map(|value| (name.into(), value)));
-        self.write_env_file()?;
-        Ok(before)
-    }
-
-    fn write_env_file(&self) -> Result<(), Fault> {
-        write_anew(&self.layout.env_file(), &env_file(&self.environment))
-            .doing(|| "write env.sh".to_owned())
+    pub(crate) fn replace(&mut self, name: &str, value: Option<OsString>) -> Option<OsString> {
+        self.spawner = None;
+        self.state.replace(name, value)
     }
 
     /// The value of an exported variable, as the last command left it.
     pub(crate) fn variable(&self, name: &str) -> Option<String> {
-        let found = self.environment.iter().find(|(known, _)| known == name)?;
-        Some(found.1.to_string_lossy().into_owned())
+        Some(self.state.variable(name)?.to_string_lossy().into_owned())
     }
 
-    /// Runs one command to its end, with all that it printed in the journal.
-    pub(crate) fn run(
+    /// Starts a command. It must be waited for before the next one is started.
+    pub(crate) fn start(
         &mut self,
         command: &str,
         user: Option<&User>,
         succeeding: Succeeding,
-    ) -> Result<Ran, Fault> {
+    ) -> Result<Started, Fault> {
         self.write_script(command, user, succeeding)?;
-        let child = match self.start(user) {
-            Ok(child) => child,
-            Err(error) => {
-                self.last_exit = NOT_STARTED;
-                let ended = Ended::NotStarted(self.start_error(&error));
-                return Ok(Ran { ended, largest_bytes: 0 });
-            }
-        };
-        let (exit, largest_bytes) = wait_for(child)?;
-        self.output.drain();
-        self.last_exit = exit.shell_status();
         self.last_user = user.cloned();
-        self.load_state()?;
-        Ok(Ran { ended: Ended::Exited(exit), largest_bytes })
+        self.output.begin_command();
+        Ok(match self.spawn(user) {
+            Ok(child) => Started::Running(child),
+            Err(error) => Started::Not(self.start_error(&error)),
+        })
+    }
+
+    /// Waits until a command has ended. What it printed may not be in the journal yet.
+    pub(crate) fn wait(&mut self, started: Started) -> Result<Ran, Fault> {
+        let (ended, largest_bytes) = match started {
+            Started::Running(child) => {
+                let (exit, largest_bytes) = wait_for(child)?;
+                if self.state.take_over()? == Change::Some {
+                    self.spawner = None;
+                }
+                (Ended::Exited(exit), largest_bytes)
+            }
+            Started::Not(reason) => (Ended::NotStarted(reason), 0),
+        };
+        self.last_exit = ended.status().0;
+        Ok(Ran { ended, largest_bytes })
     }
 
     /// What the shell makes of `text`: its variables and substitutions, as in a here-document.
@@ -188,9 +178,16 @@ impl Shell {
         }
         let script = format!("cat <<{END}\n{text}\n{END}\n");
         let mut shell = self.program()?;
-        shell.arg("-c").arg(format!("{}\n{script}", self.restore_line()));
+        let restore = match self.state.file().map_err(io::Error::other)? {
+            Some(file) => {
+                let quoted = file.to_string_lossy().replace('\'', r"'\''");
+                format!("set -a; . '{quoted}'; set +a")
+            }
+            None => String::new(),
+        };
+        shell.arg("-c").arg(format!("{restore}\n{script}"));
         // The last command may have removed the folder that it was in.
-        let folder = Path::new(&self.folder);
+        let folder = Path::new(&self.state.folder);
         let readonly = self.layout.readonly();
         shell.current_dir(if folder.is_dir() { folder } else { &readonly });
         shell.stderr(self.output.stdio().map_err(io::Error::other)?);
@@ -203,35 +200,39 @@ impl Shell {
         Ok(value.strip_suffix('\n').unwrap_or(&value).to_owned())
     }
 
-    fn restore_line(&self) -> String {
-        let quoted = self.layout.env_file().to_string_lossy().replace('\'', r"'\''");
-        format!("set -a; . '{quoted}'; set +a")
-    }
-
     fn write_script(
         &self,
         command: &str,
         user: Option<&User>,
         succeeding: Succeeding,
     ) -> Result<(), Fault> {
-        let mut settled = vec![
-            ("CODEBUILD_LAST_EXIT", self.last_exit.to_string()),
-            ("CODEBUILD_BUILD_SUCCEEDING", u8::from(succeeding == Succeeding::Yes).to_string()),
-        ];
-        settled.extend(self.home_for(user).map(|home| ("HOME", home)));
-        let (new_env, new_dir) = (self.new_env_file(), self.new_dir_file());
+        let last_exit = self.last_exit.to_string();
+        let succeeding = u8::from(succeeding == Succeeding::Yes).to_string();
+        let home = self.home_for(user);
+        let mut settled: Vec<(&str, &OsStr)> = self.state.changed().collect();
+        settled.extend([
+            ("CODEBUILD_LAST_EXIT", last_exit.as_ref()),
+            ("CODEBUILD_BUILD_SUCCEEDING", succeeding.as_ref()),
+        ]);
+        settled.extend(home.iter().map(|home| ("HOME", home.as_ref())));
+        let (env_file, saved_state) = (self.state.file()?, self.layout.saved_state());
         let script = Script {
-            folder: &self.folder,
-            env_file: &self.layout.env_file(),
+            folder: &self.state.folder,
+            env_file: env_file.as_deref(),
             settled: &settled,
             command,
             saved_to: match self.carried {
-                Carried::State => Some((&new_env, &new_dir)),
+                Carried::State => Some(&saved_state),
                 Carried::Nothing => None,
             },
         };
+        let path = self.layout.script();
         // A shell in the background may still read the file that is there.
-        write_anew(&self.layout.script(), &script.text()).doing(|| "write script.sh".to_owned())?;
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => fs::File::create_new(&path).and_then(|mut file| file.write_all(&script.text())),
+        }
+        .doing(|| "write script.sh".to_owned())?;
         if let Some(user) = user {
             chown(self.layout.tmp(), Some(user.uid), Some(user.gid))
                 .doing(|| format!("give the shell's state to {}", user.name))?;
@@ -246,15 +247,26 @@ impl Shell {
         (last != next && self.variable("HOME").is_none_or(|now| now == last)).then_some(next)
     }
 
-    fn start(&self, user: Option<&User>) -> io::Result<Child> {
+    fn spawn(&mut self, user: Option<&User>) -> io::Result<Child> {
+        let mut spawner = match self.spawner.take() {
+            Some(spawner) => spawner,
+            None => self.spawner()?,
+        };
+        let child = Self::spawn_as(user, &mut spawner)?;
+        self.spawner = Some(spawner);
+        Ok(child)
+    }
+
+    /// What starts shells as long as the variables stay as they are.
+    fn spawner(&self) -> io::Result<Command> {
         let mut shell = self.program()?;
         shell.arg(self.layout.script());
-        shell.stdin(Stdio::null());
+        shell.stdin(fs::File::open("/dev/null")?);
         shell.stdout(self.output.stdio().map_err(io::Error::other)?);
         shell.stderr(self.output.stdio().map_err(io::Error::other)?);
         // A command that signals its own process group must not reach the agent.
         shell.process_group(0);
-        Self::spawn_as(user, &mut shell)
+        Ok(shell)
     }
 
     /// Starts a command as a user; as root without one.
@@ -278,7 +290,7 @@ impl Shell {
     ) -> io::Result<Command> {
         let mut command = self.in_environment(own_program);
         command.arg(verb).arg(self.program_path()?);
-        let folder = Path::new(&self.folder);
+        let folder = Path::new(&self.state.folder);
         if folder.is_dir() {
             command.current_dir(folder);
         }
@@ -302,15 +314,7 @@ impl Shell {
 
     fn in_environment(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
-        command.env_clear().envs(self.unnameable.iter().map(|(name, value)| (name, value)));
-        let mut room = ENVIRONMENT_BYTES_MAX;
-        for (name, value) in &self.environment {
-            let size = name.len() + value.len() + 2;
-            if size <= ENVIRONMENT_VARIABLE_BYTES_MAX.min(room) {
-                room -= size;
-                command.env(name, value);
-            }
-        }
+        self.state.fill(&mut command);
         command
     }
 
@@ -320,66 +324,6 @@ impl Shell {
         } else {
             format!("exec: {:?}: {error}", self.program)
         }
-    }
-
-    /// Takes over the state that the command saved. One that left its shell early saved none.
-    fn load_state(&mut self) -> Result<(), Fault> {
-        let (new_env, new_dir) = (self.new_env_file(), self.new_dir_file());
-        let folder = match fs::read(&new_dir) {
-            Ok(folder) => folder,
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                return match fs::remove_file(&new_env) {
-                    Ok(()) => Err(Fault::new(
-                        "save the shell's variables",
-                        io::Error::from(ErrorKind::StorageFull),
-                    )),
-                    Err(_) => Ok(()),
-                };
-            }
-            Err(error) => return Err(Fault::new("read the shell's folder", error)),
-        };
-        let saved = fs::read(&new_env).doing(|| "read the shell's variables".to_owned())?;
-        replace(&new_env, &self.layout.env_file())
-            .and_then(|()| replace(&new_dir, &self.layout.dir_file()))
-            .doing(|| "keep the shell's state".to_owned())?;
-        self.environment = exports::read(&saved)
-            .into_iter()
-            .map(|(name, value)| (OsString::from_vec(name), OsString::from_vec(value)))
-            .collect();
-        // A shell whose folder is gone may not know where it is: the next one begins where it did.
-        let folder = folder.strip_suffix(b"\n").unwrap_or(&folder);
-        if !folder.is_empty() {
-            self.folder = OsString::from_vec(folder.to_vec());
-        }
-        Ok(())
-    }
-
-    fn new_env_file(&self) -> PathBuf {
-        self.layout.env_file().with_extension("new")
-    }
-
-    fn new_dir_file(&self) -> PathBuf {
-        self.layout.dir_file().with_extension("new")
-    }
-}
-
-/// Writes a new file in the place of what is there, and never through a link that a command has
-/// put there.
-fn write_anew(path: &Path, text: &[u8]) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        _ => fs::File::create_new(path)?.write_all(text),
-    }
-}
-
-/// Renames a file that may take another's place.
-///
-/// The other goes first: a file system that finds one file replaced by another writes to the disk
-/// before it goes on, which would be most of the time that a short command takes.
-fn replace(new: &Path, old: &Path) -> io::Result<()> {
-    match fs::remove_file(old) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        _ => fs::rename(new, old),
     }
 }
 

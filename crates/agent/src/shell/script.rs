@@ -20,14 +20,14 @@ pub(crate) enum Carried {
 pub(crate) struct Script<'a> {
     /// The folder it starts in.
     pub(crate) folder: &'a OsStr,
-    /// The file with the variables it starts with.
-    pub(crate) env_file: &'a Path,
-    /// Variables that are the agent's to say, stronger than the file's.
-    pub(crate) settled: &'a [(&'static str, String)],
+    /// The file with the variables it starts with, where its environment does not have them.
+    pub(crate) env_file: Option<&'a Path>,
+    /// Variables that are the agent's to say, stronger than all others.
+    pub(crate) settled: &'a [(&'static str, &'a OsStr)],
     /// The user's text.
     pub(crate) command: &'a str,
-    /// The files that the state is saved to, if it is: of the variables, and of the folder.
-    pub(crate) saved_to: Option<(&'a Path, &'a Path)>,
+    /// The file that the state is saved to, if it is.
+    pub(crate) saved_to: Option<&'a Path>,
 }
 
 impl Script<'_> {
@@ -36,8 +36,11 @@ impl Script<'_> {
         let mut text = Vec::with_capacity(self.command.len() + 512);
         text.extend_from_slice(b"cd ");
         quote(&mut text, self.folder.as_bytes());
-        text.extend_from_slice(b"\nset -a; . ");
-        quote(&mut text, self.env_file.as_os_str().as_bytes());
+        text.extend_from_slice(b"\nset -a");
+        if let Some(file) = self.env_file {
+            text.extend_from_slice(b"; . ");
+            quote(&mut text, file.as_os_str().as_bytes());
+        }
         text.extend_from_slice(b"\nexport");
         for (name, value) in self.settled {
             write!(text, " {name}=").expect("memory takes every write");
@@ -47,14 +50,13 @@ impl Script<'_> {
         text.extend_from_slice(self.command.as_bytes());
         // The second line end is for a command that ends with a backslash.
         text.extend_from_slice(b"\n\n");
-        if let Some((env_file, dir_file)) = self.saved_to {
+        if let Some(file) = self.saved_to {
             // The braces keep `set -x` from showing what is not the user's. The status is kept where
             // no `readonly` reaches, and the quotes are even in number, so that one that the user
             // left open is an error.
-            text.extend_from_slice(b"{ set -- \"$?\"; set +exv; command export -p >| ");
-            quote(&mut text, env_file.as_os_str().as_bytes());
-            text.extend_from_slice(b" && command pwd >| ");
-            quote(&mut text, dir_file.as_os_str().as_bytes());
+            text.extend_from_slice(b"{ set -- \"$?\"; set +exv; ");
+            text.extend_from_slice(b"{ command export -p && { command pwd || echo; }; } >| ");
+            quote(&mut text, file.as_os_str().as_bytes());
             text.extend_from_slice(b"; } 2>/dev/null\nexit \"$1\"\n");
         }
         text

@@ -69,7 +69,7 @@ pub(crate) fn prepare(build: &Build) -> Result<Prepared, Stop> {
         batch.line(log::PROCESSING_VARIABLES);
     });
     let held = secrets::fetch(build, &buildspec)?;
-    let mut shell = begin_shell(build, &buildspec, &held, resolved)?;
+    let mut shell = begin_shell(build, &buildspec, &held, resolved);
     runtimes::prepare(build, &buildspec, &mut shell)?;
     build.journal.line(&log::moving_to(&build.orders.source_dir));
     let caching = cache::restore(build, &buildspec, &shell);
@@ -100,20 +100,19 @@ fn fetch(
         "" => "primary source".to_owned(),
         identifier => format!("secondary source {identifier}"),
     };
-    match source {
-        Source::NoSource | Source::Mounted => Ok(None),
-        Source::S3Zip(from) => s3::fetch_zip(build, from, folder).map(|()| None),
-        Source::S3Folder(from) => s3::fetch_folder(build, from, folder).map(|()| None),
+    let (fetched, version) = match source {
+        Source::NoSource | Source::Mounted => return Ok(None),
+        Source::S3Zip(from) => (s3::fetch_zip(build, from, folder).map(|()| None), &from.version),
+        Source::S3Folder(from) => (s3::fetch_folder(build, from, folder).map(|()| None), &None),
         Source::Git(from) => {
             let commit = git::fetch(build, identifier, from, folder);
-            let version = &from.asked_version;
-            let place = format!(" for {whose} and source version {version}");
-            return commit.map(Some).map_err(|stop| stop.with(&place));
+            (commit.map(Some), &Some(from.asked_version.clone()))
         }
-    }
-    .map_err(
-        |stop: Stop| if identifier.is_empty() { stop } else { stop.with(&format!(" for {whose}")) },
-    )
+    };
+    // AWS: an object's version is named when one was asked for, a repository's always.
+    let version = version.as_ref().map(|version| format!(" and source version {version}"));
+    let place = format!(" for {whose}{}", version.unwrap_or_default());
+    fetched.map_err(|stop: Stop| stop.with(&place))
 }
 
 fn uses_s3(source: &Source) -> bool {
@@ -128,7 +127,7 @@ fn begin_shell(
     buildspec: &Buildspec,
     held: &Held,
     resolved: Option<String>,
-) -> Result<Shell, Stop> {
+) -> Shell {
     let mut variables = merge(&build.orders, &buildspec.env.variables, held);
     if let Some(version) = resolved {
         let name = "CODEBUILD_RESOLVED_SOURCE_VERSION";
@@ -145,5 +144,5 @@ fn begin_shell(
         },
         variables,
     };
-    Ok(Shell::begin(build.layout.clone(), build.output.clone(), beginning)?)
+    Shell::begin(build.layout.clone(), build.output.clone(), beginning)
 }

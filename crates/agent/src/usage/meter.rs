@@ -43,16 +43,22 @@ impl Meter {
         Ok(Self { group, network, sampler, began })
     }
 
-    /// A command is about to begin.
-    pub(crate) fn begin(&self) -> Reading {
+    /// A command is about to begin. A reading of this moment, if there is one, is taken for it.
+    pub(crate) fn begin(&self, reading: Option<Reading>) -> Reading {
         self.sampler.begin();
-        read(&self.group, &self.network)
+        reading.unwrap_or_else(|| read(&self.group, &self.network))
     }
 
-    /// What was used since the command began, and how many processes were ended for memory. The
-    /// largest process that ended with the command had `largest_bytes`.
-    pub(crate) fn end(&self, began: &Reading, largest_bytes: u64) -> (Used, u64) {
-        let now = read(&self.group, &self.network);
+    /// What was used since the command began, and how many processes were ended for memory; the
+    /// reading of this moment is left in `reading`. The largest process that ended with the command
+    /// had `largest_bytes`.
+    pub(crate) fn end(
+        &self,
+        began: &Reading,
+        largest_bytes: u64,
+        reading: &mut Option<Reading>,
+    ) -> (Used, u64) {
+        let now = *reading.insert(read(&self.group, &self.network));
         let memory = self.sampler.end().max(largest_bytes);
         self.sampler.memory_of_build(memory);
         (now.since(began, memory), now.memory_kills - began.memory_kills)

@@ -425,6 +425,7 @@ fn folders_of_a_local_cache_are_links() {
             id: "1d".to_owned(),
             custom: LocalMode::On,
             source: LocalMode::Off,
+            docker_layers: LocalMode::Off,
             state,
         });
         let source = trial.root.path().join("codebuild/output/src42/src");

@@ -371,3 +371,82 @@ fn a_million_lines_come_in_order() {
     }
     assert_eq!(lines.next(), Some("done"));
 }
+
+#[test]
+fn a_shells_level_and_last_folder_stay() {
+    everywhere(
+        &[
+            "cd /usr; cd /tmp; true",
+            "true",
+            "cd - >/dev/null; pwd; LEVEL=${SHLVL:-none}",
+            "true",
+            "[ ${SHLVL:-none} = $LEVEL ] && echo the same level",
+        ],
+        expect![[r#"
+            /usr
+            the same level
+        "#]],
+    );
+}
+
+#[test]
+fn what_an_environment_cannot_hold_comes_and_goes() {
+    everywhere(
+        &[
+            "BIG=$(head -c 200000 /dev/zero | tr '\\0' x); IFS=,; SMALL=1,2",
+            "echo ${#BIG} $SMALL; unset BIG; unset IFS",
+            "echo ${BIG-gone} $SMALL; cd /usr",
+            "pwd; sh -c 'echo $SMALL'",
+        ],
+        expect![[r#"
+            200000 1 2
+            gone 1,2
+            /usr
+            1,2
+        "#]],
+    );
+}
+
+#[test]
+fn what_bash_knows_of_a_variable_stays() {
+    let commands = [
+        "declare -i NUMBER=1; declare -r FIXED=yes",
+        "NUMBER+=41; printf '%s\\n' $NUMBER; (FIXED=no) 2>/dev/null || printf '%s\\n' $FIXED",
+        "env | grep '^NUMBER='",
+    ];
+    // By its own name: as `sh`, bash does not tell what it knows.
+    let text = buildspec("env: {shell: bash}\n", &commands);
+    inline(&text).run().expect_exit_0().expect_printed(expect![[r#"
+        42
+        yes
+        NUMBER=42
+    "#]]);
+}
+
+#[test]
+fn a_value_that_looks_like_the_end_of_the_state_is_a_value() {
+    everywhere(
+        &["A=\"$(printf 'one\\n/usr\\n\\n/tmp')\"; cd /etc", "echo \"$A\"; pwd"],
+        expect![[r#"
+            one
+            /usr
+            /tmp
+            /etc
+        "#]],
+    );
+}
+
+#[test]
+fn a_folder_of_any_name_is_found_again() {
+    everywhere(
+        &[
+            "D=\"$(printf \"it's a \\\"new\\n/line\\\"\")\"; mkdir -p \"$D\"; cd \"$D\"",
+            "basename \"$PWD\"; cd ..",
+            "ls",
+        ],
+        expect![[r#"
+            line"
+            line"
+        "#]],
+    );
+}

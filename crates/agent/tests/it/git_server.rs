@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use tempfile::TempDir;
@@ -25,6 +26,7 @@ pub(crate) struct GitServer {
     folder: TempDir,
     requests: Arc<Mutex<Vec<String>>>,
     questions: Arc<Mutex<Vec<String>>>,
+    bytes_sent: Arc<AtomicU64>,
 }
 
 /// Who may read.
@@ -41,8 +43,9 @@ impl GitServer {
     pub(crate) fn start(access: Access) -> Self {
         let folder = TempDir::with_prefix("git-server").unwrap();
         let (requests, questions) = (Arc::default(), Arc::default());
+        let bytes_sent = Arc::<AtomicU64>::default();
         let root = folder.path().to_owned();
-        let log = Arc::clone(&requests);
+        let (log, sent) = (Arc::clone(&requests), Arc::clone(&bytes_sent));
         let url = serve(move |call| {
             let log: &Mutex<Vec<String>> = &log;
             log.lock().unwrap().push(format!("{} {}", call.method, call.target));
@@ -51,7 +54,9 @@ impl GitServer {
                 let head = "www-authenticate: Basic realm=\"git\"\r\n".to_owned();
                 return (401, head, b"who are you?\n".to_vec());
             }
-            backend(&root, call)
+            let answer = backend(&root, call);
+            sent.fetch_add(answer.2.len() as u64, Ordering::Relaxed);
+            answer
         });
         let log = Arc::clone(&questions);
         let credentials_url = serve(move |call| {
@@ -61,7 +66,7 @@ impl GitServer {
             log.lock().unwrap().push(question);
             (200, String::new(), answer.into_bytes())
         });
-        Self { url, credentials_url, folder, requests, questions }
+        Self { url, credentials_url, folder, requests, questions, bytes_sent }
     }
 
     /// A repository with one branch, `main`, and the files given.
@@ -78,6 +83,11 @@ impl GitServer {
     /// Method and target of every request.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
+    }
+
+    /// How many bytes of repositories have been sent.
+    pub(crate) fn bytes_sent(&self) -> u64 {
+        self.bytes_sent.load(Ordering::Relaxed)
     }
 
     /// What the service was asked for.

@@ -17,4 +17,5 @@ mod secrets;
 mod session;
 mod shell;
 mod source;
+mod source_cache;
 mod store;

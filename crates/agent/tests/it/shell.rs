@@ -181,7 +181,7 @@ fn here_documents_and_many_lines() {
         ends with a comment
         never ends
         never ends
-        { set -- "0"; set +exv; command export -p >| '/codebuild/output/tmp/env.new' && command pwd >| '/codebuild/output/tmp/dir.new'; } 2>/dev/null
+        { set -- "0"; set +exv; { command export -p && { command pwd || echo; }; } >| '/codebuild/output/tmp/state'; } 2>/dev/null
         exit ""
     "#]],
     );

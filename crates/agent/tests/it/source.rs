@@ -73,10 +73,14 @@ fn a_zip_is_unpacked_with_modes_and_links() {
         [Container] No runtime version selected in buildspec.
     "#]]
     .assert_eq(&first);
-    let left = std::fs::read_dir(build.root.path().join("codebuild/output/tmp")).unwrap();
-    let mut left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
-    left.sort();
-    assert_eq!(left, ["dir.txt", "env.sh", "script.sh"]);
+    let left = |folder: &str| {
+        let left = std::fs::read_dir(build.root.path().join(folder)).unwrap();
+        let mut left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        left
+    };
+    assert_eq!(left("codebuild/output"), ["src42", "tmp"]);
+    assert_eq!(left("codebuild/output/tmp"), ["script.sh"]);
 }
 
 #[test]
@@ -122,15 +126,15 @@ fn evil_zips_are_refused_and_write_nothing_outside() {
         assert_eq!(outside.count(), 1);
     }
     expect![[r#"
-        ended DOWNLOAD_SOURCE FAILED CLIENT_ERROR failed to unzip the source: ../evil.txt: the path leads out of the source's folder
-        ended DOWNLOAD_SOURCE FAILED CLIENT_ERROR failed to unzip the source: a/../../evil.txt: the path leads out of the source's folder
-        ended DOWNLOAD_SOURCE FAILED CLIENT_ERROR failed to unzip the source: /tmp/evil.txt: the path leads out of the source's folder
-        ended DOWNLOAD_SOURCE FAILED CLIENT_ERROR failed to unzip the source: link: the path leads out of the source's folder
-        ended DOWNLOAD_SOURCE FAILED CLIENT_ERROR failed to unzip the source: link: the path leads out of the source's folder
-        ended DOWNLOAD_SOURCE FAILED CLIENT_ERROR failed to unzip the source: dir: the path leads out of the source's folder
-        ended DOWNLOAD_SOURCE FAILED CLIENT_ERROR failed to unzip the source: a: file exists
-        ended DOWNLOAD_SOURCE FAILED CLIENT_ERROR zip: not a valid zip file
-        ended DOWNLOAD_SOURCE FAILED CLIENT_ERROR zip: not a valid zip file
+        ended DOWNLOAD_SOURCE FAILED CLIENT_ERROR failed to unzip the source: ../evil.txt: the path leads out of the source's folder for primary source
+        ended DOWNLOAD_SOURCE FAILED CLIENT_ERROR failed to unzip the source: a/../../evil.txt: the path leads out of the source's folder for primary source
+        ended DOWNLOAD_SOURCE FAILED CLIENT_ERROR failed to unzip the source: /tmp/evil.txt: the path leads out of the source's folder for primary source
+        ended DOWNLOAD_SOURCE FAILED CLIENT_ERROR failed to unzip the source: link: the path leads out of the source's folder for primary source
+        ended DOWNLOAD_SOURCE FAILED CLIENT_ERROR failed to unzip the source: link: the path leads out of the source's folder for primary source
+        ended DOWNLOAD_SOURCE FAILED CLIENT_ERROR failed to unzip the source: dir: the path leads out of the source's folder for primary source
+        ended DOWNLOAD_SOURCE FAILED CLIENT_ERROR failed to unzip the source: a: file exists for primary source
+        ended DOWNLOAD_SOURCE FAILED CLIENT_ERROR zip: not a valid zip file for primary source
+        ended DOWNLOAD_SOURCE FAILED CLIENT_ERROR zip: not a valid zip file for primary source
     "#]].assert_eq(&told);
 }
 
@@ -140,20 +144,20 @@ fn what_is_not_there_fails_with_the_stores_words() {
     build(&store, Source::S3Zip(from("missing.zip"))).run().expect_facts(expect![[r#"
         hello 1
         started DOWNLOAD_SOURCE
-        ended DOWNLOAD_SOURCE FAILED CLIENT_ERROR NoSuchKey: The specified key does not exist. status code: 404, request id: R1, host id: H1
+        ended DOWNLOAD_SOURCE FAILED CLIENT_ERROR NoSuchKey: The specified key does not exist. status code: 404, request id: R1, host id: H1 for primary source
         finished
     "#]]);
     let gone = S3Location { bucket: "gone".to_owned(), ..from("a.zip") };
     build(&store, Source::S3Zip(gone)).run().expect_facts(expect![[r#"
         hello 1
         started DOWNLOAD_SOURCE
-        ended DOWNLOAD_SOURCE FAILED CLIENT_ERROR NoSuchBucket: The specified bucket does not exist status code: 404, request id: R1, host id: H1
+        ended DOWNLOAD_SOURCE FAILED CLIENT_ERROR NoSuchBucket: The specified bucket does not exist status code: 404, request id: R1, host id: H1 for primary source
         finished
     "#]]);
     build(&store, Source::S3Folder(from("missing/"))).run().expect_facts(expect![[r#"
         hello 1
         started DOWNLOAD_SOURCE
-        ended DOWNLOAD_SOURCE FAILED CLIENT_ERROR no objects found below s3://sources/missing/
+        ended DOWNLOAD_SOURCE FAILED CLIENT_ERROR no objects found below s3://sources/missing/ for primary source
         finished
     "#]]);
 }
@@ -212,6 +216,35 @@ fn a_store_that_is_busy_is_asked_again() {
     build(&store, Source::S3Folder(from("app/"))).run().expect_printed(expect![[r#"
         ok
     "#]]);
+}
+
+#[test]
+fn a_bucket_that_goes_half_way_fails_the_phase() {
+    for (key, source) in [
+        ("large.zip", Source::S3Zip(from("large.zip"))),
+        ("large/noise", Source::S3Folder(from("large/"))),
+    ] {
+        let store = Store::start();
+        let bytes = if key == "large.zip" {
+            zip(|zip| {
+                let stored = options(0o644).compression_method(zip::CompressionMethod::Stored);
+                zip.start_file("noise", stored).unwrap();
+                zip.write_all(&vec![1; 40_000_000]).unwrap();
+            })
+        } else {
+            vec![1; 40_000_000]
+        };
+        store.put(&format!("sources/{key}"), bytes);
+        store.vanish_after(if key == "large.zip" { 1 } else { 2 });
+        let build = build(&store, source).run();
+        build.expect_exit_0();
+        build.expect_facts(expect![[r#"
+            hello 1
+            started DOWNLOAD_SOURCE
+            ended DOWNLOAD_SOURCE FAILED CLIENT_ERROR NoSuchBucket: The specified bucket does not exist status code: 404, request id: R1, host id: H1 for primary source
+            finished
+        "#]]);
+    }
 }
 
 #[test]

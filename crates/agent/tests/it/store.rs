@@ -22,6 +22,8 @@ struct State {
     pending: BTreeMap<String, String>,
     requests: Vec<String>,
     refusals: Refusals,
+    /// How many requests are served before every bucket is gone.
+    served_max: Option<usize>,
 }
 
 /// An object as it was put.
@@ -64,6 +66,11 @@ impl Store {
     /// Answers the next requests with 503.
     pub(crate) fn refuse(&self, refusals: Refusals) {
         self.state.lock().unwrap().refusals = refusals;
+    }
+
+    /// Serves so many requests, and has no bucket from then on.
+    pub(crate) fn vanish_after(&self, requests: usize) {
+        self.state.lock().unwrap().served_max = Some(requests);
     }
 
     /// The object at `bucket/key`.
@@ -163,7 +170,8 @@ fn answer(call: &Call, state: &mut State) -> Answer {
         state.refusals -= 1;
         return error(503, "SlowDown", "Reduce your request rate.");
     }
-    if call.path.starts_with("/gone/") {
+    let vanished = state.served_max.is_some_and(|served_max| state.requests.len() > served_max);
+    if vanished || call.path.starts_with("/gone/") {
         return error(404, "NoSuchBucket", "The specified bucket does not exist");
     }
     match (call.method.as_str(), query("list-type"), query("uploadId"), query("uploads")) {

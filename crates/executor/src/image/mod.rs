@@ -1,12 +1,38 @@
 //! Images: from what a spec names to folders that lie over each other.
+//!
+//! A *source* has an image's documents and layers: a registry, a folder, an archive. Its layers are
+//! fetched and unpacked into the *store*, once each; *records* say which image is made of which.
 
+mod archive;
+mod collect;
+mod digest;
+mod engine_archive;
+mod fetch;
 mod host;
+mod images;
+mod import;
 mod layer;
 mod layout;
+mod local_engines;
+mod manifest;
+mod progress;
+mod record;
+mod reference;
+mod registry;
 mod store;
 
+pub use collect::{Collected, ListedImage};
+pub use digest::Digest;
+pub use images::{Arrival, Asked, Check, Images, ImagesConfig, Pulled};
+pub use import::ImportFrom;
+pub use local_engines::Engine;
+pub use progress::Progress;
+pub use record::Origin;
+pub use reference::{NoReference, Reference, Version};
+pub use registry::{Credentials, RegistrySettings};
+
+pub(crate) use engine_archive::ImageArchive;
 pub(crate) use host::HostTemplate;
-pub(crate) use store::ImageStore;
 
 use std::path::PathBuf;
 

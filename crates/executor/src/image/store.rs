@@ -1,158 +1,214 @@
 //! Unpacked layers, each once, in a folder named after its digest.
 
 use super::{
-    ImageSettings, layer,
-    layout::{Blob, Layout},
+    Digest, Progress,
+    fetch::{Arrival, Failed, Fetch},
+    manifest::{Blob, Source},
 };
-use crate::{Fault, LaunchError, fault::Doing, sandbox::RootFileSystem};
-use sha2::{Digest, Sha256};
+use crate::{Fault, fault::Doing, sandbox::remove_tree};
 use std::{
-    fs::{self, File},
-    io::{self, BufReader, Read},
+    ffi::OsStr,
+    fs::{self, File, TryLockError},
+    io,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    sync::Mutex,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
 };
 
-/// How much of a digest is in a layer's folder's name: enough to be unique, and short, since the
-/// kernel takes the names of all layers of an image in one page.
-const NAME_DIGITS: usize = 24;
-/// Layers of one image at most.
-const LAYERS_MAX: usize = 120;
+/// How often it is looked whether somebody else has brought a layer in.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-/// The layers of all images that were used.
+/// The layers of all images. Several services may share the folder.
 #[derive(Debug)]
-pub(crate) struct ImageStore {
-    folder: PathBuf,
-    /// One image is unpacked at a time, so that two who want it get it once.
-    unpacking: Mutex<()>,
+pub(super) struct LayerStore {
+    layers: PathBuf,
+    /// Layers that are not whole yet, each in the hands of whoever holds its file's lock.
+    parts: PathBuf,
+    at_once_max: usize,
 }
 
-impl ImageStore {
-    /// A store in this folder, which is made when the first image is unpacked.
-    pub(crate) fn new(folder: PathBuf) -> Self {
-        Self { folder, unpacking: Mutex::default() }
+impl LayerStore {
+    /// The layers below a folder.
+    pub(super) fn open(folder: &Path, at_once_max: usize) -> Result<Self, Fault> {
+        let [layers, parts] = ["layers", "parts"].map(|name| folder.join(name));
+        for folder in [&layers, &parts] {
+            fs::create_dir_all(folder).doing_to("make the folder", folder)?;
+        }
+        Ok(Self { layers, parts, at_once_max: at_once_max.max(1) })
     }
 
-    /// The file system of an image in a folder of OCI layout, unpacked when it is not yet.
-    pub(crate) fn file_system(
+    /// A layer's folder.
+    pub(super) fn place(&self, digest: &Digest) -> PathBuf {
+        self.layers.join(digest.short())
+    }
+
+    /// Brings in those of an image's layers that are not there.
+    pub(super) fn bring(
         &self,
-        folder: &Path,
-        tag: Option<&str>,
-    ) -> Result<RootFileSystem, LaunchError> {
-        let layout = Layout(folder);
-        let contents = layout.find(tag)?;
-        if contents.layers.len() > LAYERS_MAX {
-            let layers = contents.layers.len();
-            return Err(layout.unusable(&format!("it has {layers} layers, over {LAYERS_MAX}")));
-        }
-        let mut layers: Vec<PathBuf> = Vec::new();
-        // The uppermost first; a layer that lies there twice has its say where it is uppermost.
-        for blob in contents.layers.iter().rev() {
-            let unpacked = self.layer(layout, blob)?;
-            if !layers.contains(&unpacked) {
-                layers.push(unpacked);
+        source: &dyn Source,
+        layers: &[Blob],
+        progress: &Progress,
+    ) -> Result<(), Failed> {
+        progress.expect(layers.iter().map(|layer| layer.size).sum());
+        let mut missing = Vec::new();
+        for blob in layers {
+            let digest = blob.digest(source).map_err(Failed::ForGood)?;
+            match self.place(&digest).exists() {
+                true => progress.found(blob.size),
+                false => missing.push((blob, digest)),
             }
         }
-        if layers.is_empty() {
-            layers.push(self.nothing()?);
-        }
-        Ok(RootFileSystem { layers, folders: Vec::new() })
-    }
-
-    /// What an image says about its processes.
-    pub(crate) fn settings(folder: &Path, tag: Option<&str>) -> Result<ImageSettings, LaunchError> {
-        Ok(Layout(folder).find(tag)?.settings)
-    }
-
-    fn layer(&self, layout: Layout<'_>, blob: &Blob) -> Result<PathBuf, LaunchError> {
-        let (file, digest) = layout.blob(blob)?;
-        let unpacked = self.folder.join(&digest[..NAME_DIGITS]);
-        if unpacked.exists() {
-            return Ok(unpacked);
-        }
-        let _unpacking = self.unpacking.lock().expect("no holder of this lock panics");
-        if unpacked.exists() {
-            return Ok(unpacked);
-        }
-        fs::create_dir_all(&self.folder).doing_to("make the folder", &self.folder)?;
-        let half = self.folder.join(format!("{}.{}", &digest[..NAME_DIGITS], std::process::id()));
-        remove(&half).doing_to("remove", &half)?;
-        let done = self.unpack(layout, blob, (&file, &digest), &half);
-        if done.is_err() {
-            remove(&half).doing_to("remove", &half)?;
-        }
-        done?;
-        match fs::rename(&half, &unpacked) {
-            // Another service of this machine was faster.
-            Err(_) if unpacked.exists() => remove(&half).doing_to("remove", &half)?,
-            renamed => renamed.doing_to("keep the layer", &unpacked)?,
-        }
-        Ok(unpacked)
-    }
-
-    fn unpack(
-        &self,
-        layout: Layout<'_>,
-        blob: &Blob,
-        (file, digest): (&Path, &str),
-        into: &Path,
-    ) -> Result<(), LaunchError> {
-        let opened = File::open(file)
-            .map_err(|error| layout.unusable(&format!("{}: {error}", file.display())))?;
-        let mut source = Hashed { file: opened, hash: Sha256::new(), bytes: 0 };
-        let unpacked = match blob.media_type.rsplit(['.', '+']).next() {
-            Some("gzip") => {
-                let inflated = flate2::read::MultiGzDecoder::new(BufReader::new(&mut source));
-                layer::unpack(inflated, into)
-            }
-            Some("zstd") => match zstd::Decoder::new(&mut source) {
-                Ok(inflated) => layer::unpack(inflated, into),
-                Err(error) => Err(layer::Unpacking::Layer(error.to_string())),
-            },
-            Some("tar") => layer::unpack(BufReader::new(&mut source), into),
-            _ => {
-                let kind = &blob.media_type;
-                return Err(layout.unusable(&format!("a layer of type {kind:?} is not understood")));
+        let (next, failed) = (AtomicUsize::new(0), Mutex::new(None));
+        let work = || {
+            while let Some((blob, digest)) = missing.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if let Err(error) = self.layer(source, (blob, digest), progress) {
+                    next.store(missing.len(), Ordering::Relaxed);
+                    failed.lock().expect("no holder of this lock panics").get_or_insert(error);
+                }
             }
         };
-        // The rest, so that the digest is that of the whole file: an archive may end early, and a
-        // layer that was tampered with must be called so whatever it made the unpacking say.
-        io::copy(&mut source, &mut io::sink()).doing_to("read", file)?;
-        if hex::encode(source.hash.finalize()) != digest || source.bytes != blob.size {
-            return Err(layout.unusable(&format!("{} is not what its digest says", file.display())));
-        }
-        match unpacked {
-            Ok(()) => Ok(()),
-            Err(layer::Unpacking::Layer(reason)) => {
-                Err(layout.unusable(&format!("the layer {digest}: {reason}")))
+        thread::scope(|scope| {
+            for _ in 1..self.at_once_max.min(missing.len()) {
+                scope.spawn(work);
             }
-            Err(layer::Unpacking::Machine(fault)) => Err(fault.into()),
+            work();
+        });
+        match failed.into_inner().expect("no holder of this lock panics") {
+            Some(error) => Err(error),
+            None => Ok(()),
         }
     }
 
-    fn nothing(&self) -> Result<PathBuf, Fault> {
-        let nothing = self.folder.join("nothing");
-        fs::create_dir_all(&nothing).doing_to("make the folder", &nothing)?;
-        Ok(nothing)
+    /// The folders of an image's layers, the uppermost first, if all of them are there.
+    pub(super) fn folders(&self, layers: &[Digest]) -> Result<Option<Vec<PathBuf>>, Fault> {
+        let mut folders: Vec<PathBuf> = Vec::new();
+        // A layer that lies there twice has its say where it is uppermost.
+        for digest in layers.iter().rev() {
+            let place = self.place(digest);
+            if !folders.contains(&place) {
+                if !place.exists() {
+                    return Ok(None);
+                }
+                folders.push(place);
+            }
+        }
+        if folders.is_empty() {
+            let nothing = self.layers.join("nothing");
+            fs::create_dir_all(&nothing).doing_to("make the folder", &nothing)?;
+            folders.push(nothing);
+        }
+        Ok(Some(folders))
+    }
+
+    /// The folders of all layers.
+    pub(super) fn all(&self) -> Result<Vec<PathBuf>, Fault> {
+        let entries = fs::read_dir(&self.layers).doing_to("list", &self.layers)?;
+        let folders = entries.map(|entry| entry.map(|entry| entry.path()));
+        folders.collect::<Result<_, _>>().doing_to("list", &self.layers)
+    }
+
+    /// Where a layer is put that goes.
+    pub(super) fn aside(&self, name: &OsStr) -> PathBuf {
+        self.parts.join(name).with_extension("gone")
+    }
+
+    /// A name for a file that is needed for a while.
+    pub(super) fn spool(&self) -> PathBuf {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        self.parts.join(format!("{}.{count}.spool", std::process::id()))
+    }
+
+    /// Removes what was not finished, or set aside. Nobody may be bringing in anything.
+    pub(super) fn clear_parts(&self) -> Result<(), Fault> {
+        super::collect::clear(&self.parts)
+    }
+
+    fn layer(
+        &self,
+        source: &dyn Source,
+        (blob, digest): (&Blob, &Digest),
+        progress: &Progress,
+    ) -> Result<(), Failed> {
+        let place = self.place(digest);
+        let file = self.parts.join(digest.digits());
+        let Some(part) = self.claim(source, &file, &place, progress)? else {
+            progress.found(blob.size);
+            return Ok(());
+        };
+        let half = self.parts.join(format!("{}.half", digest.short()));
+        let fetch = Fetch { source, blob, digest, part: &part, progress };
+        let mut done = remove(&half)
+            .doing_to("remove", &half)
+            .map_err(Failed::from)
+            .and_then(|()| fetch.unpack(&half));
+        if let Ok(Arrival::Stale) = done {
+            // What was kept is of no use: from the beginning, once.
+            progress.lost(blob.size);
+            remove(&half).doing_to("remove", &half)?;
+            part.set_len(0).doing_to("empty", &file)?;
+            done = fetch.unpack(&half);
+        }
+        let moved = done.and_then(|_| {
+            fs::rename(&half, &place).doing_to("keep the layer", &place).map_err(Failed::from)
+        });
+        let is_kept = matches!(moved, Err(Failed::Interrupted(_)))
+            && source.is_far()
+            && part.metadata().is_ok_and(|part| (1..blob.size).contains(&part.len()));
+        if moved.is_err() {
+            remove(&half).doing_to("remove", &half)?;
+        }
+        if !is_kept {
+            fs::remove_file(&file).doing_to("remove", &file)?;
+        }
+        moved
+    }
+
+    /// The layer's file, for this process alone; none when somebody else has brought the layer in.
+    fn claim(
+        &self,
+        source: &dyn Source,
+        file: &Path,
+        place: &Path,
+        progress: &Progress,
+    ) -> Result<Option<File>, Failed> {
+        loop {
+            let mut options = File::options();
+            options.read(true).write(true).create(true).truncate(false);
+            let part = options.open(file).doing_to("open", file)?;
+            match part.try_lock() {
+                Ok(()) if place.exists() => {
+                    if is_still(&part, file) {
+                        fs::remove_file(file).doing_to("remove", file)?;
+                    }
+                    return Ok(None);
+                }
+                Ok(()) if is_still(&part, file) => return Ok(Some(part)),
+                // Whoever had it has failed and removed it.
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => thread::sleep(LOOK_AGAIN),
+                Err(TryLockError::Error(error)) => Err(error).doing_to("lock", file)?,
+            }
+            if progress.is_cancelled() {
+                return Err(Failed::Interrupted(source.unusable("it is not wanted any more")));
+            }
+        }
+    }
+}
+
+/// Whether an open file is still the one that has this name.
+fn is_still(opened: &File, name: &Path) -> bool {
+    match (opened.metadata(), fs::metadata(name)) {
+        (Ok(opened), Ok(named)) => opened.ino() == named.ino(),
+        _ => false,
     }
 }
 
 fn remove(folder: &Path) -> io::Result<()> {
-    if folder.exists() { crate::sandbox::remove_tree(folder) } else { Ok(()) }
-}
-
-/// A file that is hashed as it is read.
-struct Hashed {
-    file: File,
-    hash: Sha256,
-    bytes: u64,
-}
-
-impl Read for Hashed {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.file.read(buffer)?;
-        self.hash.update(&buffer[..count]);
-        self.bytes += count as u64;
-        Ok(count)
-    }
+    if folder.exists() { remove_tree(folder) } else { Ok(()) }
 }

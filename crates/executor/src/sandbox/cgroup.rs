@@ -5,7 +5,10 @@
 //! touched), and none where neither may be written.
 
 use crate::{Fault, Limits, fault::Doing};
-use rustix::fs::{Mode, OFlags, open};
+use rustix::{
+    fs::{Mode, OFlags, open},
+    process::Pid,
+};
 use serde::{Deserialize, Serialize};
 use std::{
     fs, io,
@@ -82,6 +85,11 @@ impl Hierarchies {
         Group { version: self.version, folders: folders.collect() }
     }
 
+    /// No groups at all, for what others keep limits of.
+    pub(super) fn no_group(&self) -> Group {
+        Group { version: self.version, folders: Vec::new() }
+    }
+
     fn parse(groups: &str, mounts: &str) -> Self {
         let one: Vec<_> = groups
             .lines()
@@ -116,6 +124,14 @@ impl Hierarchies {
 }
 
 impl Group {
+    /// The groups that a process is in.
+    pub(super) fn of(process: Pid) -> io::Result<Self> {
+        let groups = fs::read_to_string(format!("/proc/{}/cgroup", process.as_raw_nonzero()))?;
+        let mounts = fs::read_to_string("/proc/self/mountinfo")?;
+        let found = Hierarchies::parse(&groups, &mounts);
+        Ok(Self { version: found.version, folders: found.mounts })
+    }
+
     /// Whether limits are kept by other means.
     pub(super) fn is_empty(&self) -> bool {
         self.folders.is_empty()

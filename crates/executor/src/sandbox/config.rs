@@ -1,6 +1,7 @@
 //! What a sandbox is told once, when the service starts.
 
 use super::{netlink::Ipv4Range, opening::Opening};
+use crate::Images;
 use std::{net::Ipv4Addr, path::PathBuf};
 
 /// What a sandbox is told once.
@@ -9,9 +10,8 @@ pub struct SandboxConfig {
     /// The folder for everything about containers, what they write included; made when missing. A
     /// local file system with extended attributes, and one service at a time.
     pub state_dir: PathBuf,
-    /// The folder for the layers of images, unpacked once and kept; made when missing. Services of
-    /// one user may share it. A local file system with extended attributes.
-    pub images_dir: PathBuf,
+    /// The images that containers are made from.
+    pub images: Images,
     /// The program to execute as the helper, which calls [`helper_main`](super::helper_main) when its
     /// first argument is [`HELPER_VERB`](super::HELPER_VERB). `/proc/self/exe` is the service's own
     /// program, even after its file was replaced.

@@ -4,6 +4,7 @@
 //! ends with a container that can be found, or with none.
 
 use super::{
+    engine::EngineJob,
     first, keeper,
     message::{DELIVERY, Job, Source, ToService, User, receive, send},
     root,
@@ -39,6 +40,9 @@ pub(super) fn serve(service: &OwnedFd) {
 /// could not become the agent, and has said so.
 fn make(service: &OwnedFd) -> Result<(), Fault> {
     let (job, given) = take_delivery(service)?;
+    if let Some(engine) = job.engine {
+        return stand_beside(&job, engine, &given, service);
+    }
     make_overlay_folders(&job)?;
     let cgroup = job.cgroup.enter(&job.limits)?;
     if let (Privileges::Own, User::Apart { first }) = (job.privileges, job.user) {
@@ -71,6 +75,23 @@ fn make(service: &OwnedFd) -> Result<(), Fault> {
             done
         }
     }
+}
+
+/// Makes a keeper for a container that an engine has made.
+fn stand_beside(
+    job: &Job,
+    engine: EngineJob,
+    given: &first::Given,
+    service: &OwnedFd,
+) -> Result<(), Fault> {
+    match clone_into_namespaces(0, None).doing("copy the helper")? {
+        Twin::New => keeper::stand_beside(job, engine, given, service),
+        Twin::Caller { pidfd, .. } => {
+            // A service that is gone finds the keeper on disk.
+            let _ = send(service, &ToService::Made, &[pidfd.as_fd()]);
+        }
+    }
+    Ok(())
 }
 
 /// Does for the first process what can only be done from outside of its namespaces.

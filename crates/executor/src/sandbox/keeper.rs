@@ -5,6 +5,8 @@
 //! listening sockets, and ends as the container does: killing it ends everything.
 
 use super::{
+    cgroup::Group,
+    engine::EngineJob,
     first::{self, Given},
     message::{Job, ToService, User, send},
     network,
@@ -44,6 +46,8 @@ pub(super) const DOOR_PLACE: &str = "/codebuild/door";
 pub(super) const AGENT_PLACE: &str = "/codebuild/door/agent";
 /// Where it sees the socket.
 pub(super) const SOCKET_PLACE: &str = "/codebuild/door/socket";
+/// The socket's name in the folder.
+pub(super) const SOCKET: &str = "socket";
 /// The descriptor of the first listening socket that a keeper holds.
 const FIRST_LISTENER: RawFd = 200;
 /// How long a runtime may take until the agent knocks.
@@ -51,6 +55,9 @@ const PATIENCE_SECONDS: i64 = 60;
 /// What the keeper adds to a signal's number, as shells do, to tell by its exit code of a container
 /// that a signal has ended.
 pub(super) const SIGNAL_BASE: i32 = 128;
+/// The exit code of a keeper beside an engine's container, some of whose processes the memory limit
+/// has ended: not every engine says so.
+pub(super) const MEMORY_END: i32 = 1;
 
 /// Has the runtime make the container, and keeps it. It comes back only when there is none, having
 /// told the service.
@@ -111,6 +118,57 @@ fn keep(
     syscall::end(wait_for_end(last))
 }
 
+/// Keeps a container that an engine has made, from beside it: opens its network and hands over what
+/// the agent waits for at the door. It comes back only when that failed, having told the service.
+pub(super) fn stand_beside(job: &Job, engine: EngineJob, given: &Given, service: &OwnedFd) {
+    let Err(fault) = attend(job, engine, given, service);
+    // With the service gone there is nobody to tell, and the agent finds the door closed.
+    let _ = send(service, &ToService::Failed(fault.into()), &[]);
+}
+
+fn attend(
+    job: &Job,
+    engine: EngineJob,
+    given: &Given,
+    service: &OwnedFd,
+) -> Result<Infallible, Fault> {
+    let doing = "find a container's first process";
+    let process = ProcessName::own().doing("read the process's start time")?;
+    setsid().doing("start a session")?;
+    let first = Pid::from_raw(engine.process);
+    let first = first.ok_or_else(|| Fault::because(doing, "the container engine gives none"))?;
+    let pidfd = pidfd_open(first, PidfdFlags::empty()).doing(doing)?;
+    if let Some(way_out) = &job.way_out {
+        way_out.lay(first)?;
+    }
+    network::enter(first)?;
+    let listeners = hold(network::open(&job.listen, job.way_out.as_ref())?)?;
+    let group = Group::of(first).doing_to(doing, "/proc")?;
+    let pidfd = rustix::io::fcntl_dupfd_cloexec(pidfd, FIRST_LISTENER).doing(doing)?;
+    let door = UnixListener::from(given.agent.try_clone().doing("take the door")?);
+    let limit = Timespec { tv_sec: PATIENCE_SECONDS, tv_nsec: 0 };
+    let mut polled = [PollFd::new(&door, PollFlags::IN), PollFd::new(&pidfd, PollFlags::IN)];
+    let ready = rustix::io::retry_on_intr(|| poll(&mut polled, Some(&limit)));
+    let ready = ready.doing("wait for the agent")?;
+    if ready == 0 || polled[0].revents().is_empty() {
+        return Err(Fault::because("start a container", "the agent did not ask for its orders"));
+    }
+    let (agent, _) = door.accept().doing("open the door")?;
+    let container =
+        StartedContainer { process, listeners: listeners.len(), first_listener: FIRST_LISTENER };
+    container.note(&given.started).doing("note that the container exists")?;
+    // An agent that is gone has ended, which is seen below.
+    let _ = hand_over(&agent.into(), given);
+    let sockets: Vec<_> = listeners.iter().map(AsFd::as_fd).collect();
+    let _ = send(service, &ToService::Ready, &sockets);
+    // The handle to the first process is right behind the sockets.
+    syscall::close_all_but(FIRST_LISTENER, listeners.len() + 1).doing("close files")?;
+    let mut polled = [PollFd::new(&pidfd, PollFlags::IN)];
+    while rustix::io::retry_on_intr(|| poll(&mut polled, None)).is_ok_and(|ready| ready == 0) {}
+    // The engine takes longer to notice, and to remove the group.
+    syscall::end(if group.memory_kills() > 0 { MEMORY_END } else { 0 })
+}
+
 /// Puts the listening sockets where they are found again.
 fn hold(listeners: Vec<OwnedFd>) -> Result<Vec<OwnedFd>, Fault> {
     let held = |listener| rustix::io::fcntl_dupfd_cloexec(listener, FIRST_LISTENER);
@@ -139,7 +197,7 @@ impl Door {
     fn open(folder: &Path) -> Result<Self, Fault> {
         let (doing, door) = ("listen in", folder.join(DOOR));
         chdir(&door).doing_to(doing, &door)?;
-        let listener = UnixListener::bind("socket").doing_to(doing, &door)?;
+        let listener = UnixListener::bind(SOCKET).doing_to(doing, &door)?;
         chdir("/").doing_to(doing, &door)?;
         Ok(Self(listener))
     }

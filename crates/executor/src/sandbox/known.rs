@@ -49,12 +49,23 @@ impl Known {
 
     /// How the container ended, whose first process has.
     pub(super) fn conclude(&self) -> Exit {
-        let mut ended = self.ended.lock().expect("no holder of this lock panics");
-        let reaped = || match self.told(process::reap(&self.process)) {
-            Exit::Killed { signal: libc::SIGKILL } => self.killed(),
+        self.conclude_by(|| match self.told(process::reap(&self.process)) {
+            Exit::Killed { signal: libc::SIGKILL } if self.group.memory_kills() > 0 => {
+                Exit::OutOfMemory
+            }
             exit => exit,
+        })
+    }
+
+    /// The same by what somebody else tells, who is asked once.
+    pub(super) fn conclude_by(&self, told: impl FnOnce() -> Exit) -> Exit {
+        let overrun = self.overrun.lock().expect("no holder of this lock panics").clone();
+        let mut ended = self.ended.lock().expect("no holder of this lock panics");
+        let exit = || match (told(), overrun) {
+            (Exit::Killed { .. }, Some(overrun)) => overrun,
+            (exit, _) => exit,
         };
-        ended.get_or_insert_with(reaped).clone()
+        ended.get_or_insert_with(exit).clone()
     }
 
     /// How the agent ended, by the end of the process that tells it.
@@ -66,16 +77,6 @@ impl Known {
                 Exit::Killed { signal: code - SIGNAL_BASE }
             }
             exit => exit,
-        }
-    }
-
-    /// Why the kernel or the service has killed it.
-    fn killed(&self) -> Exit {
-        let overrun = self.overrun.lock().expect("no holder of this lock panics").clone();
-        match overrun {
-            Some(exit) => exit,
-            None if self.group.memory_kills() > 0 => Exit::OutOfMemory,
-            None => Exit::Killed { signal: libc::SIGKILL },
         }
     }
 

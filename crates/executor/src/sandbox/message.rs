@@ -31,6 +31,8 @@ pub(super) struct Job {
     pub root: RootFileSystem,
     /// Folders that the spec gives.
     pub mounts: Vec<Mount>,
+    /// Folders of the container that are in memory alone.
+    pub folders_in_memory: Vec<PathBuf>,
     /// Small files written into the root, each with its absolute path.
     pub files: Vec<(PathBuf, String)>,
     /// What the container may use.
@@ -50,6 +52,9 @@ pub(super) struct Job {
     /// The runtime that makes the inner box, if one does.
     #[serde(default)]
     pub runtime: Option<super::runtime::RuntimeJob>,
+    /// The container that an engine has made, if one has.
+    #[serde(default)]
+    pub engine: Option<super::engine::EngineJob>,
 }
 
 impl Job {
@@ -130,7 +135,7 @@ pub(super) const DELIVERY: [&str; 7] = [
     "the lock",
     "the note of the start",
     "the job",
-    "the agent",
+    "the agent, or the door at which it knocks",
     "the orders",
     "the journal",
     "the agent's error output",

@@ -5,11 +5,15 @@
 //! (`origin`), executed once, copies itself for each launch. The copy, a *helper* (`helper`), makes
 //! the control groups and the container's first process, which sets itself up (`first`, `root`,
 //! `network`, `privileges`, `filter`) and becomes the agent.
+//!
+//! With an OCI runtime (`runtime`) it becomes a `keeper` instead, in which the runtime makes an inner
+//! box. Of a container that an engine makes (`engine`) a keeper stands beside.
 
 mod cgroup;
 mod config;
 mod disk;
 mod egress;
+mod engine;
 mod filter;
 mod first;
 mod helper;
@@ -31,6 +35,7 @@ mod state;
 mod syscall;
 
 pub use config::{Agent, HostImage, OutboundNetwork, SandboxConfig, Users};
+pub use engine::DockerEngine;
 pub use netlink::Ipv4Range;
 pub use opening::Opening;
 pub use origin::{HELPER_VERB, helper_main};

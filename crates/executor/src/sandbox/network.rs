@@ -6,12 +6,16 @@
 
 use super::netlink::{Cable, Ipv4Range, Requests};
 use crate::{Fault, fault::Doing};
-use rustix::process::Pid;
+use rustix::{
+    process::Pid,
+    thread::{LinkNameSpaceType, move_into_link_name_space},
+};
 use serde::{Deserialize, Serialize};
 use std::{
-    fs, io,
+    fs::{self, File},
+    io,
     net::{Ipv4Addr, SocketAddrV4, TcpListener},
-    os::fd::OwnedFd,
+    os::fd::{AsFd, OwnedFd},
 };
 
 /// The loopback interface's index in a new network namespace.
@@ -108,6 +112,14 @@ pub(super) fn open(
             listener.doing_to("listen on", address.to_string()).map(OwnedFd::from)
         })
         .collect()
+}
+
+/// Makes the network of another process that of this one.
+pub(super) fn enter(process: Pid) -> Result<(), Fault> {
+    let file = format!("/proc/{}/ns/net", process.as_raw_nonzero());
+    let network = File::open(&file).doing_to("open", &file)?;
+    let kind = Some(LinkNameSpaceType::Network);
+    move_into_link_name_space(network.as_fd(), kind).doing_to("enter", &file)
 }
 
 fn interface_index(name: &str) -> io::Result<u32> {

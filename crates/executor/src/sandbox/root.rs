@@ -132,6 +132,9 @@ pub(super) fn enter(job: &Job, helper: &OwnedFd) -> Result<(), Fault> {
         let tree = laid.mount(mount)?;
         laid.root.attach(&tree, &mount.container)?;
     }
+    for folder in &job.folders_in_memory {
+        laid.root.attach(&folder_in_memory(job)?, folder)?;
+    }
     laid.root.write_files(job)?;
     laid.root.become_root()
 }
@@ -393,8 +396,8 @@ impl Root {
         let flags = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NOEXEC;
         let tree = new_mount("devpts", &terminals, flags).doing("make /dev/pts")?;
         self.attach(&tree, Path::new("/dev/pts"))?;
-        let size = (job.limits.memory_bytes / 2).to_string();
         let flags = flags | MountAttrFlags::MOUNT_ATTR_NODEV;
+        let size = in_memory_bytes_max(job);
         let tree = new_mount("tmpfs", &[("mode", "1777"), ("size", &size)], flags)
             .doing("make /dev/shm")?;
         self.attach(&tree, Path::new("/dev/shm"))?;
@@ -558,6 +561,24 @@ fn new_mount(
     }
     fsconfig_create(&context)?;
     fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)
+}
+
+/// A folder whose files are memory of the container, which is not swapped either where the kernel
+/// can do without: since Linux 6.4, and for root alone.
+fn folder_in_memory(job: &Job) -> Result<OwnedFd, Fault> {
+    let flags = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
+    let size = in_memory_bytes_max(job);
+    let options = [("mode", "755"), ("size", &size), ("noswap", "")];
+    match new_mount("tmpfs", &options, flags) {
+        Err(Errno::INVAL) => new_mount("tmpfs", &options[..2], flags),
+        tree => tree,
+    }
+    .doing("make a folder in memory")
+}
+
+/// How large a file system in memory may become, as its options say it.
+pub(super) fn in_memory_bytes_max(job: &Job) -> String {
+    (job.limits.memory_bytes / 2).to_string()
 }
 
 fn empty_folder() -> rustix::io::Result<OwnedFd> {

@@ -183,7 +183,7 @@ pub(super) fn bundle(job: &Job, folder: &Path) -> Value {
 
 fn mounts(job: &Job, folder: &Path) -> Vec<Value> {
     let kernel = |place: &str, kind: &str, options: &[&str]| json!({"destination": place, "type": kind, "source": kind, "options": options});
-    let shared = format!("size={}", job.limits.memory_bytes / 2);
+    let size = format!("size={}", root::in_memory_bytes_max(job));
     let inert = ["nosuid", "noexec", "nodev"];
     let mut mounts = vec![
         kernel("/proc", "proc", &inert),
@@ -193,7 +193,7 @@ fn mounts(job: &Job, folder: &Path) -> Vec<Value> {
             "devpts",
             &["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"],
         ),
-        kernel("/dev/shm", "tmpfs", &["nosuid", "noexec", "nodev", "mode=1777", &shared]),
+        kernel("/dev/shm", "tmpfs", &["nosuid", "noexec", "nodev", "mode=1777", &size]),
         kernel("/dev/mqueue", "mqueue", &inert),
         kernel("/sys", "sysfs", &["nosuid", "noexec", "nodev", "ro"]),
         json!({
@@ -207,6 +207,12 @@ fn mounts(job: &Job, folder: &Path) -> Vec<Value> {
             "destination": mount.container, "type": "bind",
             "source": root::mount_place(folder, number),
             "options": ["rbind", access, "nosuid", "nodev"],
+        })
+    }));
+    mounts.extend(job.folders_in_memory.iter().map(|folder| {
+        json!({
+            "destination": folder, "type": "tmpfs", "source": "tmpfs",
+            "options": ["nosuid", "nodev", "mode=755", &size],
         })
     }));
     mounts

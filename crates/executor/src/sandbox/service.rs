@@ -1,12 +1,16 @@
 //! The service's side of the sandbox: it asks the helper for containers, waits for them, and takes
 //! them away.
 
+mod in_engine;
+
 use super::{
     cgroup::{Group, Hierarchies},
     config::{Agent, SandboxConfig, Users},
     disk::{DiskShare, DiskWatch},
     egress::Gate,
+    engine::{DockerEngine, Engine},
     helper,
+    keeper::MEMORY_END,
     known::{First, Known, KnownContainers},
     message::{DELIVERY, Job, RootFileSystem, ToService, User, Watchers, receive, send},
     network::WayOut,
@@ -23,7 +27,7 @@ use crate::{
     Container, ContainerId, ContainerSpec, Executor, Exit, Fault, Image, LaunchError, Mount,
     MountKind, Network, Privileges,
     fault::Doing,
-    image::{HostTemplate, ImageSettings, ImageStore},
+    image::{HostTemplate, ImageSettings, Images},
 };
 use async_trait::async_trait;
 use rustix::{
@@ -79,7 +83,7 @@ struct Inner {
     state: StateFolder,
     hierarchies: Hierarchies,
     host: HostTemplate,
-    images: ImageStore,
+    images: Images,
     /// The agent's program, in memory, where nobody can change it.
     agent: File,
     /// Tells this service's control groups from those of another with another state folder.
@@ -88,8 +92,7 @@ struct Inner {
     origin: Origin,
     users: Users,
     watchers: Watchers,
-    /// The runtime that makes an inner box in each container, and the agent's file for it.
-    runtime: Option<(OciRuntime, PathBuf)>,
+    maker: Maker,
     /// Said once: that this machine cannot keep containers' users apart from its own.
     said_users: Once,
     known: Arc<KnownContainers>,
@@ -98,6 +101,17 @@ struct Inner {
     /// Lets in as many launches at a time as the machine makes fastest: more of them would wait for
     /// each other inside the kernel, which makes networks one after the other.
     launching: Semaphore,
+}
+
+/// What makes the box that the agent is in; the path is that of the agent's file for it.
+#[derive(Debug)]
+enum Maker {
+    /// The sandbox itself.
+    Sandbox,
+    /// A runtime, in the sandbox's box.
+    Runtime(OciRuntime, PathBuf),
+    /// A container engine.
+    Engine(Engine, PathBuf),
 }
 
 impl Sandbox {
@@ -111,7 +125,7 @@ impl Sandbox {
 
     /// The same as [`Sandbox::new`], with another choice of who containers' users are on the host.
     pub fn with_users(config: SandboxConfig, users: Users) -> Result<Self, Fault> {
-        Self::make(config, users, None)
+        Self::make(config, users, |_, _| Ok(Maker::Sandbox))
     }
 
     /// A sandbox in whose containers an OCI runtime makes an inner box, in which the agent is the
@@ -128,13 +142,33 @@ impl Sandbox {
                 return Err(Fault::because("use runsc", "it works for root alone"));
             }
         };
-        Self::make(config, users, Some(runtime))
+        Self::make(config, users, |agent, state_dir| {
+            Ok(Maker::Runtime(runtime, agent_on_disk(agent, state_dir)?))
+        })
+    }
+
+    /// An executor whose containers a container engine of this machine makes. Fails when it cannot be
+    /// reached. It works for root alone, and for images in OCI layout.
+    ///
+    /// Containers have the network that the sandbox's have, and not the engine's.
+    pub async fn with_engine(config: SandboxConfig, engine: DockerEngine) -> Result<Self, Fault> {
+        if !geteuid().is_root() {
+            return Err(Fault::because("use a container engine", "it works for root alone"));
+        }
+        fs::create_dir_all(&config.state_dir).doing_to("make the folder", &config.state_dir)?;
+        let engine = Engine::connect(&engine, &instance(&config.state_dir)?).await?;
+        let make = move || {
+            Self::make(config, Users::Host, |agent, state_dir| {
+                Ok(Maker::Engine(engine, agent_on_disk(agent, state_dir)?))
+            })
+        };
+        tokio::task::spawn_blocking(make).await.expect("preparing does not panic")
     }
 
     fn make(
         mut config: SandboxConfig,
         users: Users,
-        runtime: Option<OciRuntime>,
+        maker: impl FnOnce(&File, &Path) -> Result<Maker, Fault>,
     ) -> Result<Self, Fault> {
         let make = "make the folder";
         fs::create_dir_all(&config.state_dir).doing_to(make, &config.state_dir)?;
@@ -147,9 +181,6 @@ impl Sandbox {
                 "no control group may be made here: limits hold for each process, not for a build"
             );
         }
-        fs::create_dir_all(&config.images_dir).doing_to(make, &config.images_dir)?;
-        let images_dir = config.images_dir.canonicalize();
-        let images_dir = images_dir.doing_to("find the folder", &config.images_dir)?;
         let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let instance = instance(&config.state_dir)?;
         let known = Arc::<KnownContainers>::default();
@@ -159,14 +190,11 @@ impl Sandbox {
             Arc::clone(&known),
         )?;
         let agent = agent_in_memory(&config.agent)?;
-        let runtime = match runtime {
-            None => None,
-            Some(runtime) => Some((runtime, agent_on_disk(&agent, &config.state_dir)?)),
-        };
+        let maker = maker(&agent, &config.state_dir)?;
         let inner = Inner {
             agent,
             host: HostTemplate::new(config.host_image.clone(), config.state_dir.join("host-image")),
-            images: ImageStore::new(images_dir),
+            images: config.images,
             outside: Outside::new(config.outbound.clone(), &instance, state.interfaces()?),
             origin: Origin::start(config.helper.clone())?,
             instance,
@@ -174,7 +202,7 @@ impl Sandbox {
             hierarchies,
             users,
             watchers: watchers(),
-            runtime,
+            maker,
             said_users: Once::new(),
             known,
             _disk: disk,
@@ -200,9 +228,10 @@ impl Sandbox {
     /// What an image says about the processes that run in it.
     pub async fn image_settings(&self, image: &Image) -> Result<ImageSettings, LaunchError> {
         let image = image.clone();
-        self.blocking(move |_| match &image {
+        self.blocking(move |inner| match &image {
             Image::Host | Image::Rootfs(_) => Ok(ImageSettings::plain()),
-            Image::OciLayout { folder, tag } => ImageStore::settings(folder, tag.as_deref()),
+            Image::OciLayout { folder, tag } => Images::settings_of_layout(folder, tag.as_deref()),
+            Image::Stored(image) => inner.images.settings(image),
         })
         .await
     }
@@ -257,6 +286,14 @@ impl Executor for Sandbox {
     }
 }
 
+/// What a container has outside of its folder.
+struct Belongings {
+    group: Group,
+    share: DiskShare,
+    /// The gate on its way out, and what it tells.
+    gate: Option<(Gate, UnboundedReceiver<String>)>,
+}
+
 /// What is known of a container that is looked for.
 enum Sight {
     /// It has a first process, running or just ended.
@@ -267,13 +304,15 @@ enum Sight {
 
 impl Inner {
     fn launch(&self, spec: &ContainerSpec) -> Result<Container, LaunchError> {
-        let root = self.root_file_system(&spec.image)?;
+        // A container that is there is found again, whatever has become of its image.
+        let is_there = self.state.container(&spec.id).started()?.is_some();
+        let base = if is_there { None } else { Some(self.base(spec)?) };
         if spec.listen.len() > LISTEN_MAX {
             let reason = format!("a container listens on {LISTEN_MAX} addresses at most");
             return Err(Fault::because("start a container", reason).into());
         }
-        if spec.privileges == Privileges::Own && self.runtime.is_some() {
-            let reason = "a runtime makes its inner box";
+        if spec.privileges == Privileges::Own && !matches!(self.maker, Maker::Sandbox) {
+            let reason = "another executor makes its inner box";
             return Err(Fault::because("give a container privileges of its own", reason).into());
         }
         if (spec.privileges, self.user(&spec.id)) == (Privileges::Own, User::HostRoot) {
@@ -291,7 +330,11 @@ impl Inner {
             // A launch was cut off, and nobody works on it any more.
             self.clear(locked)?;
         };
-        let mut started = self.start(spec, &root, self.user(&spec.id), &locked);
+        let base = match base {
+            Some(base) => base,
+            None => self.base(spec)?,
+        };
+        let mut started = self.start(spec, &base, self.user(&spec.id), &locked);
         if let Err(fault) = &started
             && fault.doing.starts_with(helper::APART)
             && spec.privileges == Privileges::Few
@@ -299,7 +342,7 @@ impl Inner {
             self.say_that_users_are_the_host_s(fault);
             self.clear(locked)?;
             locked = self.state.claim(&spec.id)?;
-            started = self.start(spec, &root, User::HostRoot, &locked);
+            started = self.start(spec, &base, User::HostRoot, &locked);
         }
         match started {
             Ok(container) => Ok(container),
@@ -308,13 +351,25 @@ impl Inner {
                 Ok(self.found_again(spec, &locked.folder)?)
             }
             Err(fault) => {
+                self.images.release(locked.folder.path());
                 self.clear(locked)?;
                 Err(fault.into())
             }
         }
     }
 
-    fn root_file_system(&self, image: &Image) -> Result<RootFileSystem, LaunchError> {
+    fn base(&self, spec: &ContainerSpec) -> Result<Base<'_>, LaunchError> {
+        match &self.maker {
+            Maker::Sandbox | Maker::Runtime(..) => Ok(Base::Root(self.root_file_system(spec)?)),
+            Maker::Engine(engine, agent) => {
+                Ok(Base::Engine(engine, agent, engine.image(&spec.image)?))
+            }
+        }
+    }
+
+    fn root_file_system(&self, spec: &ContainerSpec) -> Result<RootFileSystem, LaunchError> {
+        let container = self.state.container(&spec.id);
+        let image = &spec.image;
         match image {
             Image::Host => Ok(self.host.file_system()?),
             Image::Rootfs(folder) => {
@@ -324,41 +379,48 @@ impl Inner {
                 })?;
                 Ok(RootFileSystem { layers: vec![folder], folders: Vec::new() })
             }
-            Image::OciLayout { folder, tag } => self.images.file_system(folder, tag.as_deref()),
+            Image::OciLayout { folder, tag } => {
+                self.images.file_system_of_layout(folder, tag.as_deref(), container.path())
+            }
+            Image::Stored(image) => self.images.file_system(image, container.path()),
         }
     }
 
     fn start(
         &self,
         spec: &ContainerSpec,
-        root: &RootFileSystem,
+        base: &Base<'_>,
         user: User,
         locked: &Locked,
     ) -> Result<Container, Fault> {
+        let root = match base {
+            Base::Root(root) => root,
+            Base::Engine(engine, agent, image) => {
+                return self.start_in_engine(spec, (engine, agent), image.clone(), locked);
+            }
+        };
         let folder = &locked.folder;
         let group = self.hierarchies.group(&format!("{}.{}", spec.id, self.instance));
-        let mut way_out = self.way_out(spec.network);
-        let interface = way_out.as_ref().map(|way_out| way_out.interface.clone());
-        let share = disk_share(spec, folder);
-        let is_gated = way_out.is_some() && !spec.egress.is_open();
-        let plan = Plan { cgroup: group.clone(), interface, is_gated, share: share.clone() };
-        folder.write_plan(&plan)?;
-        let gate = way_out.as_mut().filter(|_| is_gated);
-        let gate = gate.map(|way_out| self.outside.gate(way_out, &spec.egress)).transpose()?;
+        let (way_out, belongings) = self.provide(spec, group.clone(), folder)?;
         let job = Job {
             id: spec.id.to_string(),
             folder: folder.path().to_owned(),
             root: root.clone(),
             mounts: mounts(spec),
+            folders_in_memory: spec.folders_in_memory.clone(),
             privileges: spec.privileges,
             files: etc_files(&spec.id, way_out.as_ref()),
             limits: spec.limits,
-            cgroup: group.clone(),
+            cgroup: group,
             listen: spec.listen.clone(),
             way_out,
             user,
             watchers: self.watchers,
-            runtime: self.runtime.as_ref().map(|(runtime, agent)| runtime.job(agent.clone())),
+            runtime: match &self.maker {
+                Maker::Runtime(runtime, agent) => Some(runtime.job(agent.clone())),
+                Maker::Sandbox | Maker::Engine(..) => None,
+            },
+            engine: None,
         };
         let note = folder.open_started()?;
         let job = serde_json::to_vec(&job).map_err(io::Error::from).doing("spell the job")?;
@@ -376,11 +438,40 @@ impl Inner {
             journal.as_fd(),
             errors.as_fd(),
         ];
-        let made = self.ask_helper(&delivery)?;
-        match folder.started()? {
+        self.made(&spec.id, belongings, self.ask_helper(&delivery)?, locked)
+    }
+
+    /// Plans what a container has outside of its folder, and provides what has to be there before it.
+    fn provide(
+        &self,
+        spec: &ContainerSpec,
+        group: Group,
+        folder: &ContainerFolder,
+    ) -> Result<(Option<WayOut>, Belongings), Fault> {
+        let mut way_out = self.way_out(spec.network);
+        let interface = way_out.as_ref().map(|way_out| way_out.interface.clone());
+        let share = disk_share(spec, folder);
+        let is_gated = way_out.is_some() && !spec.egress.is_open();
+        let plan = Plan { cgroup: group.clone(), interface, is_gated, share: share.clone() };
+        folder.write_plan(&plan)?;
+        let gate = way_out.as_mut().filter(|_| is_gated);
+        let gate = gate.map(|way_out| self.outside.gate(way_out, &spec.egress)).transpose()?;
+        Ok((way_out, Belongings { group, share, gate }))
+    }
+
+    /// Remembers a container that was made, unless it was not.
+    fn made(
+        &self,
+        id: &ContainerId,
+        belongings: Belongings,
+        made: Made,
+        locked: &Locked,
+    ) -> Result<Container, Fault> {
+        let Belongings { group, share, gate } = belongings;
+        match locked.folder.started()? {
             Some(_) => {
                 let known = self.known(made.process, group, share);
-                let known = self.known.remember(&spec.id, known);
+                let known = self.known.remember(id, known);
                 Ok(Container { denied: keep(gate, &known), ..Container::with(made.listeners) })
             }
             None => Err(Fault::because("start a container", "its first process ended early")),
@@ -441,7 +532,10 @@ impl Inner {
     }
 
     fn known(&self, process: OwnedFd, group: Group, share: DiskShare) -> Known {
-        let first = if self.runtime.is_some() { First::Keeper } else { First::Agent };
+        let first = match self.maker {
+            Maker::Sandbox => First::Agent,
+            Maker::Runtime(..) | Maker::Engine(..) => First::Keeper,
+        };
         Known::new(process, first, group, share)
     }
 
@@ -535,9 +629,25 @@ impl Inner {
         }
     }
 
+    fn end_of(&self, id: &ContainerId, known: &Known) -> Exit {
+        match &self.maker {
+            Maker::Sandbox | Maker::Runtime(..) => known.conclude(),
+            Maker::Engine(engine, _) => {
+                let told = || match (process::reap(&known.process), engine.exit(id)) {
+                    (
+                        Exit::Exited { code: Some(MEMORY_END) },
+                        Exit::Killed { signal: libc::SIGKILL },
+                    ) => Exit::OutOfMemory,
+                    (_, exit) => exit,
+                };
+                known.conclude_by(told)
+            }
+        }
+    }
+
     /// Says how a container ended whose first process has, and notes it.
     fn conclude(&self, id: &ContainerId, known: &Known) -> Exit {
-        let exit = known.conclude();
+        let exit = self.end_of(id, known);
         let folder = self.state.container(id);
         // A container that is being destroyed has no folder to write it to.
         if folder.path().exists()
@@ -554,18 +664,32 @@ impl Inner {
         let Some(locked) = self.state.claim_existing(id)? else {
             return Ok(());
         };
+        if let Maker::Engine(engine, _) = &self.maker {
+            engine.remove(id)?;
+        }
         if let Sight::Known(known) = self.find(id) {
             known.group.kill();
             kill(&known.process)?;
-            known.conclude();
+            self.end_of(id, &known);
         }
-        self.clear(locked)?;
+        self.images.release(locked.folder.path());
+        self.forget(locked)?;
         self.known.forget(id);
         Ok(())
     }
 
     /// Removes what was made for a container without processes.
     fn clear(&self, locked: Locked) -> Result<(), Fault> {
+        if let Maker::Engine(engine, _) = &self.maker
+            && let Some(id) = locked.folder.id()
+        {
+            engine.remove(&id)?;
+        }
+        self.forget(locked)
+    }
+
+    /// Removes what is this machine's of a container that nobody makes or has any more.
+    fn forget(&self, locked: Locked) -> Result<(), Fault> {
         if let Some(plan) = locked.folder.plan()? {
             remove_group(&plan.cgroup)?;
             if let Some(interface) = plan.interface {
@@ -600,6 +724,14 @@ impl Inner {
         }
         Ok(())
     }
+}
+
+/// What a container is made of.
+enum Base<'a> {
+    /// A root file system.
+    Root(RootFileSystem),
+    /// An image that an engine has, by the engine's name for it; and the agent's file.
+    Engine(&'a Engine, &'a Path, String),
 }
 
 /// A container's first process, which is the agent now.

@@ -261,6 +261,11 @@ impl ContainerFolder {
         &self.0
     }
 
+    /// The id of the container.
+    pub(super) fn id(&self) -> Option<ContainerId> {
+        self.0.file_name().and_then(|name| ContainerId::new(name.to_string_lossy()))
+    }
+
     /// Locks the folder, unless it has been removed meanwhile.
     fn lock(self, operation: FlockOperation) -> Result<Option<Locked>, Fault> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;

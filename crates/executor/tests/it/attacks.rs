@@ -1,7 +1,7 @@
 //! What a build may try, and what must come of it.
 
-use crate::world::{PATIENCE, World, block_on, config, wait_for_text, watch, with_runtime};
-use executor::{Executor, Exit, Image, Mount, MountKind, RuntimeKind, Sandbox, Users};
+use crate::world::{Maker, PATIENCE, World, block_on, config, wait_for_text, watch, with_maker};
+use executor::{Executor, Exit, Image, Mount, MountKind, Sandbox, Users};
 use libtest_mimic::Trial;
 use std::{
     fs,
@@ -14,8 +14,8 @@ use std::{
 type Attack = (&'static str, fn());
 
 /// All attacks, for the user that the tests run as.
-pub(crate) fn trials(name: &str, runtime: Option<RuntimeKind>) -> Vec<Trial> {
-    let attacks: [Attack; 17] = [
+pub(crate) fn trials(name: &str, maker: &Maker) -> Vec<Trial> {
+    let attacks: [Attack; 18] = [
         ("secrets_of_the_machine_are_not_there", secrets_of_the_machine_are_not_there),
         ("tools_of_the_machine_work", tools_of_the_machine_work),
         ("nothing_written_survives", nothing_written_survives),
@@ -35,11 +35,13 @@ pub(crate) fn trials(name: &str, runtime: Option<RuntimeKind>) -> Vec<Trial> {
         ("no_process_survives_destroy", no_process_survives_destroy),
         ("nothing_is_left_behind", nothing_is_left_behind),
         ("mounts_are_what_they_say", mounts_are_what_they_say),
+        ("folders_in_memory_are_on_no_disk", folders_in_memory_are_on_no_disk),
         ("a_root_file_system_may_be_any_folder", a_root_file_system_may_be_any_folder),
     ];
     let trial = |(attack, check): Attack| {
+        let maker = maker.clone();
         Trial::test(format!("{name}::{attack}"), move || {
-            with_runtime(runtime, check);
+            with_maker(maker, check);
             Ok(())
         })
     };
@@ -393,6 +395,16 @@ fn mounts_are_what_they_say() {
         [file(0, "more"), file(1, "more"), file(2, "more")],
         [None, None, Some("more\n".into())]
     );
+}
+
+fn folders_in_memory_are_on_no_disk() {
+    let world = World::new();
+    let mut spec = world.spec(
+        "sh cd /made/for/it && ls -A && echo kept > file && cat file; stat -c %a .; stat -f -c %T .",
+    );
+    spec.folders_in_memory.push("/made/for/it".into());
+    let (_, said) = block_on(world.run(&spec));
+    assert_eq!(said, "kept\n755\ntmpfs\nstatus 0\n");
 }
 
 fn a_root_file_system_may_be_any_folder() {

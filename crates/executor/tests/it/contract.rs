@@ -1,7 +1,7 @@
 //! What every executor promises: one list of promises, checked against each implementation.
 
-use crate::world::{World, block_on, scripted, wait_for_text, watch, with_runtime};
-use executor::{Container, ContainerId, ContainerSpec, Executor, Exit, RuntimeKind, Scripted};
+use crate::world::{Maker, World, block_on, scripted, wait_for_text, watch, with_maker};
+use executor::{Container, ContainerId, ContainerSpec, Executor, Exit, Scripted};
 use libtest_mimic::Trial;
 use std::{fs, io::Write, net::SocketAddrV4, sync::atomic::AtomicU32, sync::atomic::Ordering};
 use tempfile::TempDir;
@@ -83,12 +83,24 @@ impl Subject for Fake {
     }
 }
 
-/// All promises, for one implementation; a [`World`] has the runtime in its containers, if any.
-pub(crate) fn promises<S: Subject + 'static>(
-    name: &str,
-    runtime: Option<RuntimeKind>,
-) -> Vec<Trial> {
-    let promises: [(&str, fn()); 12] = [
+/// A promise, with its name.
+pub(crate) type Promise = (&'static str, fn());
+
+/// All promises, for one implementation; a [`World`] has its containers made as is said.
+pub(crate) fn promises<S: Subject + 'static>(name: &str, maker: &Maker) -> Vec<Trial> {
+    let trial = |(promise, check): Promise| {
+        let maker = maker.clone();
+        Trial::test(format!("{name}::{promise}"), move || {
+            with_maker(maker, check);
+            Ok(())
+        })
+    };
+    list::<S>().map(trial).into_iter().collect()
+}
+
+/// The promises.
+pub(crate) fn list<S: Subject>() -> [Promise; 12] {
+    [
         ("a_container_does_what_its_orders_say", || a_container_does_what_its_orders_say::<S>()),
         ("the_end_is_told_as_often_as_one_asks", || the_end_is_told_as_often_as_one_asks::<S>()),
         ("a_signal_is_told_from_an_exit", || a_signal_is_told_from_an_exit::<S>()),
@@ -113,14 +125,7 @@ pub(crate) fn promises<S: Subject + 'static>(
             listeners_are_served_and_survive_the_service::<S>();
         }),
         ("containers_outlive_the_service", || containers_outlive_the_service::<S>()),
-    ];
-    let trial = |(promise, check): (&str, fn())| {
-        Trial::test(format!("{name}::{promise}"), move || {
-            with_runtime(runtime, check);
-            Ok(())
-        })
-    };
-    promises.map(trial).into_iter().collect()
+    ]
 }
 
 fn journal(spec: &ContainerSpec) -> String {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::{
     fs,
-    io::Write,
+    io::{Read, Write},
     path::{Path, PathBuf},
 };
 use tar::{Builder, EntryType, Header};
@@ -45,9 +45,40 @@ struct Layout {
     manifests: Vec<Value>,
 }
 
+/// An image with a shell and what belongs to it.
+pub(crate) fn with_a_shell(folder: &Path) -> Image {
+    let mut layout = Layout::at(folder.join("shell"));
+    let busybox = fs::read("/bin/busybox").expect("the package busybox-static");
+    let shell = Layer::new()
+        .folder("bin/")
+        .folder("etc/")
+        .folder("tmp/")
+        .entry(EntryType::Regular, "bin/busybox", 0o755, "", &busybox)
+        .link("bin/sh", "busybox")
+        .gzip();
+    let mut unpacked = Vec::new();
+    flate2::read::GzDecoder::new(&shell[..]).read_to_end(&mut unpacked).expect("an archive");
+    let digest = Sha256::digest(unpacked);
+    let layer = layout.blob(GZIP, &shell);
+    let config = json!({
+        "architecture": architecture(), "os": "linux", "config": {"Env": ["PATH=/bin", "LEFT=over"]},
+        "rootfs": {"type": "layers", "diff_ids": [format!("sha256:{}", hex::encode(digest))]},
+    });
+    let config =
+        layout.blob("application/vnd.oci.image.config.v1+json", config.to_string().as_bytes());
+    let manifest = json!({"schemaVersion": 2, "config": config, "layers": [layer]});
+    let manifest =
+        layout.blob("application/vnd.oci.image.manifest.v1+json", manifest.to_string().as_bytes());
+    layout.tag(manifest, "latest");
+    layout.image(None)
+}
+
 impl Layout {
     fn new(world: &World, name: &str) -> Self {
-        let folder = world.folder.path().join(name);
+        Self::at(world.folder.path().join(name))
+    }
+
+    fn at(folder: PathBuf) -> Self {
         fs::create_dir_all(folder.join("blobs/sha256")).expect("a layout");
         fs::write(folder.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).expect("a mark");
         Self { folder, manifests: Vec::new() }
@@ -287,8 +318,10 @@ fn bad_layers_are_refused() {
         let reason = refusal(&world, layout.image(None));
         assert!(reason.contains(why), "{number}: {reason}");
     }
-    let left = fs::read_dir(world.folder.path().join("images")).expect("a folder").count();
-    assert_eq!(left, 0, "nothing half-made is kept");
+    for folder in ["layers", "parts", "uses", "manifests"] {
+        let folder = world.folder.path().join("images").join(folder);
+        assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 0, "{}", folder.display());
+    }
     assert!(!world.folder.path().join("out").exists());
 }
 

@@ -9,6 +9,7 @@ mod contract;
 mod crash;
 mod disk;
 mod egress;
+mod engines;
 mod escapes;
 mod images;
 mod outbound;
@@ -20,6 +21,7 @@ mod world;
 use executor::RuntimeKind;
 use libtest_mimic::{Arguments, Trial};
 use std::process::ExitCode;
+use world::{Maker, World};
 
 fn main() -> ExitCode {
     if std::env::args().nth(1).is_some_and(|verb| verb == executor::HELPER_VERB) {
@@ -37,9 +39,9 @@ fn main() -> ExitCode {
     if std::env::args().nth(1).is_some_and(|verb| verb == disk::SMALL_VERB) {
         return disk::on_small_disk();
     }
-    let mut trials: Vec<Trial> = contract::promises::<contract::Fake>("scripted", None);
-    let mut local = contract::promises::<world::World>("sandbox", None);
-    local.extend(attacks::trials("sandbox", None));
+    let mut trials: Vec<Trial> = contract::promises::<contract::Fake>("scripted", &Maker::Sandbox);
+    let mut local = contract::promises::<World>("sandbox", &Maker::Sandbox);
+    local.extend(attacks::trials("sandbox", &Maker::Sandbox));
     local.extend(escapes::trials("sandbox"));
     local.extend(disk::trials("sandbox"));
     local.extend(privileged::trials("sandbox"));
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
     trials.extend(rootless::again(&local));
     trials.extend(local);
     trials.extend(runtimes::trials());
+    trials.extend(engines::trials());
     trials.extend(outbound::trials("sandbox"));
     trials.extend(egress::trials("sandbox"));
     trials.push(disk::small("sandbox"));

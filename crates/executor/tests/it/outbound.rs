@@ -131,7 +131,7 @@ pub(crate) fn host() -> ExitCode {
     config.outbound.openings = ["10.9.8.1", "10.9.8.2:8081", "203.0.113.2:9091"]
         .map(|opening| opening.parse().expect("an opening"))
         .to_vec();
-    std::fs::create_dir(world.folder.path().join("other")).expect("a folder");
+    std::fs::create_dir_all(world.folder.path().join("other")).expect("a folder");
     world.sandbox = Sandbox::new(config).expect("a sandbox");
     let interfaces = || std::fs::read_to_string("/proc/net/dev").expect("interfaces");
     std::fs::write(world.folder.path().join("client.py"), CLIENT).expect("a program");

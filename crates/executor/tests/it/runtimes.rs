@@ -4,7 +4,7 @@
 
 use crate::{
     attacks, contract,
-    world::{World, block_on, config, oci_runtime},
+    world::{Maker, World, block_on, config, oci_runtime},
 };
 use executor::{Executor, LaunchError, OciRuntime, RuntimeKind, Sandbox};
 use libtest_mimic::Trial;
@@ -24,16 +24,17 @@ const FOR_GVISOR: [&str; 5] = [
 
 /// The contract's promises for one runtime.
 pub(crate) fn promises(kind: RuntimeKind) -> Vec<Trial> {
-    where_it_is(kind, contract::promises::<World>(kind.name(), Some(kind)))
+    where_it_is(kind, contract::promises::<World>(kind.name(), &Maker::Runtime(kind)))
 }
 
 /// The tests of this file, and the promises of those that work for root alone or are much alike.
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = promises(RuntimeKind::Crun);
-    let runc = attacks::trials("runc", Some(RuntimeKind::Runc));
+    let runc = attacks::trials("runc", &Maker::Runtime(RuntimeKind::Runc));
     trials.extend(where_it_is(RuntimeKind::Runc, runc));
-    let mut runsc = contract::promises::<World>("runsc", Some(RuntimeKind::Runsc));
-    let attacks = attacks::trials("runsc", Some(RuntimeKind::Runsc)).into_iter();
+    let gvisor = Maker::Runtime(RuntimeKind::Runsc);
+    let mut runsc = contract::promises::<World>("runsc", &gvisor);
+    let attacks = attacks::trials("runsc", &gvisor).into_iter();
     runsc
         .extend(attacks.filter(|trial| FOR_GVISOR.iter().any(|name| trial.name().ends_with(name))));
     let is_root = rustix::process::geteuid().is_root();

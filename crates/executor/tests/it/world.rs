@@ -2,13 +2,14 @@
 
 use crate::agent::AGENT;
 use executor::{
-    Agent, ContainerId, ContainerSpec, Egress, Executor, Exit, HostImage, Image, Limits, Network,
-    OciRuntime, OutboundNetwork, Privileges, RuntimeKind, Sandbox, SandboxConfig, Script, Scripted,
+    Agent, ContainerId, ContainerSpec, DockerEngine, Egress, Executor, Exit, HostImage, Image,
+    Images, ImagesConfig, Limits, Network, OciRuntime, OutboundNetwork, Privileges, RuntimeKind,
+    Sandbox, SandboxConfig, Script, Scripted,
 };
 use std::{
-    cell::Cell,
+    cell::RefCell,
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
 };
@@ -18,47 +19,65 @@ use tempfile::TempDir;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 thread_local! {
-    /// The runtime that this thread's test is about.
-    static RUNTIME: Cell<Option<RuntimeKind>> = const { Cell::new(None) };
+    /// What makes the containers of this thread's test.
+    static MAKER: RefCell<Maker> = const { RefCell::new(Maker::Sandbox) };
 }
 
-/// Does a test with this runtime in all containers of its worlds.
-pub(crate) fn with_runtime(runtime: Option<RuntimeKind>, test: impl FnOnce()) {
-    RUNTIME.set(runtime);
+/// What makes containers.
+#[derive(Clone, Debug)]
+pub(crate) enum Maker {
+    Sandbox,
+    Runtime(RuntimeKind),
+    /// A container engine, by its socket.
+    Engine(PathBuf),
+}
+
+/// Does a test whose worlds all have their containers made by this.
+pub(crate) fn with_maker(maker: Maker, test: impl FnOnce()) {
+    MAKER.replace(maker);
     test();
 }
 
-/// A sandbox in a folder of its own, with the runtime that the test is about.
+/// A sandbox in a folder of its own, with what the test is about to make its containers.
 pub(crate) struct World {
     pub(crate) sandbox: Sandbox,
-    runtime: Option<RuntimeKind>,
+    maker: Maker,
     pub(crate) folder: TempDir,
 }
 
 impl World {
     pub(crate) fn new() -> Self {
-        Self::of(TempDir::new().expect("a temporary folder"), RUNTIME.get())
+        let maker = MAKER.with_borrow(Maker::clone);
+        Self::of(TempDir::new().expect("a temporary folder"), maker)
     }
 
     /// The same folder after the service was restarted.
     pub(crate) fn restarted(self) -> Self {
-        let Self { sandbox, runtime, folder } = self;
+        let Self { sandbox, maker, folder } = self;
         drop(sandbox);
-        Self::of(folder, runtime)
+        Self::of(folder, maker)
     }
 
-    fn of(folder: TempDir, runtime: Option<RuntimeKind>) -> Self {
+    fn of(folder: TempDir, maker: Maker) -> Self {
         let config = config(folder.path());
-        let sandbox = match runtime {
-            None => Sandbox::new(config),
-            Some(kind) => Sandbox::with_runtime(config, oci_runtime(kind)),
+        let sandbox = match &maker {
+            Maker::Sandbox => Sandbox::new(config),
+            Maker::Runtime(kind) => Sandbox::with_runtime(config, oci_runtime(*kind)),
+            Maker::Engine(socket) => {
+                let engine = DockerEngine { socket: socket.clone() };
+                block_on(Sandbox::with_engine(config, engine))
+            }
         };
-        Self { sandbox: sandbox.expect("a sandbox"), runtime, folder }
+        Self { sandbox: sandbox.expect("a sandbox"), maker, folder }
     }
 
-    /// A container of the host image that is to do `orders`.
+    /// A container that is to do `orders`: of the host image, or of one that an engine can have.
     pub(crate) fn spec(&self, orders: &str) -> ContainerSpec {
-        spec(self.folder.path(), orders)
+        let mut spec = spec(self.folder.path(), orders);
+        if let Maker::Engine(_) = self.maker {
+            spec.image = crate::images::with_a_shell(self.folder.path());
+        }
+        spec
     }
 
     /// Runs a container to its end and removes it; gives its end and its journal.
@@ -84,7 +103,7 @@ pub(crate) fn oci_runtime(kind: RuntimeKind) -> OciRuntime {
 pub(crate) fn config(folder: &Path) -> SandboxConfig {
     SandboxConfig {
         state_dir: folder.join("state"),
-        images_dir: folder.join("images"),
+        images: Images::open(ImagesConfig::in_folder(folder.join("images"))).expect("images"),
         helper: "/proc/self/exe".into(),
         agent: Agent::File(AGENT.clone()),
         host_image: HostImage::default(),
@@ -101,6 +120,7 @@ pub(crate) fn spec(folder: &Path, orders: &str) -> ContainerSpec {
         id: ContainerId::new(name).expect("an id"),
         image: Image::Host,
         mounts: Vec::new(),
+        folders_in_memory: Vec::new(),
         limits: Limits {
             cpu_millis: 2000,
             memory_bytes: 512 << 20,

@@ -5,6 +5,8 @@ mod buildspec;
 mod commands;
 mod console;
 mod credentials;
+mod image;
+mod progress;
 mod serve;
 mod terminal;
 
@@ -45,6 +47,8 @@ enum Command {
     ///
     /// Asks the service that runs on the data folder.
     Commands(commands::ShowCommands),
+    /// Brings in images, shows them and takes them away.
+    Image(image::ImageCommand),
     /// Prints a completion script for a shell.
     #[command(visible_alias = "completions")]
     Completion {
@@ -91,6 +95,7 @@ pub fn main() -> ExitCode {
         Command::Buildspec(buildspec) => buildspec.run(),
         Command::Credentials(credentials) => credentials.run(),
         Command::Commands(commands) => commands.run(),
+        Command::Image(image) => image.run(),
         Command::Completion { shell } => print_completion(shell),
     };
     result.unwrap_or_else(|error| {

@@ -51,7 +51,7 @@ impl Terminal {
                 self.phases_shown += 1;
                 self.phase(phase.as_str(), *at, outcome)
             }
-            Observed::Shell(_) => Ok(()),
+            Observed::Pulling(_) | Observed::Shell(_) => Ok(()),
             Observed::Fact(
                 Fact::Hello { .. }
                 | Fact::CommandStarted(_)

@@ -16,18 +16,22 @@ use crate::{
     clock,
     executors::Workshop,
     fault::chain,
+    images::{BuildImages, Provided, Pulling},
     local_caches::{Lease, LocalCaches},
-    provision::{Occasion, Provision, image_named},
+    provision::{Occasion, Provision},
 };
 use agent_protocol::{Fact, Timestamp};
 use build_core::{BuildId, Exited, Input};
-use executor::{Container, ContainerId, Executor, Exit, LaunchError};
+use executor::{Container, ContainerId, Executor, Exit, Image, LaunchError};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use std::{
     collections::HashSet,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 use store::{
@@ -47,6 +51,9 @@ use tokio_util::sync::CancellationToken;
 /// How long a line that has begun waits for its end before the log shows it as it is.
 const PENDING_LINE_AFTER: Duration = Duration::from_millis(500);
 
+/// After so many bytes of a log they are sent to the disk.
+const SYNC_BYTES: u64 = 64 * 1024 * 1024;
+
 /// How long the attendant waits before it tries again what failed.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 
@@ -54,6 +61,8 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 pub struct Grounds {
     /// What makes containers.
     pub workshop: Workshop,
+    /// The images that containers are made from.
+    pub images: BuildImages,
     /// Where what is known of commands goes.
     pub store: Store,
     /// Where output goes.
@@ -88,6 +97,8 @@ pub enum Observed {
     Lines(Vec<Line>),
     /// A fact, and when it was.
     Fact(Fact, Timestamp),
+    /// The image is being pulled.
+    Pulling(Pulling),
     /// A shell in the environment, for whoever watches.
     Shell(ShellConnection),
 }
@@ -125,7 +136,8 @@ pub(super) struct Charge {
 pub(super) fn spawn(grounds: Arc<Grounds>, driver: Driver, charge: Charge) {
     tokio::spawn(async move {
         let executor = grounds.workshop.executor(charge.request.executor);
-        Attendant { grounds, executor, driver, charge }.run().await;
+        let written = AtomicU64::new(0);
+        Attendant { grounds, executor, driver, charge, written }.run().await;
     });
 }
 
@@ -186,6 +198,8 @@ struct Attendant {
     executor: Arc<dyn Executor>,
     driver: Driver,
     charge: Charge,
+    /// Bytes of the log that were written.
+    written: AtomicU64,
 }
 
 /// Why a journal was followed no longer.
@@ -210,7 +224,8 @@ impl Attendant {
             let launched;
             (stream, launched) = tokio::join!(self.log_stream(), self.launch(&container, &gone));
             follower = match launched {
-                Ok(denied) => {
+                Ok((notes, denied)) => {
+                    self.log(stream, notes).await;
                     teller = self.tell_denied(stream, denied);
                     self.follow(&container, stream, &mut commands).await
                 }
@@ -242,11 +257,11 @@ impl Attendant {
         &self,
         container: &ContainerId,
         gone: &CancellationToken,
-    ) -> Result<Option<UnboundedReceiver<String>>, LaunchError> {
+    ) -> Result<(Vec<Line>, Option<UnboundedReceiver<String>>), LaunchError> {
         let charge = &self.charge;
         let journal = journal_of(&self.grounds.journals, charge.request.id());
         let expires_at = charge.deadline.unwrap_or(charge.received_at);
-        let image = image_named(&charge.request.environment().image).map_err(LaunchError::Image)?;
+        let Provided { image, notes } = self.image(container).await?;
         let occasion = Occasion {
             local_cache: self.local_cache().await,
             number: charge.number,
@@ -262,7 +277,8 @@ impl Attendant {
         let served =
             ServedBuild { request: Arc::clone(&charge.request), expires_at, gone: gone.clone() };
         (self.grounds.serve)(launched, served);
-        Ok(denied)
+        // Nothing of the journal has been read yet.
+        Ok((notes.iter().map(|note| agents_line(note, 0)).collect(), denied))
     }
 
     /// Has the log tell which names the build asked for in vain.
@@ -286,6 +302,20 @@ impl Attendant {
                 }
             }
         }))
+    }
+
+    /// The build's image, brought in when it has to be.
+    async fn image(&self, container: &ContainerId) -> Result<Provided, LaunchError> {
+        let (request, images) = (&self.charge.request, &self.grounds.images);
+        if let Some(known) = images.in_place(request) {
+            let launched = self.executor.list().await?;
+            if launched.contains(container) {
+                // It goes on with what it was made from, whatever its registry has by now.
+                return Ok(Provided { image: Image::Stored(known), notes: Vec::new() });
+            }
+        }
+        let watch = |pulling| self.observe(|| Observed::Pulling(pulling));
+        images.provide(request, &self.charge.ending, watch).await
     }
 
     /// The folder of the build's local cache. A build does without one that cannot be had.
@@ -413,7 +443,7 @@ impl Attendant {
                             self.log(stream, follower.flush()).await;
                         }
                         // The driver has no use for commands.
-                        if !matches!(fact, Fact::CommandStarted(_) | Fact::CommandEnded(_)) {
+                        if !fact.is_of_a_command() {
                             inputs.push((Input::Fact(fact, at), Some(offset)));
                         }
                     }
@@ -476,6 +506,18 @@ impl Attendant {
         }
     }
 
+    /// Sends a large log to the disk while it grows, so that its end need not wait for all of it.
+    fn sync_early(&self, stream: StreamId, events: &[NewEvent]) {
+        let bytes: usize = events.iter().map(|event| event.message.len()).sum();
+        let before = self.written.fetch_add(bytes as u64, Ordering::Relaxed);
+        if before / SYNC_BYTES == (before + bytes as u64) / SYNC_BYTES {
+            return;
+        }
+        let logs = self.grounds.logs.clone();
+        // What goes wrong is told when it is done once more, at the end.
+        spawn_blocking(move || logs.sync(stream).ok());
+    }
+
     fn observe(&self, said: impl FnOnce() -> Observed) {
         if let Some(observer) = &self.grounds.observer {
             // Whoever watched may have gone; the build goes on.
@@ -494,8 +536,9 @@ impl Attendant {
         loop {
             let batch = Batch { events: &events, source, ingested_at: millis(clock::now()) };
             match self.grounds.logs.append(stream, batch) {
+                Ok(()) => return self.sync_early(stream, &events),
                 // Somebody has deleted the stream: they do not want what it would hold.
-                Ok(()) | Err(LogError::StreamMissing) => return,
+                Err(LogError::StreamMissing) => return,
                 // Output is never dropped: while the disk is full, the build's log waits for room.
                 Err(error) => {
                     tracing::error!(error = %chain(&error), "output is not in the log; trying again");

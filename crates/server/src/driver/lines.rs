@@ -37,23 +37,36 @@ impl Lines {
     /// Takes output whose first byte stands at the journal's offset `start`, and adds the lines
     /// that it completes to `out`.
     pub fn push(&mut self, at: Timestamp, start: u64, bytes: &[u8], out: &mut Vec<Line>) {
+        // A clock that is set back must not put a line before those that a reader has seen: it
+        // goes on behind them.
+        self.pending_at = self.pending_at.max(at);
         let skip = usize::try_from(self.logged.saturating_sub(start)).unwrap_or(usize::MAX);
         let Some(mut rest) = bytes.get(skip.min(bytes.len())..).filter(|rest| !rest.is_empty())
         else {
             return;
         };
-        self.pending_at = at;
         self.pending_end = start + (bytes.len() - rest.len()) as u64;
         while !rest.is_empty() {
             let room = LINE_BYTES_MAX - self.pending.len();
             let window = &rest[..room.min(rest.len())];
-            let (taken, complete) = match window.iter().position(|&b| b == b'\n') {
+            let (taken, complete) = match memchr::memchr(b'\n', window) {
                 Some(end) => (end + 1, true),
                 None => (window.len(), window.len() == room),
             };
-            self.pending.extend_from_slice(&rest[..taken]);
+            let (line, behind) = rest.split_at(taken);
+            rest = behind;
             self.pending_end += taken as u64;
-            rest = &rest[taken..];
+            if complete && self.pending.is_empty() {
+                // Most lines are whole as they come.
+                self.logged = self.pending_end;
+                out.push(Line {
+                    at: self.pending_at,
+                    text: text(line),
+                    position: self.pending_end,
+                });
+                continue;
+            }
+            self.pending.extend_from_slice(line);
             if complete {
                 self.flush(out);
             }
@@ -70,13 +83,17 @@ impl Lines {
         if self.pending.is_empty() {
             return;
         }
-        let text = String::from_utf8_lossy(&self.pending).into_owned();
+        let text = text(&self.pending);
         self.pending.clear();
         // One enormous line must not keep its memory for the rest of the build.
         self.pending.shrink_to(4_096);
         self.logged = self.pending_end;
         out.push(Line { at: self.pending_at, text, position: self.pending_end });
     }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 #[cfg(test)]
@@ -99,6 +116,17 @@ mod tests {
         assert!(lines.is_pending());
         lines.flush(&mut out);
         assert_eq!(texts(&out[3..]), [("three", 208)]);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_puts_no_line_before_another() {
+        let (early, late) = (Timestamp::from_millis(1), Timestamp::from_millis(9));
+        for logged in [0, 104] {
+            let (mut lines, mut out) = (Lines::new(logged), Vec::new());
+            lines.push(late, 100, b"one\n", &mut out);
+            lines.push(early, 200, b"two\n", &mut out);
+            assert_eq!(out.last().map(|line| (line.text.as_str(), line.at)), Some(("two\n", late)));
+        }
     }
 
     #[test]

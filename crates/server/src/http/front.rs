@@ -36,7 +36,7 @@ pub struct Front {
     /// S3.
     pub s3: S3Service,
     /// Secrets Manager.
-    pub secrets: SecretsService,
+    pub secrets: Arc<SecretsService>,
     /// Parameter Store.
     pub parameters: ParametersService,
     /// Whose keys are whose.

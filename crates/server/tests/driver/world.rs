@@ -3,13 +3,16 @@
 use crate::journal::journal;
 use agent_protocol::Orders;
 use build_core::{Build, BuildId, Event, ProjectName, queue::Capacity};
-use executor::{ContainerId, ContainerSpec, Executor, Exit, Script, Scripted};
+use executor::{
+    ContainerId, ContainerSpec, Executor, Exit, Images, ImagesConfig, Script, Scripted,
+};
 use server::{
     build_request::BuildRequest,
     config::Config,
     driver::{Counts, Driver, Grounds, JournalWatch, Submission, SubmitError},
     executors::{ExecutorName, Workshop},
     identity::Identity,
+    images::{BuildImages, Names},
     local_caches::LocalCaches,
     provision::Provision,
 };
@@ -283,6 +286,11 @@ impl World {
         let identity = Arc::new(Identity::open(folder, None).unwrap());
         let grounds = Arc::new(Grounds {
             workshop: Workshop::with(ExecutorName::Sandbox, Arc::new(self.scripted.clone())),
+            images: BuildImages::new(
+                Images::open(ImagesConfig::in_folder(folder.join("images"))).unwrap(),
+                Names::new(BTreeMap::new()),
+                None,
+            ),
             store: store.clone(),
             logs: logs.clone(),
             watch: JournalWatch::start().unwrap(),

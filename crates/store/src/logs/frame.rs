@@ -35,27 +35,41 @@ pub(super) struct Frame<'a> {
     pub(super) message: &'a [u8],
 }
 
-/// Appends the frames of a batch to `out`.
-pub(super) fn encode(out: &mut Vec<u8>, batch: &Batch<'_>) {
-    for (at, event) in batch.events.iter().enumerate() {
-        let source = match batch.source {
-            _ if at + 1 < batch.events.len() => SOURCE_CONTINUES,
-            Some(source) => source,
-            None => SOURCE_NONE,
-        };
-        let length = PAYLOAD_HEADER + event.message.len();
+/// The frames of a batch as they stand in a file in which the first of them begins at `offset`.
+pub(super) fn frames<'b>(
+    batch: &Batch<'b>,
+    mut offset: u64,
+) -> impl Iterator<Item = Frame<'b>> + use<'b> {
+    let Batch { events, source, ingested_at } = *batch;
+    let last = events.len().saturating_sub(1);
+    events.iter().enumerate().map(move |(at, event)| {
+        let message = event.message.as_bytes();
+        let source = if at < last { SOURCE_CONTINUES } else { source.unwrap_or(SOURCE_NONE) };
+        let (begins, timestamp) = (offset, event.timestamp);
+        offset += (FRAME_HEADER + PAYLOAD_HEADER + message.len()) as u64;
+        Frame { offset: begins, end: offset, timestamp, ingested_at, source, message }
+    })
+}
+
+/// The bytes of a batch.
+pub(super) fn encode(batch: &Batch<'_>) -> Vec<u8> {
+    let bytes = frames(batch, 0).last().map_or(0, |frame| frame.end);
+    let mut out = Vec::with_capacity(usize::try_from(bytes).expect("a batch fits the memory"));
+    for frame in frames(batch, 0) {
+        let length = PAYLOAD_HEADER + frame.message.len();
         assert!(length <= PAYLOAD_BYTES_MAX, "a message has {length} bytes");
         let length = u32::try_from(length).expect("it was just compared");
         let start = out.len();
         out.extend_from_slice(&length.to_le_bytes());
         out.extend_from_slice(&[0; 4]);
-        out.extend_from_slice(&event.timestamp.to_le_bytes());
-        out.extend_from_slice(&batch.ingested_at.to_le_bytes());
-        out.extend_from_slice(&source.to_le_bytes());
-        out.extend_from_slice(event.message.as_bytes());
+        out.extend_from_slice(&frame.timestamp.to_le_bytes());
+        out.extend_from_slice(&frame.ingested_at.to_le_bytes());
+        out.extend_from_slice(&frame.source.to_le_bytes());
+        out.extend_from_slice(frame.message);
         let checksum = crc32fast::hash(&out[start + FRAME_HEADER..]);
         out[start + 4..start + FRAME_HEADER].copy_from_slice(&checksum.to_le_bytes());
     }
+    out
 }
 
 /// Goes through the whole frames at the beginning of some bytes, and stops at the first that is

@@ -104,14 +104,13 @@ impl OpenStream {
             }
         };
         let start = state.index.end();
-        let mut bytes = Vec::new();
-        frame::encode(&mut bytes, batch);
+        let bytes = frame::encode(batch);
         if let Err(error) = file.write_all_at(&bytes, start) {
             // What was written of it must not stand before the next batch.
             let _ = file.set_len(start);
             return Err(Fault::file("append to", &self.path)(error));
         }
-        for frame in Frames::new(&bytes, start) {
+        for frame in frame::frames(batch, start) {
             if let Some(block) = state.index.add(&frame) {
                 note_finished(&self.path, state.index.finished() - 1, &block);
             }

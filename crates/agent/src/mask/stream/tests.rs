@@ -128,6 +128,15 @@ fn what_goes_on_after_it_was_not_held_back_any_longer_is_hidden_from_there() {
 }
 
 #[test]
+fn what_was_shown_between_two_ends_of_a_value_does_not_make_one() {
+    let (mut mask, mut out) = (mask(&["baba"]), Vec::new());
+    mask.push(b"babab", &mut out);
+    mask.settle(&mut out);
+    mask.push(b"aaba\n", &mut out);
+    assert_eq!(String::from_utf8(out).unwrap(), "***b***aba\n");
+}
+
+#[test]
 fn many_and_long_values_are_hidden_as_well() {
     let long: Vec<String> = (0..40).map(|n| format!("{n}-{}", "xy".repeat(500 + n))).collect();
     let values: Vec<&str> = long.iter().map(String::as_str).collect();

@@ -38,6 +38,20 @@ pub(super) fn reason(said: &str) -> String {
     format!("Git clone failed: {}", shown(&chosen))
 }
 
+/// Whether a reason is the server's answer, or that there was none: nothing that is kept of a
+/// repository changes it.
+pub(super) fn is_the_servers(reason: &str) -> bool {
+    const ANSWERS: [&str; 6] = [
+        "authentication required",
+        "authorization failed",
+        "repository not found",
+        "Git clone failed: unable to access ",
+        "Git clone failed: nothing was heard ",
+        "Git clone failed: transport ",
+    ];
+    ANSWERS.iter().any(|answer| reason.starts_with(answer))
+}
+
 /// Words of git's, and the reason that they stand for.
 const KNOWN: &[(&str, &str)] = &[
     ("terminal prompts disabled", "authentication required"),

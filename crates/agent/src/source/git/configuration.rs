@@ -15,6 +15,8 @@ pub(super) struct Choices<'a> {
     pub(super) stalled_seconds_max: u32,
     /// Whether servers' certificates are taken as they come.
     pub(super) insecure_tls: bool,
+    /// Whether what is fetched is kept for later builds.
+    pub(super) is_kept: bool,
     /// The file of certificate authorities, when it is not the image's.
     pub(super) authorities: Option<&'a str>,
 }
@@ -35,8 +37,8 @@ pub(super) fn text(choices: &Choices<'_>) -> String {
             ("hooksPath", "/dev/null"),
             ("fsmonitor", "false"),
             ("askPass", ""),
-            // The environment does not outlive the machine.
-            ("fsync", "none"),
+            // The environment does not outlive the machine, and a cache may.
+            ("fsync", if choices.is_kept { "pack,pack-metadata" } else { "none" }),
         ],
     );
     section("init", &[("templateDir", ""), ("defaultBranch", "main")]);
@@ -53,6 +55,10 @@ pub(super) fn text(choices: &Choices<'_>) -> String {
     section("http", &[("lowSpeedLimit", "1"), ("lowSpeedTime", &stalled), ("sslVerify", verify)]);
     if let Some(file) = choices.authorities {
         section("http", &[("sslCAInfo", file)]);
+    }
+    if choices.is_kept {
+        // Only packs are kept.
+        section("transfer", &[("unpackLimit", "1")]);
     }
     section("gc", &[("auto", "0")]);
     section("maintenance", &[("auto", "false")]);
@@ -74,6 +80,7 @@ mod tests {
             protocols: &["https"],
             stalled_seconds_max: 7,
             insecure_tls: false,
+            is_kept: true,
             authorities: Some("/ca.pem"),
         };
         let text = text(&choices);
@@ -82,6 +89,7 @@ mod tests {
             "[protocol \"https\"]\n\tallow = \"always\"",
             "\tlowSpeedTime = \"7\"",
             "\tsslCAInfo = \"/ca.pem\"",
+            "[transfer]\n\tunpackLimit = \"1\"",
         ] {
             assert!(text.contains(line), "{line} is not in {text}");
         }

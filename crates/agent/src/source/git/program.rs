@@ -2,7 +2,7 @@
 
 use super::configuration::{self, Choices};
 use super::ssh::Signing;
-use super::{authorities, complaint};
+use super::{authorities, complaint, kept};
 use crate::fault::{Doing, Fault};
 use crate::journal::Journal;
 use crate::outcome::Stop;
@@ -109,6 +109,7 @@ impl<'a> Git<'a> {
             protocols,
             stalled_seconds_max: orders.git.stalled_seconds_max,
             insecure_tls: source.insecure_tls,
+            is_kept: kept::is_asked_for(build),
             authorities: authorities.as_deref().and_then(Path::to_str),
         };
         fs::write(home.join(".gitconfig"), configuration::text(&choices))

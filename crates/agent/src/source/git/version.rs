@@ -1,6 +1,8 @@
 //! From an empty folder to the version that was asked for, with as few requests as it takes.
 
+use super::kept::Kept;
 use super::program::{Git, Ran};
+use crate::fault::Doing;
 use crate::outcome::Stop;
 use agent_protocol::{GitReference, GitSource};
 use std::path::Path;
@@ -8,9 +10,15 @@ use std::path::Path;
 /// What CodeBuild says when a version is not in the repository.
 const NOT_FOUND: &str = "reference not found";
 
-/// Clones, checks the version out, and says which commit that is.
-pub(super) fn check_out(git: &Git<'_>, source: &GitSource, folder: &Path) -> Result<String, Stop> {
-    let clone = Clone { git, source, folder };
+/// Clones, checks the version out, and says which commit that is. What is kept of the repository is
+/// not fetched again.
+pub(super) fn check_out(
+    git: &Git<'_>,
+    source: &GitSource,
+    kept: Option<&Kept>,
+    folder: &Path,
+) -> Result<String, Stop> {
+    let clone = Clone { git, source, kept, folder };
     let version = &source.version;
     match (&version.reference, &version.commit) {
         (_, Some(commit)) => clone.commit(commit)?,
@@ -30,6 +38,7 @@ pub(super) fn check_out(git: &Git<'_>, source: &GitSource, folder: &Path) -> Res
 struct Clone<'a> {
     git: &'a Git<'a>,
     source: &'a GitSource,
+    kept: Option<&'a Kept>,
     folder: &'a Path,
 }
 
@@ -45,11 +54,19 @@ impl Clone<'_> {
 
     fn clone(&self, more: &[&str]) -> Result<Ran, Stop> {
         let depth = self.depth();
+        let own = self.separate();
+        let reference = self.kept.and_then(Kept::reference);
+        let reference = reference.map(|earlier| format!("--reference={}", earlier.display()));
         let mut arguments = vec!["clone", "--progress"];
-        arguments.extend(depth.as_deref());
+        arguments.extend([&depth, &own, &reference].into_iter().filter_map(|it| it.as_deref()));
         arguments.extend(more);
         arguments.extend(["--", &self.source.url, "."]);
         self.run(&arguments)
+    }
+
+    // AWS: with a local source cache `.git` is a file that says where the metadata is.
+    fn separate(&self) -> Option<String> {
+        self.kept.map(|kept| format!("--separate-git-dir={}", kept.own().display()))
     }
 
     fn depth(&self) -> Option<String> {
@@ -134,7 +151,13 @@ impl Clone<'_> {
         if self.folder.join(".git").exists() {
             return Ok(());
         }
-        self.run(&["init", "--quiet"])?.good()?;
+        let separate = self.separate();
+        let mut arguments = vec!["init", "--quiet"];
+        arguments.extend(separate.as_deref());
+        self.run(&arguments)?.good()?;
+        if let Some(kept) = self.kept {
+            kept.lend().doing(|| "use the local source cache".to_owned())?;
+        }
         self.run(&["remote", "add", "--", "origin", &self.source.url])?.good().map(drop)
     }
 

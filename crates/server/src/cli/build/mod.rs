@@ -9,12 +9,12 @@ mod cache;
 mod request;
 mod secrets;
 
-use super::{console::Keyboard, log_to_stderr, terminal::Terminal};
+use super::{console::Keyboard, log_to_stderr, progress::Bar, terminal::Terminal};
 use crate::{
     app::{self, App},
     build_request::BuildRequest,
     clock,
-    config::Config,
+    config::{Config, default_data_dir},
     driver::{Observed, Submission},
     executors::ExecutorName,
 };
@@ -48,10 +48,11 @@ pub(super) struct BuildHere {
     /// The buildspec: a path below the folder, or the YAML itself.
     #[arg(long, value_name = "FILE")]
     buildspec: Option<String>,
-    /// The image: "host", "rootfs:/path" or "oci:/path[:tag]".
+    /// The image: "host", "rootfs:/path", "oci:/path[:tag]", or a name that is pulled, such as
+    /// "debian:12".
     #[arg(long, value_name = "IMAGE", default_value = "host")]
     image: String,
-    /// What makes the environment: "sandbox", "runc", "crun" or "runsc".
+    /// What makes the environment: "sandbox", "runc", "crun", "runsc" or "docker".
     ///
     /// Default: the configuration's executors.default, which is "sandbox" unless it says otherwise.
     #[arg(long, value_name = "NAME")]
@@ -110,6 +111,11 @@ impl BuildHere {
             Some(file) => Config::read(file)?,
             None => Config::default(),
         };
+        if config.images.folder.is_none() {
+            // The machine's own, not one that goes with the build.
+            let kept = config.data_dir.clone().unwrap_or_else(default_data_dir);
+            config.images.folder = Some(kept.join("images"));
+        }
         if let Some(executor) = self.executor()? {
             config.executors.default = executor;
         }
@@ -144,7 +150,7 @@ impl BuildHere {
         app.front.codebuild.driver.submit(submission).await?;
         let terminal = Terminal::new(clock::now());
         let (region, id) = (request.region.clone(), request.id().clone());
-        let mut shown = Shown { app: &app, region, id, observed, terminal, keyboard };
+        let mut shown = Shown { app: &app, region, id, observed, terminal, bar: None, keyboard };
         let build = loop {
             tokio::select! {
                 build = shown.show_to_its_end() => {
@@ -192,6 +198,8 @@ struct Shown<'a> {
     id: BuildId,
     observed: mpsc::UnboundedReceiver<Observed>,
     terminal: Terminal,
+    /// How far it is with the image, as long as it is pulled.
+    bar: Option<Bar>,
     /// For shells in the environment, where they are wanted.
     keyboard: Option<Keyboard>,
 }
@@ -206,6 +214,7 @@ impl Shown<'_> {
                 while let Ok(observed) = self.observed.try_recv() {
                     self.show(observed).await?;
                 }
+                self.bar = None;
                 return Ok(build);
             }
             loop {
@@ -224,7 +233,13 @@ impl Shown<'_> {
                 keyboard.use_shell(connection).await?;
                 self.terminal.shell_has_ended()?;
             }
-            (observed, _) => self.terminal.show(&observed)?,
+            (Observed::Pulling(pulling), _) => {
+                self.bar = Some(Bar::show(&pulling.name, pulling.progress));
+            }
+            (observed, _) => {
+                self.bar = None;
+                self.terminal.show(&observed)?;
+            }
         }
         Ok(())
     }

@@ -130,7 +130,11 @@ async fn streams_are_described_in_either_order() {
         client.ok("CreateLogStream", json!({"logGroupName": "g", "logStreamName": name})).await;
     }
     let before = now();
-    client.put("t", &["x", "y"]).await;
+    let events = json!([
+        {"timestamp": before, "message": "x"}, {"timestamp": before + 1, "message": "y"}
+    ]);
+    let input = json!({"logGroupName": "g", "logStreamName": "t", "logEvents": events});
+    client.ok("PutLogEvents", input).await;
     let mut all = Vec::new();
     let mut input =
         json!({"logGroupName": "g", "orderBy": "LastEventTime", "descending": true, "limit": 1});

@@ -25,7 +25,8 @@ fn hex(bytes: &[u8]) -> String {
 fn the_bytes_of_frames_and_index_entries_stay_as_they_are() {
     let events = [event(1, "a\n"), event(2, "")];
     let mut bytes = frame::MAGIC.to_vec();
-    frame::encode(&mut bytes, &Batch { events: &events, source: Some(258), ingested_at: 3 });
+    let batch = Batch { events: &events, source: Some(258), ingested_at: 3 };
+    bytes.extend(frame::encode(&batch));
     expect![[r#"
         42 59 4c 4f 47 53 00 01 1a 00 00 00 d4 d4 ce 83
         01 00 00 00 00 00 00 00 03 00 00 00 00 00 00 00

@@ -29,8 +29,22 @@ pub struct Build {
     /// What it used; none until its agent has told.
     #[serde(default)]
     pub used: Option<BuildUsed>,
+    /// What its whole log is known by; none before its end, and for one without a log.
+    #[serde(default)]
+    pub log: Option<LogDigest>,
     /// How many events made this value: the next event's sequence number.
     pub events: u64,
+}
+
+/// What a finished log is known by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogDigest {
+    /// The SHA-256 of the messages of all its events, one behind the other, in hexadecimal digits.
+    pub sha256: String,
+    /// How many events there are.
+    pub events: u64,
+    /// How many bytes their messages have.
+    pub bytes: u64,
 }
 
 /// How far a build is.
@@ -95,6 +109,7 @@ impl Build {
             retry_asked: None,
             retried_as: None,
             used: None,
+            log: None,
             events: 1,
         }
     }
@@ -199,6 +214,7 @@ impl Build {
             Event::RetryAsked { count } => self.retry_asked = Some(*count),
             Event::RetriedAs { id } => self.retried_as = Some(id.clone()),
             Event::Used(used) => self.used = Some(*used),
+            Event::Logged(digest) => self.log = Some(digest.clone()),
             Event::Finished { at } => {
                 if let Stage::Ending { status } = self.stage {
                     self.stage = Stage::Finished { status, at: *at };

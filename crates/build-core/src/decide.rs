@@ -1,6 +1,6 @@
 //! What an input means for a build in its present state.
 
-use crate::{Build, BuildId, BuildStatus, Event, Phase, Stage};
+use crate::{Build, BuildId, BuildStatus, Event, LogDigest, Phase, Stage};
 use agent_protocol::{Fact, PhaseContext, PhaseOutcome, PhaseStatus, Timestamp};
 
 /// Something that arrived for a build.
@@ -21,6 +21,8 @@ pub enum Input {
     Exited(Exited),
     /// The build may be started again as this one, which [`Build::retry_is_due`] asks for.
     RetryAs(BuildId),
+    /// Its log is whole, and known by this; asked for before [`Input::Gone`].
+    Logged(LogDigest),
     /// The container is gone, or there never was one: nothing of the build runs.
     Gone,
     /// Somebody asked to stop the build.
@@ -63,6 +65,8 @@ impl Build {
                 vec![Event::RetriedAs { id: id.clone() }]
             }
             (_, Input::RetryAs(_)) => Vec::new(),
+            (Stage::Ending { .. }, Input::Logged(digest)) => vec![Event::Logged(digest.clone())],
+            (_, Input::Logged(_)) => Vec::new(),
             (Stage::Ending { status }, Input::Gone) => self.over(*status, now),
             (Stage::Ending { .. }, Input::Fact(Fact::ArtifactUploaded(artifact), _)) => {
                 vec![Event::ArtifactUploaded(artifact.clone())]
@@ -70,7 +74,7 @@ impl Build {
             (Stage::Ending { .. }, _) => Vec::new(),
             (_, Input::Stop) => vec![Event::Ending { status: BuildStatus::Stopped }],
             (_, Input::DeadlinePassed) => vec![Event::Ending { status: BuildStatus::TimedOut }],
-            (Stage::Provisioning, Input::NotLaunched { status, context }) => {
+            (Stage::Provisioning | Stage::Running, Input::NotLaunched { status, context }) => {
                 let outcome = PhaseOutcome { status: *status, contexts: vec![context.clone()] };
                 self.cut_short(outcome, now)
             }
@@ -82,7 +86,6 @@ impl Build {
             (Stage::Provisioning | Stage::Running, Input::Gone) => {
                 self.cut_short(died(Exited::Died), now)
             }
-            (Stage::Running, Input::NotLaunched { .. }) => Vec::new(),
             (
                 Stage::Queued,
                 Input::NotLaunched { .. } | Input::Fact(..) | Input::Exited(_) | Input::Gone,

@@ -1,6 +1,6 @@
 //! What can have happened to a build. Events are kept for ever: kinds are added, never changed.
 
-use crate::{BuildId, BuildStatus, Phase};
+use crate::{BuildId, BuildStatus, LogDigest, Phase};
 use agent_protocol::{ArtifactUploaded, BuildUsed, PhaseOutcome, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -87,6 +87,8 @@ pub enum Event {
         /// The other build.
         id: BuildId,
     },
+    /// The log is whole.
+    Logged(LogDigest),
     /// The build is over and nothing of it runs.
     Finished {
         /// When.

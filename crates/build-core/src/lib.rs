@@ -16,7 +16,7 @@ pub mod limits;
 mod phase;
 pub mod queue;
 
-pub use build::{Build, Presence, Stage, Wanted};
+pub use build::{Build, LogDigest, Presence, Stage, Wanted};
 pub use decide::{Exited, Input};
 pub use event::{AutoRetry, Event, Submitted};
 pub use id::{BuildId, ProjectName};

@@ -1,10 +1,12 @@
 //! The composition: what the service is made of, and how the parts are put together.
 
 use crate::{
+    backup,
     build_request::BuildRequest,
     codebuild::CodeBuildService,
     config::{Config, LISTEN_DEFAULT},
-    driver::{Driver, Grounds, JournalWatch, Observed, ServedBuild},
+    data_folder::{self, Containers},
+    driver::{Driver, Grounds, JournalWatch, Observed, ServedBuild, ThisMachine},
     executors::Workshop,
     fault,
     http::{Front, Origin, router},
@@ -14,9 +16,11 @@ use crate::{
     logs::LogsService,
     parameters::{self, ParametersService},
     provision::Provision,
+    retention::Sweeper,
     s3,
     secrets::{self, SecretsService},
     sources::{self, SourceCredentials, Ssh},
+    tally::Tally,
     upstream::{Upstream, UpstreamSettings},
     vault::{Vault, key_file_beside},
 };
@@ -66,10 +70,8 @@ impl App {
         root: Option<RootKeys>,
         observer: Option<mpsc::UnboundedSender<Observed>>,
     ) -> anyhow::Result<Self> {
+        let Folder { lock, journals, containers } = Folder::prepare(data_dir)?;
         let place = || format!("failed to use the data folder {}", data_dir.display());
-        let journals = folders(data_dir).with_context(place)?;
-        let lock = lock(data_dir)?;
-
         let config = Arc::new(config);
         let identity = Arc::new(Identity::open(data_dir, root).with_context(place)?);
         let store = Store::open(&data_dir.join("state.db"))?;
@@ -93,22 +95,26 @@ impl App {
         let grounds = Arc::new(Grounds {
             workshop,
             images,
-            store: store.clone(),
-            logs: logs.clone(),
-            watch: JournalWatch::start().context("failed to follow journals with inotify")?,
-            journals,
+            machine: Arc::new(ThisMachine {
+                store: store.clone(),
+                logs: logs.clone(),
+                watch: JournalWatch::start().context("failed to follow journals with inotify")?,
+                journals,
+                caches: Arc::new(local_caches(&config, data_dir)?),
+                containers: containers.tells(),
+            }),
             provision: Provision {
                 config: Arc::clone(&config),
                 identity: Arc::clone(&identity),
                 ssh: ssh(&config).context("failed to set up sources of ssh")?,
                 programs: programs(data_dir).context("failed to write the builds' programs")?,
             },
-            caches: Arc::new(local_caches(&config, data_dir)?),
             serve: serve_builds(Arc::clone(&front)),
+            tally: Tally::default(),
             changed: watch::Sender::new(0),
             observer,
         });
-        let driver = Driver::start(store.clone(), Arc::clone(&grounds), capacity(&config)).await?;
+        let driver = Driver::start(Arc::clone(&grounds), capacity(&config)).await?;
         let account_id = config.account_id.as_str().to_owned();
         let made = Arc::new(Front {
             codebuild: CodeBuildService {
@@ -127,12 +133,11 @@ impl App {
             parameters,
             identity,
             account_id,
+            data_dir: data_dir.to_owned(),
             grounds,
         });
         let _ = front.set(Arc::clone(&made));
-        tokio::spawn(made.logs.clone().keep_swept());
-        let swept = Arc::clone(&made);
-        tokio::spawn(async move { swept.secrets.keep_swept().await });
+        keep_swept(&made, &store, &logs);
         let data_dir = data_dir.to_path_buf();
         Ok(Self { front: made, objects, logs, store, data_dir, _lock: lock })
     }
@@ -151,6 +156,44 @@ impl App {
     pub fn note_address(&self, address: SocketAddr) -> std::io::Result<()> {
         fs::write(self.data_dir.join("address"), format!("http://{address}\n"))
     }
+}
+
+/// A data folder that this process alone uses.
+struct Folder {
+    lock: File,
+    journals: PathBuf,
+    containers: Containers,
+}
+
+impl Folder {
+    /// Makes the folder when it is not there, brings it up to this program's version, and removes
+    /// what was left half done.
+    fn prepare(data_dir: &Path) -> anyhow::Result<Self> {
+        fs::create_dir_all(data_dir).with_context(|| place(data_dir))?;
+        fs::set_permissions(data_dir, Permissions::from_mode(0o700))
+            .with_context(|| place(data_dir))?;
+        let lock = lock(data_dir)?;
+        data_folder::upgrade(data_dir)?;
+        let journals = data_dir.join("journals");
+        fs::create_dir_all(&journals).with_context(|| place(&journals))?;
+        let containers = data_folder::containers(data_dir).with_context(|| place(data_dir))?;
+        backup::sweep(data_dir);
+        Ok(Self { lock, journals, containers })
+    }
+}
+
+fn place(path: &Path) -> String {
+    format!("failed to use the data folder {}", path.display())
+}
+
+/// Has what is past its time leave, for as long as the service runs.
+fn keep_swept(front: &Arc<Front>, store: &Store, logs: &LogStore) {
+    tokio::spawn(front.logs.clone().keep_swept());
+    let rules = front.grounds.provision.config.retention;
+    let sweeper = Sweeper { store: store.clone(), logs: logs.clone(), rules };
+    tokio::spawn(sweeper.keep_swept(Arc::clone(&front.grounds)));
+    let swept = Arc::clone(front);
+    tokio::spawn(async move { swept.secrets.keep_swept().await });
 }
 
 /// The address that a service on this folder listened on last, or would by its configuration.
@@ -177,16 +220,8 @@ fn lock(data_dir: &Path) -> anyhow::Result<File> {
     }
 }
 
-/// Makes the data folder, and the one for journals in it, which is given.
-fn folders(data_dir: &Path) -> std::io::Result<PathBuf> {
-    fs::create_dir_all(data_dir)?;
-    fs::set_permissions(data_dir, Permissions::from_mode(0o700))?;
-    let journals = data_dir.join("journals");
-    fs::create_dir_all(&journals)?;
-    Ok(journals)
-}
-
-fn images(config: &Config, data_dir: &Path) -> anyhow::Result<Images> {
+/// The images that this machine has.
+pub(crate) fn images(config: &Config, data_dir: &Path) -> anyhow::Result<Images> {
     let images = Images::open(config.images.config(data_dir));
     images.context("failed to prepare the folder for images")
 }
@@ -242,7 +277,7 @@ async fn workshop(config: &Config, data_dir: &Path, images: Images) -> anyhow::R
     Workshop::open(&config.executors, &sandbox, &data_dir.join("executors")).await
 }
 
-fn sandbox(config: &Config, data_dir: &Path, images: Images) -> SandboxConfig {
+pub(crate) fn sandbox(config: &Config, data_dir: &Path, images: Images) -> SandboxConfig {
     let mut host_image = HostImage::default();
     host_image.folders.extend(config.host_image.folders.iter().cloned());
     SandboxConfig {

@@ -48,6 +48,8 @@ pub struct Config {
     pub sources: Sources,
     /// What builds reach of the outside.
     pub egress: EgressSettings,
+    /// How long, and how much of it, ended builds stay.
+    pub retention: Retention,
 }
 
 /// An account's twelve digits.
@@ -138,6 +140,24 @@ pub struct Caches {
 impl Default for Caches {
     fn default() -> Self {
         Self { local_folder: None, local_gib_max: 20 }
+    }
+}
+
+/// How long, and how much of it, ended builds stay. The oldest leave first, with their logs.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
+pub struct Retention {
+    /// Days after its start for which an ended build stays. AWS: a year.
+    pub builds_days: u32,
+    /// Ended builds, at most.
+    pub builds_max: u64,
+    /// GiB of logs, at most; while there are more, builds leave.
+    pub logs_gib_max: u64,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { builds_days: 365, builds_max: 100_000, logs_gib_max: 50 }
     }
 }
 

@@ -4,11 +4,13 @@
 compile_error!("builds run in Linux namespaces");
 
 pub mod app;
+pub mod backup;
 pub mod build_request;
 pub mod cli;
 pub mod clock;
 pub mod codebuild;
 pub mod config;
+pub mod data_folder;
 pub mod driver;
 pub mod egress;
 pub mod executors;
@@ -23,9 +25,11 @@ mod page_token;
 pub mod parameters;
 mod permission;
 pub mod provision;
+pub mod retention;
 pub mod s3;
 pub mod secrets;
 pub mod sources;
 pub mod sts;
+pub mod tally;
 pub mod upstream;
 pub mod vault;

@@ -32,6 +32,17 @@ pub struct Build {
     pub live: bool,
 }
 
+/// An ended build that may leave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// The region.
+    pub region: String,
+    /// `project:uuid`.
+    pub id: String,
+    /// What was asked for.
+    pub request: String,
+}
+
 /// A build's place in a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BuildListed {
@@ -111,6 +122,39 @@ impl Store {
         self.readers()
             .read("read the live builds", |connection| {
                 connection.prepare_cached(&live_sql())?.query_map((), build_from_row)?.collect()
+            })
+            .await
+    }
+
+    /// Gives ended builds of all regions, oldest first, that were submitted before a moment.
+    pub async fn ended_builds(
+        &self,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<Ended>, Fault> {
+        self.readers()
+            .read("find ended builds", move |connection| {
+                connection
+                    .prepare_cached(
+                        "SELECT region, id, request FROM build
+                         JOIN build_request ON build_request.build = build.row
+                         WHERE live = 0 AND submitted_at < ?1 ORDER BY submitted_at LIMIT ?2",
+                    )?
+                    .query_map(params![before.unwrap_or(i64::MAX), bound(limit)], |row| {
+                        Ok(Ended { region: row.get(0)?, id: row.get(1)?, request: row.get(2)? })
+                    })?
+                    .collect()
+            })
+            .await
+    }
+
+    /// Gives how many builds have ended and are kept. Goes through all of them.
+    pub async fn ended_build_count(&self) -> Result<u64, Fault> {
+        self.readers()
+            .read("count ended builds", |connection| {
+                connection
+                    .prepare_cached("SELECT count(*) FROM build WHERE live = 0")?
+                    .query_row((), |row| count(row, 0))
             })
             .await
     }

@@ -12,6 +12,7 @@ use std::{path::Path, sync::Arc};
 pub(crate) const MIGRATIONS: &[Migration] = &[
     include_str!("migrations/state/0001_records_and_builds.sql"),
     include_str!("migrations/state/0002_commands.sql"),
+    include_str!("migrations/state/0003_ended_builds.sql"),
 ];
 
 /// A read is short, and two of them keep two cores busy.

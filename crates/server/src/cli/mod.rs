@@ -1,10 +1,12 @@
 //! The command line.
 
+mod backup;
 mod build;
 mod buildspec;
 mod commands;
 mod console;
 mod credentials;
+mod doctor;
 mod image;
 mod progress;
 mod serve;
@@ -30,7 +32,7 @@ enum Command {
     /// Runs the service until it is told to stop.
     ///
     /// Prints "listening on http://…" when it takes requests. SIGTERM and Ctrl-C end the service and
-    /// leave the builds running: the next start goes on with them.
+    /// leave the builds running, unless --at-stop says otherwise: the next start goes on with them.
     Serve(serve::Serve),
     /// Runs a folder's buildspec right here, without a service.
     ///
@@ -49,6 +51,17 @@ enum Command {
     Commands(commands::ShowCommands),
     /// Brings in images, shows them and takes them away.
     Image(image::ImageCommand),
+    /// Looks at the data folder and the machine, and says what to do.
+    ///
+    /// Changes nothing, and may be asked while the service runs. Exit status: 0 when builds can run,
+    /// 1 when something keeps them from it.
+    Doctor(doctor::Doctor),
+    /// Writes everything that is kept to a file, while the service serves.
+    Backup(backup::Backup),
+    /// Makes a data folder of a backup.
+    ///
+    /// The folder must not be there yet, or be empty. Builds that were under way are over in it.
+    Restore(backup::Restore),
     /// Prints a completion script for a shell.
     #[command(visible_alias = "completions")]
     Completion {
@@ -96,6 +109,9 @@ pub fn main() -> ExitCode {
         Command::Credentials(credentials) => credentials.run(),
         Command::Commands(commands) => commands.run(),
         Command::Image(image) => image.run(),
+        Command::Doctor(doctor) => doctor.run(),
+        Command::Backup(backup) => backup.run(),
+        Command::Restore(restore) => restore.run(),
         Command::Completion { shell } => print_completion(shell),
     };
     result.unwrap_or_else(|error| {

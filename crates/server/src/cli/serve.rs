@@ -11,8 +11,28 @@ pub(super) struct Serve {
     /// The address to listen on. Port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", env = "BUILDYARD_LISTEN")]
     listen: Option<SocketAddr>,
+    /// What SIGTERM and Ctrl-C do to builds that run. A second one always leaves them.
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHAT",
+        default_value = "leave",
+        env = "BUILDYARD_AT_STOP"
+    )]
+    at_stop: AtStop,
     #[command(flatten)]
     data: DataArguments,
+}
+
+/// What becomes of builds that run when the service is told to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum AtStop {
+    /// They go on, and the next start takes them up again.
+    Leave,
+    /// The service starts no more builds, and ends when those that run have ended.
+    Wait,
+    /// They are stopped, and the service ends when they have ended.
+    Stop,
 }
 
 impl Serve {
@@ -43,11 +63,40 @@ impl Serve {
         let serving = app.serve(listener);
         writeln!(std::io::stdout(), "listening on http://{address}")?;
         std::io::stdout().flush()?;
+        tokio::pin!(serving);
         tokio::select! {
-            served = serving => served?,
-            _ = terminate.recv() => tracing::info!("stopping; builds go on"),
-            _ = interrupt.recv() => tracing::info!("stopping; builds go on"),
+            served = &mut serving => served?,
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
         }
+        // Those that run ask the service for one thing or another: it answers until they have ended.
+        tokio::select! {
+            ended = end_builds(&app, self.at_stop) => ended?,
+            served = serving => served?,
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping; what runs goes on");
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Waits for the builds that run, or stops them; those that wait are left for the next start.
+async fn end_builds(app: &App, at_stop: AtStop) -> anyhow::Result<()> {
+    let driver = &app.front.codebuild.driver;
+    let mut changed = app.front.grounds.changed.subscribe();
+    let running = match at_stop {
+        AtStop::Leave => return Ok(()),
+        AtStop::Wait | AtStop::Stop => driver.drain().await,
+    };
+    tracing::info!(builds = running.len(), "no more builds are started; those that run end first");
+    if at_stop == AtStop::Stop {
+        for id in running {
+            driver.stop(id).await?;
+        }
+    }
+    while driver.counts().await.running > 0 {
+        changed.changed().await?;
+    }
+    Ok(())
 }

@@ -114,6 +114,7 @@ async fn submit(
         Ok(build) => Ok(view::render(&request, &build)),
         Err(SubmitError::ConcurrentLimit(limit)) => Err(refusal::concurrent_limit(limit)),
         Err(SubmitError::Conflict) => Err(refusal::conflict()),
+        Err(SubmitError::Stopping) => Err(refusal::stopping()),
         Err(SubmitError::Fault(fault)) => Err(service.fault(caller, &fault)),
     }
 }
@@ -126,7 +127,7 @@ pub(super) async fn stop(
 ) -> Result<StopBuildOutput, ServiceError> {
     let id = parse_id(&input.id)?;
     stored(service, caller, &id).await?;
-    service.driver.stop(id.clone()).await;
+    service.driver.stop(id.clone()).await.map_err(|fault| service.fault(caller, &fault))?;
     let build = view_of(service, caller, &stored(service, caller, &id).await?)?;
     Ok(StopBuildOutput { build: Some(build) })
 }

@@ -11,6 +11,7 @@ mod token;
 mod validate;
 mod view;
 
+pub(crate) use token::past as tokens_past;
 pub use view::render;
 
 use crate::{clock, config::Config, driver::Driver, fault, sources::SourceCredentials};

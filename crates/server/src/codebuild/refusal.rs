@@ -48,6 +48,12 @@ pub(super) fn conflict() -> ServiceError {
     invalid("The resource was changed by another request at the same time. Try again.")
 }
 
+/// The service ends, and takes no more builds. Clients try again by themselves.
+pub(super) fn stopping() -> ServiceError {
+    let message = "The service is being stopped. Try again when it is back.";
+    ServiceError { status: 503, ..ServiceError::refusal("ServiceUnavailableException", message) }
+}
+
 /// The text is not a build's id.
 pub(super) fn build_id() -> ServiceError {
     invalid("Invalid build ID provided")

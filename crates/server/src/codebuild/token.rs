@@ -4,7 +4,7 @@ use super::{CodeBuildService, refusal};
 use build_core::limits::IDEMPOTENCY_TOKEN_MINUTES;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use store::{Change, Expect};
+use store::{Change, Expect, Fault, Page, Store};
 use wire::{Caller, ServiceError};
 
 /// The longest token. AWS: the same.
@@ -76,6 +76,23 @@ pub(super) async fn look_up(
         document: serde_json::to_string(&used).expect("it holds only text and numbers"),
         expect,
     })))
+}
+
+/// The changes that forget the tokens which mean nothing any more.
+pub(crate) async fn past(store: &Store, now: i64) -> Result<Vec<Change>, Fault> {
+    let mut changes = Vec::new();
+    for region in store.regions(TOKENS).await? {
+        for record in store.records(TOKENS, &region, Page::all()).await? {
+            let used: Option<Used> = serde_json::from_str(&record.document).ok();
+            // Twice the time: a request may have looked it up just now.
+            let minutes = used.map_or(i64::MAX, |used| (now - used.at) / 60_000);
+            if minutes > 2 * i64::try_from(IDEMPOTENCY_TOKEN_MINUTES).unwrap_or(i64::MAX) {
+                let (collection, region, key) = (TOKENS, region.clone(), record.key);
+                changes.push(Change::DeleteRecord { collection, region, key });
+            }
+        }
+    }
+    Ok(changes)
 }
 
 fn digest(parameters: &impl Serialize) -> String {

@@ -5,29 +5,33 @@
 //! the same id, which finds the container, and reads the same journal.
 
 use super::{
-    Driver, JournalWatch,
+    Driver,
     commands::Commands,
     follower::{FollowError, Follower, Item},
     lines::Line,
+    machine::{Machine, Watched, millis},
     not_launched,
 };
 use crate::{
     build_request::BuildRequest,
-    clock,
     executors::Workshop,
     fault::chain,
     images::{BuildImages, Provided, Pulling},
-    local_caches::{Lease, LocalCaches},
+    local_caches::Lease,
     provision::{Occasion, Provision},
+    tally::{Tally, Trouble},
 };
 use agent_protocol::{Fact, Timestamp};
-use build_core::{BuildId, Exited, Input};
+use build_core::{BuildId, Exited, Input, LogDigest};
 use executor::{Container, ContainerId, Executor, Exit, Image, LaunchError};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use std::{
     collections::HashSet,
-    path::{Path, PathBuf},
+    convert::Infallible,
+    io,
+    io::Read,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -35,15 +39,14 @@ use std::{
     time::Duration,
 };
 use store::{
-    Durability, Store,
-    logs::{Batch, GroupClass, LogError, LogStore, NewEvent, NewGroup, StreamId},
+    Durability,
+    logs::{Batch, LogError, NewEvent, StreamId},
 };
 use tokio::{
     sync::{
         mpsc::{self, UnboundedReceiver},
         watch,
     },
-    task::{JoinHandle, spawn_blocking},
     time::{Instant, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -63,20 +66,14 @@ pub struct Grounds {
     pub workshop: Workshop,
     /// The images that containers are made from.
     pub images: BuildImages,
-    /// Where what is known of commands goes.
-    pub store: Store,
-    /// Where output goes.
-    pub logs: LogStore,
-    /// Tells when journals grow.
-    pub watch: JournalWatch,
-    /// The folder of the journals, one file per build.
-    pub journals: PathBuf,
+    /// The clock, the state, journals, logs.
+    pub machine: Arc<dyn Machine>,
     /// Makes specs from requests.
     pub provision: Provision,
-    /// The folders of local caches.
-    pub caches: Arc<LocalCaches>,
     /// Serves the service to a container, on sockets inside its network.
     pub serve: Box<dyn Fn(Container, ServedBuild) + Send + Sync>,
+    /// What was done and went wrong, in numbers.
+    pub tally: Tally,
     /// Changes whenever a build has, for whoever waits for one.
     pub changed: watch::Sender<u64>,
     /// Told what journals say, in the order they say it, where somebody watches a single build.
@@ -86,7 +83,12 @@ pub struct Grounds {
 impl Grounds {
     /// The file of a build's journal.
     pub fn journal(&self, id: &BuildId) -> PathBuf {
-        journal_of(&self.journals, id)
+        self.machine.journal_path(id)
+    }
+
+    /// Counts something that went wrong.
+    pub(super) fn trouble(&self, trouble: Trouble) {
+        self.tally.trouble(trouble, self.machine.now());
     }
 }
 
@@ -132,6 +134,17 @@ pub(super) struct Charge {
     pub(super) ending: CancellationToken,
 }
 
+/// How often a journal is looked at that cannot be watched.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Waits until a journal may have grown.
+async fn grown(watched: Option<&Watched>) {
+    match watched {
+        Some(watched) => watched.grown.notified().await,
+        None => tokio::time::sleep(LOOK_EVERY).await,
+    }
+}
+
 /// Starts an attendant.
 pub(super) fn spawn(grounds: Arc<Grounds>, driver: Driver, charge: Charge) {
     tokio::spawn(async move {
@@ -143,10 +156,7 @@ pub(super) fn spawn(grounds: Arc<Grounds>, driver: Driver, charge: Charge) {
 
 /// Removes what is left of a build that has ended for good.
 pub(super) fn forget(grounds: &Grounds, id: &BuildId) {
-    let journal = journal_of(&grounds.journals, id);
-    if let Err(error) = std::fs::remove_file(&journal)
-        && error.kind() != std::io::ErrorKind::NotFound
-    {
+    if let Err(error) = grounds.machine.remove_journal(id) {
         tracing::warn!(build = %id, %error, "the journal is left behind");
     }
 }
@@ -167,30 +177,15 @@ pub(super) async fn sweep(grounds: &Grounds, live: &HashSet<String>) {
             Err(fault) => tracing::warn!(error = %chain(&fault), "containers cannot be listed"),
         }
     }
-    let (caches, builds) = (Arc::clone(&grounds.caches), live.clone());
-    spawn_blocking(move || caches.sweep(&builds));
-    for entry in std::fs::read_dir(&grounds.journals).into_iter().flatten().flatten() {
-        if !live.contains(entry.file_name().to_string_lossy().as_ref()) {
-            let _ = std::fs::remove_file(entry.path());
-        }
-    }
+    grounds.machine.sweep(live);
 }
 
-/// A line such as the agent would have written, had it lived.
-fn agents_line(text: &str, position: u64) -> Line {
-    let at = clock::now();
-    let shown =
-        i64::try_from(at.micros()).ok().and_then(|m| jiff::Timestamp::from_microsecond(m).ok());
-    let shown = shown.unwrap_or_default().strftime("%Y/%m/%d %H:%M:%S%.6f");
-    Line { at, text: format!("[Container] {shown} {text}\n"), position }
-}
-
-fn millis(at: Timestamp) -> i64 {
-    i64::try_from(at.millis()).unwrap_or(i64::MAX)
-}
-
-fn journal_of(journals: &Path, id: &BuildId) -> PathBuf {
-    journals.join(id.uuid())
+/// A line of the service's own, as the agent's are.
+fn noted(at: Timestamp, text: &str) -> Line {
+    let moment = jiff::Timestamp::from_millisecond(millis(at)).unwrap_or_default();
+    let text = format!("[Container] {} {text}\n", moment.strftime("%Y/%m/%d %H:%M:%S%.6f"));
+    // Nothing of the journal has been read yet.
+    Line { at, text, position: 0 }
 }
 
 struct Attendant {
@@ -200,6 +195,16 @@ struct Attendant {
     charge: Charge,
     /// Bytes of the log that were written.
     written: AtomicU64,
+}
+
+/// Whether a build's container is there.
+enum Launched {
+    /// It is, or was: its journal tells what became of it. What is to be said of its making.
+    There(Vec<Line>),
+    /// It is, and nobody serves it yet.
+    OutOfReach,
+    /// It is not.
+    Not(LaunchError),
 }
 
 /// Why a journal was followed no longer.
@@ -217,19 +222,27 @@ impl Attendant {
         let gone = CancellationToken::new();
         let mut commands = Commands::default();
         let (mut follower, stream);
-        let mut teller = None;
         if self.charge.ending.is_cancelled() {
             (stream, follower) = (self.log_stream().await, None);
         } else {
             let launched;
-            (stream, launched) = tokio::join!(self.log_stream(), self.launch(&container, &gone));
+            (stream, launched) =
+                tokio::join!(self.log_stream(), self.find_or_launch(&container, &gone));
             follower = match launched {
-                Ok((notes, denied)) => {
+                Launched::There(notes) => {
                     self.log(stream, notes).await;
-                    teller = self.tell_denied(stream, denied);
                     self.follow(&container, stream, &mut commands).await
                 }
-                Err(error) => {
+                Launched::OutOfReach => {
+                    let follow = self.follow(&container, stream, &mut commands);
+                    tokio::select! {
+                        biased;
+                        follower = follow => follower,
+                        never = self.take_over(&container, &gone) => match never {},
+                    }
+                }
+                Launched::Not(error) => {
+                    self.grounds.trouble(Trouble::Launch);
                     self.driver.inputs(&id, vec![(not_launched(&error), None)]).await;
                     self.charge.ending.cancelled().await;
                     None
@@ -238,28 +251,68 @@ impl Attendant {
         }
         // The log is almost always whole by now, and its way to the disk takes as long as the
         // container's removal.
-        let on_disk = self.logged(stream);
-        tokio::join!(self.destroy(&container), self.sync(stream));
+        let on_disk = self.logged(stream).await;
+        let (_, (), mut digest) =
+            tokio::join!(self.destroy(&container), self.sync(stream), self.digest(stream));
         gone.cancel();
-        if let Some(teller) = teller {
-            // It ends with the container.
-            let _ = teller.await;
-        }
         self.give_back_cache().await;
         self.read_out(&mut follower, stream, &mut commands).await;
-        if self.logged(stream) != on_disk {
-            self.sync(stream).await;
+        if self.logged(stream).await != on_disk {
+            ((), digest) = tokio::join!(self.sync(stream), self.digest(stream));
         }
-        self.driver.inputs(&id, vec![(Input::Gone, None)]).await;
+        self.grounds.tally.read_out(&id);
+        let logged = digest.map(|digest| (Input::Logged(digest), None));
+        let inputs = logged.into_iter().chain([(Input::Gone, None)]).collect();
+        self.driver.inputs(&id, inputs).await;
+    }
+
+    /// Launches the build's container, or finds it.
+    async fn find_or_launch(&self, container: &ContainerId, gone: &CancellationToken) -> Launched {
+        let has_run = self.has_run();
+        if has_run && !self.is_there(container).await {
+            // It ran, and is lost with its executor's state. No build runs twice.
+            return Launched::There(Vec::new());
+        }
+        match self.launch(container, gone).await {
+            Ok(notes) => Launched::There(notes),
+            Err(_) if has_run && !self.is_there(container).await => Launched::There(Vec::new()),
+            // One that runs is not given up because it cannot be taken over at once.
+            Err(error) if self.is_there(container).await => {
+                tracing::warn!(%container, error = %chain(&error), "a container is not taken over");
+                Launched::OutOfReach
+            }
+            Err(error) => Launched::Not(error),
+        }
+    }
+
+    /// Tries to reach a container that runs, until it can be served.
+    async fn take_over(&self, container: &ContainerId, gone: &CancellationToken) -> Infallible {
+        loop {
+            tokio::time::sleep(RETRY_AFTER).await;
+            if self.launch(container, gone).await.is_ok() {
+                return std::future::pending().await;
+            }
+        }
+    }
+
+    /// Whether an agent has written to the build's journal.
+    fn has_run(&self) -> bool {
+        let journal = self.grounds.machine.open_journal(self.charge.request.id());
+        journal.and_then(|mut journal| journal.read(&mut [0])).is_ok_and(|count| count > 0)
+    }
+
+    /// Whether the executor knows the container; when it cannot say, it does.
+    async fn is_there(&self, container: &ContainerId) -> bool {
+        self.executor.list().await.map_or(true, |known| known.contains(container))
     }
 
     async fn launch(
         &self,
         container: &ContainerId,
         gone: &CancellationToken,
-    ) -> Result<(Vec<Line>, Option<UnboundedReceiver<String>>), LaunchError> {
+    ) -> Result<Vec<Line>, LaunchError> {
         let charge = &self.charge;
-        let journal = journal_of(&self.grounds.journals, charge.request.id());
+        let journal = self.grounds.machine.journal_path(charge.request.id());
         let expires_at = charge.deadline.unwrap_or(charge.received_at);
         let Provided { image, notes } = self.image(container).await?;
         let occasion = Occasion {
@@ -273,35 +326,32 @@ impl Attendant {
         let provision = &self.grounds.provision;
         let spec = provision.spec(&charge.request, &occasion, container.clone(), journal);
         let mut launched = self.executor.launch(&spec).await?;
-        let denied = launched.denied.take();
+        self.tell_denied(launched.denied.take());
         let served =
             ServedBuild { request: Arc::clone(&charge.request), expires_at, gone: gone.clone() };
         (self.grounds.serve)(launched, served);
-        // Nothing of the journal has been read yet.
-        Ok((notes.iter().map(|note| agents_line(note, 0)).collect(), denied))
+        Ok(notes.iter().map(|note| noted(self.grounds.machine.now(), note)).collect())
     }
 
-    /// Has the log tell which names the build asked for in vain.
-    fn tell_denied(
-        &self,
-        stream: Option<StreamId>,
-        denied: Option<UnboundedReceiver<String>>,
-    ) -> Option<JoinHandle<()>> {
-        let (stream, mut denied) = stream.zip(denied)?;
-        let logs = self.grounds.logs.clone();
-        Some(tokio::spawn(async move {
+    /// Has the log tell which names the build asks for in vain, until its container is gone.
+    fn tell_denied(&self, denied: Option<UnboundedReceiver<String>>) {
+        let (Some(mut denied), Some(target)) = (denied, self.charge.request.log_target()) else {
+            return;
+        };
+        let machine = Arc::clone(&self.grounds.machine);
+        tokio::spawn(async move {
+            let Ok(stream) = machine.log_stream(&target).await else { return };
             while let Some(name) = denied.recv().await {
-                let text = format!("The network's rules deny {name}");
-                let line = agents_line(&text, 0);
-                let events = [NewEvent { timestamp: millis(line.at), message: line.text }];
+                let line = noted(machine.now(), &format!("The network's rules deny {name}"));
+                let ingested_at = millis(line.at);
+                let events = [NewEvent { timestamp: ingested_at, message: line.text }];
                 // Nothing of the journal: what is known of how far that has been logged stays.
-                let batch =
-                    Batch { events: &events, source: None, ingested_at: millis(clock::now()) };
-                if let Err(error) = logs.append(stream, batch) {
+                let batch = Batch { events: &events, source: None, ingested_at };
+                if let Err(error) = machine.append(stream, batch) {
                     tracing::debug!(error = %chain(&error), "a denied name is not in the log");
                 }
             }
-        }))
+        });
     }
 
     /// The build's image, brought in when it has to be.
@@ -321,37 +371,20 @@ impl Attendant {
     /// The folder of the build's local cache. A build does without one that cannot be had.
     async fn local_cache(&self) -> Option<Lease> {
         let request = &self.charge.request;
-        let (project, build) = (request.local_cache_id()?, request.id().uuid().to_owned());
-        let (caches, invalidated_at) =
-            (Arc::clone(&self.grounds.caches), request.cache_invalidated_at);
-        let leased =
-            spawn_blocking(move || caches.lease(&project, &build, invalidated_at)).await.ok()?;
+        let (project, invalidated_at) = (request.local_cache_id()?, request.cache_invalidated_at);
+        let machine = &self.grounds.machine;
+        let leased = machine.lease_cache(&project, request.id(), invalidated_at).await;
         leased
             .inspect_err(|error| tracing::warn!(build = %request.id(), %error, "no local cache"))
             .ok()
     }
 
-    /// Gives back the folder of the build's local cache. The next build may have it before it is
-    /// known how large it has become.
+    /// Gives back the folder of the build's local cache.
     async fn give_back_cache(&self) {
         let request = &self.charge.request;
         let Some(project) = request.local_cache_id() else { return };
-        let (caches, build) = (Arc::clone(&self.grounds.caches), request.id().uuid().to_owned());
-        let given = spawn_blocking(move || caches.release(&project, &build)).await;
-        let id = request.id().clone();
-        match given {
-            Ok(Ok(Some(folder))) => {
-                let caches = Arc::clone(&self.grounds.caches);
-                spawn_blocking(move || {
-                    if let Err(error) = caches.settle(&folder) {
-                        tracing::warn!(build = %id, %error, "a local cache's size is not known");
-                    }
-                });
-            }
-            Ok(Ok(None)) | Err(_) => {}
-            Ok(Err(error)) => {
-                tracing::warn!(build = %id, %error, "a local cache is not given back");
-            }
+        if let Err(error) = self.grounds.machine.release_cache(&project, request.id()).await {
+            tracing::warn!(build = %request.id(), %error, "a local cache is not given back");
         }
     }
 
@@ -363,21 +396,18 @@ impl Attendant {
         commands: &mut Commands,
     ) -> Option<Follower> {
         let id = self.charge.request.id();
-        let journal = journal_of(&self.grounds.journals, id);
-        let opened = self
-            .grounds
-            .watch
-            .add(&journal)
-            .and_then(|watched| Ok((watched, Follower::open(&journal, self.logged(stream))?)));
-        let (watched, mut follower) = match opened {
-            Ok(opened) => opened,
-            Err(error) => {
-                tracing::error!(build = %id, %error, "the journal cannot be followed");
-                self.driver.inputs(id, vec![(Input::Exited(Exited::Died), None)]).await;
-                self.charge.ending.cancelled().await;
-                return None;
-            }
+        let Some(mut follower) = self.open_journal(stream).await else {
+            self.driver.inputs(id, vec![(Input::Exited(Exited::Died), None)]).await;
+            self.charge.ending.cancelled().await;
+            return None;
         };
+        let watched = self.grounds.machine.watch_journal(id);
+        let watched = watched.inspect_err(|error| {
+            // The system allows each user so many.
+            self.grounds.trouble(Trouble::Journal);
+            tracing::warn!(build = %id, %error, "a journal is looked at now and then");
+        });
+        let watched = watched.ok();
         let exit = self.executor.watch(container);
         tokio::pin!(exit);
         let mut flush_at = None;
@@ -396,13 +426,15 @@ impl Attendant {
                 flush_at = Some(Instant::now() + PENDING_LINE_AFTER);
             }
             tokio::select! {
-                () = watched.grown.notified() => {}
+                // Whoever prints without a pause keeps the journal growing, and holds up nothing.
+                biased;
+                () = self.charge.ending.cancelled() => break Ended::Wanted,
                 () = sleep_until(flush_at.unwrap_or_else(Instant::now)), if flush_at.is_some() => {
                     self.log(stream, follower.flush()).await;
                 }
                 () = sleep_until(commands.due.unwrap_or_else(Instant::now)),
                     if commands.due.is_some() => self.keep(commands).await,
-                () = self.charge.ending.cancelled() => break Ended::Wanted,
+                () = grown(watched.as_ref()) => {}
                 exit = &mut exit => match self.drain(&mut follower, stream, commands).await {
                     Ok(true) => break Ended::Wanted,
                     Ok(false) | Err(_) => break Ended::Exited(self.exited(&exit)),
@@ -412,13 +444,32 @@ impl Attendant {
         if let Ended::Exited(exited) = ended {
             if let Exited::OutOfDisk { .. } = exited {
                 let mut lines = follower.flush();
-                lines.push(agents_line(&exited.message(), follower.offset()));
+                let line = noted(self.grounds.machine.now(), &exited.message());
+                lines.push(Line { position: follower.offset(), ..line });
                 self.log(stream, lines).await;
             }
             self.driver.inputs(id, vec![(Input::Exited(exited), None)]).await;
-            self.charge.ending.cancelled().await;
         }
+        // Only what is kept may be acted upon: a container that went before would be made again by
+        // a service that does not know how far it was.
+        self.charge.ending.cancelled().await;
         Some(follower)
+    }
+
+    /// Opens the journal at its beginning; none when it is not there.
+    async fn open_journal(&self, stream: Option<StreamId>) -> Option<Follower> {
+        let id = self.charge.request.id();
+        loop {
+            match self.grounds.machine.open_journal(id) {
+                Ok(journal) => return Some(Follower::new(journal, self.logged(stream).await)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+                Err(error) => {
+                    self.grounds.trouble(Trouble::Journal);
+                    tracing::error!(build = %id, %error, "no journal; trying again");
+                }
+            }
+            tokio::time::sleep(RETRY_AFTER).await;
+        }
     }
 
     /// Takes everything that stands in the journal; whether the agent's last word was among it.
@@ -453,6 +504,7 @@ impl Attendant {
                 // Whoever sees the build's end sees all its commands, too.
                 self.keep(commands).await;
             }
+            self.grounds.tally.read_to(self.charge.request.id(), follower.offset());
             self.driver.inputs(self.charge.request.id(), inputs).await;
         }
         Ok(finished)
@@ -466,8 +518,7 @@ impl Attendant {
         commands: &mut Commands,
     ) {
         if follower.is_none() {
-            let journal = journal_of(&self.grounds.journals, self.charge.request.id());
-            *follower = Follower::open(&journal, self.logged(stream)).ok();
+            *follower = self.open_journal(stream).await;
         }
         if let Some(follower) = follower {
             // A journal torn by the container's end holds nothing more that is whole.
@@ -484,7 +535,7 @@ impl Attendant {
             return;
         };
         loop {
-            let kept = self.grounds.store.commit_durably(vec![change.clone()], Durability::Process);
+            let kept = self.grounds.machine.commit(vec![change.clone()], Durability::Process);
             match kept.await {
                 Ok(()) => return,
                 Err(error) => {
@@ -498,11 +549,9 @@ impl Attendant {
     /// Has the log outlive the machine.
     async fn sync(&self, stream: Option<StreamId>) {
         let Some(stream) = stream else { return };
-        let logs = self.grounds.logs.clone();
-        match spawn_blocking(move || logs.sync(stream)).await {
-            Ok(Ok(()) | Err(LogError::StreamMissing)) => {}
-            Ok(Err(error)) => tracing::error!(error = %chain(&error), "a log may not be on disk"),
-            Err(error) => tracing::error!(%error, "a log may not be on disk"),
+        match self.grounds.machine.sync(stream).await {
+            Ok(()) | Err(LogError::StreamMissing) => {}
+            Err(error) => tracing::error!(error = %chain(&error), "a log may not be on disk"),
         }
     }
 
@@ -513,9 +562,9 @@ impl Attendant {
         if before / SYNC_BYTES == (before + bytes as u64) / SYNC_BYTES {
             return;
         }
-        let logs = self.grounds.logs.clone();
+        let machine = Arc::clone(&self.grounds.machine);
         // What goes wrong is told when it is done once more, at the end.
-        spawn_blocking(move || logs.sync(stream).ok());
+        tokio::spawn(async move { machine.sync(stream).await.ok() });
     }
 
     fn observe(&self, said: impl FnOnce() -> Observed) {
@@ -534,13 +583,21 @@ impl Attendant {
             .map(|line| NewEvent { timestamp: millis(line.at), message: line.text })
             .collect();
         loop {
-            let batch = Batch { events: &events, source, ingested_at: millis(clock::now()) };
-            match self.grounds.logs.append(stream, batch) {
-                Ok(()) => return self.sync_early(stream, &events),
+            let ingested_at = millis(self.grounds.machine.now());
+            let batch = Batch { events: &events, source, ingested_at };
+            match self.grounds.machine.append(stream, batch) {
+                Ok(()) => {
+                    self.grounds.tally.well(Trouble::Log);
+                    return self.sync_early(stream, &events);
+                }
                 // Somebody has deleted the stream: they do not want what it would hold.
-                Err(LogError::StreamMissing) => return,
+                Err(LogError::StreamMissing) => {
+                    self.grounds.tally.well(Trouble::Log);
+                    return;
+                }
                 // Output is never dropped: while the disk is full, the build's log waits for room.
                 Err(error) => {
+                    self.grounds.trouble(Trouble::Log);
                     tracing::error!(error = %chain(&error), "output is not in the log; trying again");
                     tokio::time::sleep(RETRY_AFTER).await;
                 }
@@ -551,33 +608,40 @@ impl Attendant {
     async fn log_stream(&self) -> Option<StreamId> {
         let target = self.charge.request.log_target()?;
         loop {
-            let (logs, target) = (self.grounds.logs.clone(), target.clone());
-            let made = spawn_blocking(move || {
-                let now = millis(clock::now());
-                let group = NewGroup {
-                    region: target.region,
-                    name: target.group,
-                    class: GroupClass::Standard,
-                    tags: std::collections::BTreeMap::new(),
-                    created_at: now,
-                };
-                logs.ensure_stream(&group, &target.stream, now)
-            });
-            match made.await {
-                Ok(Ok(stream)) => return Some(stream),
-                Ok(Err(error)) => {
+            match self.grounds.machine.log_stream(&target).await {
+                Ok(stream) => return Some(stream),
+                Err(error) => {
+                    self.grounds.trouble(Trouble::Log);
                     tracing::error!(error = %chain(&error), "no log stream; trying again");
                 }
-                Err(error) => tracing::error!(%error, "no log stream; trying again"),
             }
             tokio::time::sleep(RETRY_AFTER).await;
         }
     }
 
-    /// How much of the journal is in the log already.
-    fn logged(&self, stream: Option<StreamId>) -> u64 {
-        let source = |stream| self.grounds.logs.source_offset(stream).ok().flatten();
-        stream.and_then(source).unwrap_or_default()
+    /// How much of the journal is in the log already. To guess would double lines, or lose them.
+    async fn logged(&self, stream: Option<StreamId>) -> u64 {
+        let Some(stream) = stream else { return 0 };
+        loop {
+            match self.grounds.machine.logged(stream) {
+                Ok(source) => return source.unwrap_or_default(),
+                // Somebody has deleted the stream: they do not want what it would hold.
+                Err(LogError::StreamMissing) => return 0,
+                Err(error) => {
+                    self.grounds.trouble(Trouble::Log);
+                    tracing::error!(error = %chain(&error), "a log is not read; trying again");
+                }
+            }
+            tokio::time::sleep(RETRY_AFTER).await;
+        }
+    }
+
+    /// What the log is known by, if there is one.
+    async fn digest(&self, stream: Option<StreamId>) -> Option<LogDigest> {
+        let digest = self.grounds.machine.digest(stream?).await;
+        digest
+            .inspect_err(|error| tracing::error!(error = %chain(error), "a log has no digest"))
+            .ok()
     }
 
     fn exited(&self, exit: &Exit) -> Exited {
@@ -596,11 +660,18 @@ impl Attendant {
     async fn destroy(&self, container: &ContainerId) {
         loop {
             match timeout(Duration::from_secs(60), self.executor.destroy(container)).await {
-                Ok(Ok(())) => return,
+                Ok(Ok(())) => {
+                    self.grounds.tally.well(Trouble::Destroy);
+                    return;
+                }
                 Ok(Err(fault)) => {
+                    self.grounds.trouble(Trouble::Destroy);
                     tracing::error!(%container, error = %chain(&fault), "a container stays");
                 }
-                Err(_) => tracing::error!(%container, "a container takes long to go"),
+                Err(_) => {
+                    self.grounds.trouble(Trouble::Destroy);
+                    tracing::error!(%container, "a container takes long to go");
+                }
             }
             tokio::time::sleep(RETRY_AFTER).await;
         }

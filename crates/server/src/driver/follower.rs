@@ -5,11 +5,7 @@ use agent_protocol::{
     Fact, RecordBody, Timestamp,
     journal::{Corrupt, Reader},
 };
-use std::{
-    fs::File,
-    io::{self, Read},
-    path::Path,
-};
+use std::io::{self, Read};
 use thiserror::Error;
 
 /// How much of a journal is read at once.
@@ -17,9 +13,11 @@ const READ_BYTES: usize = 256 * 1024;
 
 /// A journal and how far it has been read.
 pub(super) struct Follower {
-    file: File,
+    file: Box<dyn Read + Send>,
     reader: Reader,
     lines: Lines,
+    /// When the latest record was written: a clock that is set back puts no line before others.
+    latest: Timestamp,
     buffer: Box<[u8]>,
 }
 
@@ -44,20 +42,17 @@ pub(super) enum FollowError {
 }
 
 impl Follower {
-    /// Opens a journal. It is always read from its beginning: whoever takes the items knows which
-    /// of them it has, the log by `logged`, the journal's offset up to which it has lines.
-    pub(super) fn open(journal: &Path, logged: u64) -> io::Result<Self> {
-        Ok(Self {
-            file: File::open(journal)?,
+    /// Follows a journal that was opened at its beginning. It is always read from there: whoever
+    /// takes the items knows which of them it has, the log by `logged`, the journal's offset up to
+    /// which it has lines.
+    pub(super) fn new(file: Box<dyn Read + Send>, logged: u64) -> Self {
+        Self {
+            file,
             reader: Reader::new(0),
             lines: Lines::new(logged),
+            latest: Timestamp::default(),
             buffer: vec![0; 16 * 1024].into_boxed_slice(),
-        })
-    }
-
-    /// The journal's offset after the last record that was read.
-    pub(super) fn offset(&self) -> u64 {
-        self.reader.offset()
+        }
     }
 
     /// Reads a bounded piece of what is there; none when nothing new is.
@@ -81,7 +76,8 @@ impl Follower {
             match record.body {
                 RecordBody::Log(bytes) => {
                     let start = offset - bytes.len() as u64;
-                    self.lines.push(record.at, start, &bytes, &mut lines);
+                    self.latest = self.latest.max(record.at);
+                    self.lines.push(self.latest, start, &bytes, &mut lines);
                 }
                 RecordBody::Fact(fact) => {
                     if !lines.is_empty() {
@@ -95,6 +91,11 @@ impl Follower {
             items.push(Item::Lines(lines));
         }
         Ok(Some(items))
+    }
+
+    /// How far the journal has been read.
+    pub(super) fn offset(&self) -> u64 {
+        self.reader.offset()
     }
 
     /// Whether a line has begun that has not been given yet.

@@ -11,18 +11,20 @@ mod attendant;
 mod commands;
 mod follower;
 pub mod lines;
+mod machine;
 mod turn;
 mod watch;
 
 pub use attendant::{Grounds, Observed, ServedBuild, ShellConnection};
 pub use commands::KeptCommand;
+pub use machine::{Machine, ThisMachine, Watched};
 pub use watch::JournalWatch;
 
 use crate::{build_request::BuildRequest, fault::chain};
-use agent_protocol::{PhaseContext, PhaseStatus};
+use agent_protocol::{PhaseContext, PhaseStatus, Timestamp};
 use build_core::{Build, BuildId, Input, queue::Capacity};
 use std::sync::Arc;
-use store::{Change, Store};
+use store::Change;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
@@ -54,6 +56,9 @@ pub enum SubmitError {
     /// Something that was to be committed with it does not fit what is stored.
     #[error("the submission conflicts with what is stored")]
     Conflict,
+    /// The service ends, and takes no more work.
+    #[error("the service is being stopped")]
+    Stopping,
     /// The state could not be kept.
     #[error(transparent)]
     Fault(#[from] store::Fault),
@@ -62,11 +67,13 @@ pub enum SubmitError {
 /// What arrives at the loop.
 enum Message {
     Submit(Box<Submission>, oneshot::Sender<Result<Build, SubmitError>>),
-    Stop(BuildId, oneshot::Sender<()>),
+    Stop(BuildId, oneshot::Sender<Result<(), store::Fault>>),
     /// Inputs in order, each with the journal's offset after the record it came from.
     Inputs(BuildId, Vec<(Input, Option<u64>)>),
-    /// Nobody else will ask: give the counts.
+    /// Give the counts.
     Count(oneshot::Sender<Counts>),
+    /// Take no more work, and let nobody in.
+    Drain(oneshot::Sender<Vec<BuildId>>),
 }
 
 /// How many builds are where.
@@ -76,21 +83,26 @@ pub struct Counts {
     pub queued: usize,
     /// They have, or are about to have, a container.
     pub running: usize,
+    /// Of these, their agent has not spoken yet.
+    pub provisioning: usize,
+    /// Of these, their container is being taken away.
+    pub ending: usize,
+    /// Since when the build waits that waits the longest.
+    pub queued_since: Option<Timestamp>,
 }
+
+/// What told this machine's containers from others when the service last began, under no key.
+const CONTAINERS: store::Collection = store::Collection::new("containers");
 
 /// The number of a project's last build, kept so that a deleted build's number is not used again.
 pub const BUILD_NUMBERS: store::Collection = store::Collection::new("build-number");
 
 impl Driver {
     /// Goes on with the builds that are under way in the store, and takes new ones.
-    pub async fn start(
-        store: Store,
-        grounds: Arc<Grounds>,
-        capacity: Capacity,
-    ) -> Result<Self, store::Fault> {
+    pub async fn start(grounds: Arc<Grounds>, capacity: Capacity) -> Result<Self, store::Fault> {
         let (messages, inbox) = mpsc::channel(4_096);
         let driver = Self { messages };
-        let turns = turn::Turns::resume(store, grounds, capacity, driver.clone()).await?;
+        let turns = turn::Turns::resume(grounds, capacity, driver.clone()).await?;
         tokio::spawn(turns.run(inbox));
         Ok(driver)
     }
@@ -105,13 +117,20 @@ impl Driver {
         answer.await.unwrap_or(Err(SubmitError::Conflict))
     }
 
-    /// Asks a build to stop. When this answers, the wish is kept; a build that has ended, or is
-    /// unknown, is left as it is.
-    pub async fn stop(&self, id: BuildId) {
+    /// Asks a build to stop. When this is well, the wish is kept; a build that has ended, or is
+    /// unknown, is left as it is. When the state could not be kept, it is tried again, for as long
+    /// as the service runs.
+    pub async fn stop(&self, id: BuildId) -> Result<(), store::Fault> {
         let (reply, answer) = oneshot::channel();
         self.send(Message::Stop(id, reply)).await;
-        // Without an answer the loop is gone, and with it the service.
-        let _ = answer.await;
+        answer.await.unwrap_or(Err(store::Fault::Stopped))
+    }
+
+    /// From now on no build is taken, and none that waits is let in. Gives the builds that run.
+    pub async fn drain(&self) -> Vec<BuildId> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Message::Drain(reply)).await;
+        answer.await.unwrap_or_default()
     }
 
     /// Says how many builds are where.

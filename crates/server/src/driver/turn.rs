@@ -3,11 +3,14 @@
 //! Nothing in memory moves before the store has it. Each build's events are a transaction of their
 //! own, so that one that fails holds up no other; the store makes all of them durable at once.
 
+mod resume;
+
 use super::{
     BUILD_NUMBERS, Counts, Driver, MESSAGES_PER_TURN_MAX, Message, Submission, SubmitError,
     attendant::{self, Grounds},
+    machine::millis,
 };
-use crate::{build_request::BuildRequest, clock::now, fault::chain};
+use crate::{build_request::BuildRequest, fault::chain, tally::Trouble};
 use agent_protocol::Timestamp;
 use build_core::{
     Build, BuildId, Event, Input, Presence, Stage, Submitted,
@@ -15,17 +18,16 @@ use build_core::{
 };
 use futures::future::join_all;
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
     time::Duration,
 };
-use store::{Change, CommitError, Durability, Expect, Store};
+use store::{Change, CommitError, Durability, Expect};
 use tokio::{
     sync::{mpsc, oneshot},
     time::sleep,
 };
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 /// Inputs in order, each with the journal's offset after the record it came from.
 type Inputs = Vec<(Input, Option<u64>)>;
@@ -52,7 +54,7 @@ struct Staged {
     is_new: bool,
     with: Vec<Change>,
     submitter: Option<oneshot::Sender<Result<Build, SubmitError>>>,
-    stoppers: Vec<oneshot::Sender<()>>,
+    stoppers: Vec<oneshot::Sender<Result<(), store::Fault>>>,
     /// The build that it is the automatic retry of: both are kept, or neither is.
     follows: Option<BuildId>,
     /// What is to be tried again if the store fails.
@@ -61,7 +63,6 @@ struct Staged {
 
 /// The loop's whole memory.
 pub(super) struct Turns {
-    store: Store,
     grounds: Arc<Grounds>,
     driver: Driver,
     capacity: Capacity,
@@ -71,6 +72,8 @@ pub(super) struct Turns {
     numbers: HashMap<(String, String), u64>,
     deadlines: BTreeSet<(Timestamp, BuildId)>,
     again: Vec<(BuildId, Inputs)>,
+    /// Whether no more work is taken.
+    draining: bool,
     /// Whether a build has ended since builds were last let in.
     room: bool,
     orders: u64,
@@ -79,7 +82,6 @@ pub(super) struct Turns {
 impl Turns {
     /// Takes up the builds that had not ended when the service did.
     pub(super) async fn resume(
-        store: Store,
         grounds: Arc<Grounds>,
         capacity: Capacity,
         driver: Driver,
@@ -94,43 +96,30 @@ impl Turns {
             numbers: HashMap::new(),
             deadlines: BTreeSet::new(),
             again: Vec::new(),
+            draining: false,
             room: false,
             orders: 0,
-            store: store.clone(),
         };
-        for stored in store.live_builds().await? {
-            let parse = |what: &str, error: serde_json::Error| {
-                tracing::error!(build = stored.id, %error, "the stored {what} does not parse");
-            };
-            let build: Build = match serde_json::from_str(&stored.state) {
-                Ok(build) => build,
-                Err(error) => {
-                    parse("state", error);
-                    continue;
-                }
-            };
-            let request = match serde_json::from_str(&stored.request) {
-                Ok(request) => Arc::new(request),
-                Err(error) => {
-                    parse("request", error);
-                    continue;
-                }
-            };
-            turns.take_up(build, request, stored.journal_offset);
+        let mut unread = HashSet::new();
+        let mut found = turns.found(&mut unread).await?;
+        turns.end_lost(&mut found).await?;
+        for live in found {
+            turns.take_up(live);
         }
-        let live: HashSet<String> = turns.live.keys().map(|id| id.uuid().to_owned()).collect();
+        let known = turns.live.keys().map(|id| id.uuid().to_owned());
+        let live: HashSet<String> = known.chain(unread).collect();
         attendant::sweep(&turns.grounds, &live).await;
         Ok(turns)
     }
 
-    fn take_up(&mut self, build: Build, request: Arc<BuildRequest>, journal_offset: u64) {
+    fn take_up(&mut self, mut live: Live) {
         self.orders += 1;
-        let (id, order) = (build.id().clone(), self.orders);
-        match build.stage {
-            Stage::Queued => self.waiting.push(id.clone(), order, request.share()),
-            _ => self.running.add(id.project(), request.share()),
+        live.order = self.orders;
+        let (id, share) = (live.build.id().clone(), live.request.share());
+        match live.build.stage {
+            Stage::Queued => self.waiting.push(id.clone(), live.order, share),
+            _ => self.running.add(id.project(), share),
         }
-        let live = Live { build, request, order, journal_offset, ending: None };
         self.note_deadline(&live);
         self.live.insert(id.clone(), live);
         self.act_on(&id);
@@ -145,10 +134,11 @@ impl Turns {
             while std::mem::take(&mut self.room) {
                 self.turn(Vec::new()).await;
             }
-            let due = self.deadlines.first().map(|(at, _)| at.since(now()));
+            let due = self.deadlines.first().map(|(at, _)| at.since(self.grounds.machine.now()));
             let retry = (!self.again.is_empty()).then_some(RETRY_AFTER);
             let pause = [due, retry].into_iter().flatten().min();
             tokio::select! {
+                biased;
                 received = inbox.recv_many(&mut messages, MESSAGES_PER_TURN_MAX) => {
                     if received == 0 {
                         return;
@@ -161,8 +151,8 @@ impl Turns {
     }
 
     async fn turn(&mut self, messages: Vec<Message>) {
-        let now = now();
-        let mut staged = HashMap::new();
+        let now = self.grounds.machine.now();
+        let mut staged = BTreeMap::new();
         for (id, inputs) in std::mem::take(&mut self.again) {
             self.stage_inputs(&mut staged, &id, inputs, now);
         }
@@ -176,16 +166,18 @@ impl Turns {
                     match staged.get_mut(&id) {
                         Some(staged) => staged.stoppers.push(reply),
                         // It has ended, or never was: there is nothing to wait for.
-                        None => drop(reply),
+                        None => drop(reply.send(Ok(()))),
                     }
                 }
                 Message::Inputs(id, inputs) => {
                     self.stage_inputs(&mut staged, &id, inputs, now);
                 }
-                Message::Count(reply) => {
-                    let counts =
-                        Counts { queued: self.waiting.len(), running: self.running.builds() };
-                    let _ = reply.send(counts);
+                Message::Count(reply) => drop(reply.send(self.counts())),
+                Message::Drain(reply) => {
+                    self.draining = true;
+                    let runs = |live: &&Live| live.build.stage != Stage::Queued;
+                    let running = self.live.values().filter(runs);
+                    let _ = reply.send(running.map(|live| live.build.id().clone()).collect());
                 }
             }
         }
@@ -195,15 +187,39 @@ impl Turns {
         self.commit(staged).await;
     }
 
+    fn counts(&self) -> Counts {
+        let mut counts = Counts {
+            queued: self.waiting.len(),
+            running: self.running.builds(),
+            ..Counts::default()
+        };
+        for live in self.live.values() {
+            match live.build.stage {
+                Stage::Queued => {
+                    let at = live.build.submitted.received_at;
+                    counts.queued_since = Some(counts.queued_since.map_or(at, |min| min.min(at)));
+                }
+                Stage::Provisioning => counts.provisioning += 1,
+                Stage::Ending { .. } => counts.ending += 1,
+                Stage::Running | Stage::Finished { .. } => {}
+            }
+        }
+        counts
+    }
+
     async fn stage_submission(
         &mut self,
-        staged: &mut HashMap<BuildId, Staged>,
+        staged: &mut BTreeMap<BuildId, Staged>,
         submission: Submission,
         reply: oneshot::Sender<Result<Build, SubmitError>>,
         now: Timestamp,
     ) {
         let Submission { request, concurrent_max, with } = submission;
         let id = request.id().clone();
+        if self.draining {
+            let _ = reply.send(Err(SubmitError::Stopping));
+            return;
+        }
         if let Some(max) = concurrent_max {
             let of_project = |(other, region): (&BuildId, &str)| {
                 other.project() == id.project() && region == request.region
@@ -255,7 +271,7 @@ impl Turns {
     }
 
     /// Starts the builds that others are started again as.
-    async fn stage_retries(&mut self, staged: &mut HashMap<BuildId, Staged>, now: Timestamp) {
+    async fn stage_retries(&mut self, staged: &mut BTreeMap<BuildId, Staged>, now: Timestamp) {
         let due =
             |entry: &Staged| entry.is_over().then(|| entry.live.request.retried(&entry.live.build));
         let due: Vec<_> = staged
@@ -281,7 +297,7 @@ impl Turns {
         let key = (region.to_owned(), project.to_owned());
         let last = match self.numbers.get(&key) {
             Some(last) => *last,
-            None => match self.store.record(BUILD_NUMBERS, region, project).await? {
+            None => match self.grounds.machine.record(BUILD_NUMBERS, region, project).await? {
                 Some(record) => record.document.parse().map_err(|_| store::Fault::Corrupt {
                     what: format!(
                         "the number of {project}'s last build in {region}: {:?}",
@@ -298,21 +314,14 @@ impl Turns {
     /// Lets a build decide on inputs, in the turn's copy of it.
     fn stage_inputs(
         &mut self,
-        staged: &mut HashMap<BuildId, Staged>,
+        staged: &mut BTreeMap<BuildId, Staged>,
         id: &BuildId,
         inputs: Inputs,
         now: Timestamp,
     ) {
         if !staged.contains_key(id) {
             let Some(live) = self.live.get(id) else { return };
-            let copy = Live {
-                build: live.build.clone(),
-                request: Arc::clone(&live.request),
-                order: live.order,
-                journal_offset: live.journal_offset,
-                ending: live.ending.clone(),
-            };
-            staged.insert(id.clone(), Staged::of(copy));
+            staged.insert(id.clone(), Staged::of(live.copy()));
         }
         let entry = staged.get_mut(id).expect("it was put there above");
         for (input, offset) in inputs {
@@ -322,7 +331,8 @@ impl Turns {
             }
             let was_queued = entry.live.build.stage == Stage::Queued;
             if input == Input::Gone && entry.live.build.retry_is_due() {
-                let id = BuildId::new(id.project().clone(), Uuid::new_v4().to_string());
+                let fresh = self.grounds.machine.fresh_id().to_string();
+                let id = BuildId::new(id.project().clone(), fresh);
                 entry.decide(&Input::RetryAs(id.expect("a fresh UUID is one")), now);
             }
             entry.decide(&input, now);
@@ -338,7 +348,7 @@ impl Turns {
         }
     }
 
-    fn pass_deadlines(&mut self, staged: &mut HashMap<BuildId, Staged>, now: Timestamp) {
+    fn pass_deadlines(&mut self, staged: &mut BTreeMap<BuildId, Staged>, now: Timestamp) {
         while let Some((at, id)) = self.deadlines.first().cloned() {
             if at > now {
                 return;
@@ -348,7 +358,10 @@ impl Turns {
         }
     }
 
-    fn admit(&mut self, staged: &mut HashMap<BuildId, Staged>, now: Timestamp) {
+    fn admit(&mut self, staged: &mut BTreeMap<BuildId, Staged>, now: Timestamp) {
+        if self.draining {
+            return;
+        }
         while let Some((id, share)) = self.waiting.admit(&self.running, self.capacity) {
             self.running.add(id.project(), share);
             self.stage_inputs(staged, &id, vec![(Input::Admitted, None)], now);
@@ -356,10 +369,10 @@ impl Turns {
     }
 
     /// Makes the turn last, then lets the world know.
-    async fn commit(&mut self, staged: HashMap<BuildId, Staged>) {
+    async fn commit(&mut self, staged: BTreeMap<BuildId, Staged>) {
         let (retries, mut staged): (Vec<Staged>, Vec<Staged>) =
             staged.into_values().partition(|entry| entry.follows.is_some());
-        let mut followers: HashMap<BuildId, Staged> = HashMap::new();
+        let mut followers: BTreeMap<BuildId, Staged> = BTreeMap::new();
         followers.extend(retries.into_iter().filter_map(|mut e| Some((e.follows.take()?, e))));
         // The number that a project's builds have reached is written in the order of the builds.
         staged
@@ -369,12 +382,12 @@ impl Turns {
             if let Some(retry) = followers.get(entry.live.build.id()) {
                 changes.extend(retry.changes());
             }
-            let store = &self.store;
+            let machine = &self.grounds.machine;
             async move {
                 if changes.is_empty() {
                     return Ok(());
                 }
-                store.commit_durably(changes, durability).await
+                machine.commit(changes, durability).await
             }
         });
         let results = join_all(transactions).await;
@@ -404,7 +417,7 @@ impl Turns {
             let _ = submitter.send(Ok(Build::new(live.build.submitted.clone())));
         }
         for stopper in stoppers {
-            let _ = stopper.send(());
+            let _ = stopper.send(Ok(()));
         }
         let had_container = self.live.get(&id).is_some_and(|live| live.ending.is_some());
         if let Some(previous) = self.live.remove(&id) {
@@ -413,7 +426,9 @@ impl Turns {
                 self.deadlines.remove(&(deadline, id.clone()));
             }
         }
-        if let Stage::Finished { .. } = live.build.stage {
+        self.grounds.tally.well(Trouble::State);
+        if let Stage::Finished { status, .. } = live.build.stage {
+            self.grounds.tally.ended(status);
             if had_container {
                 self.running.remove(id.project(), live.request.share());
                 self.room = !self.waiting.is_empty();
@@ -441,13 +456,14 @@ impl Turns {
         if entry.is_new {
             self.leave_queue(&entry);
         }
-        let Staged { live, is_new, submitter, inputs, .. } = entry;
+        let Staged { live, is_new, submitter, stoppers, inputs, .. } = entry;
         let id = live.build.id().clone();
         let share = live.request.share();
         let was_queued = inputs.iter().any(|(input, _)| *input == Input::Admitted);
         if was_queued && !is_new {
             self.running.remove(id.project(), share);
         }
+        self.grounds.trouble(Trouble::State);
         if is_new {
             let error = match error {
                 CommitError::Conflict { .. } => SubmitError::Conflict,
@@ -459,6 +475,12 @@ impl Turns {
             return;
         }
         tracing::error!(build = %id, error = %chain(&error), "events are not kept; trying again");
+        for stopper in stoppers {
+            let _ = stopper.send(Err(match &error {
+                CommitError::Fault(fault) => fault.clone(),
+                CommitError::Conflict { .. } => store::Fault::Corrupt { what: error.to_string() },
+            }));
+        }
         if self.live.get(&id).is_some_and(|live| live.build.stage == Stage::Queued) {
             self.waiting.push(id.clone(), live.order, share);
         }
@@ -499,6 +521,18 @@ impl Turns {
     }
 }
 
+impl Live {
+    fn copy(&self) -> Self {
+        Self {
+            build: self.build.clone(),
+            request: Arc::clone(&self.request),
+            order: self.order,
+            journal_offset: self.journal_offset,
+            ending: self.ending.clone(),
+        }
+    }
+}
+
 impl Staged {
     /// A build to which nothing has happened yet in this turn.
     fn of(live: Live) -> Self {
@@ -528,7 +562,9 @@ impl Staged {
     /// Whether anybody is told something that a loss of power must not take back. What happens in
     /// between is in the journal, and its environment does not outlive the machine either.
     fn durability(&self) -> Durability {
-        if self.is_new || self.is_over() || !self.stoppers.is_empty() {
+        // What has begun must not begin again, whatever else the machine forgets.
+        let begins = || self.inputs.iter().any(|(input, _)| *input == Input::Admitted);
+        if self.is_new || self.is_over() || !self.stoppers.is_empty() || begins() {
             Durability::Machine
         } else {
             Durability::Process
@@ -578,8 +614,4 @@ impl Staged {
 
 fn to_json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).expect("what is kept has only text keys")
-}
-
-fn millis(at: Timestamp) -> i64 {
-    i64::try_from(at.millis()).unwrap_or(i64::MAX)
 }

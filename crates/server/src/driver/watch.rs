@@ -1,6 +1,7 @@
 //! Tells when a journal has grown, without asking again and again.
 
-use inotify::{Inotify, WatchDescriptor, WatchMask, Watches};
+use super::machine::Watched;
+use inotify::{EventMask, Inotify, WatchDescriptor, WatchMask, Watches};
 use std::{
     collections::HashMap,
     io,
@@ -21,12 +22,10 @@ struct Shared {
     waiting: Mutex<HashMap<WatchDescriptor, Arc<Notify>>>,
 }
 
-/// A journal that is followed until this is dropped.
-pub struct Watched {
+/// Ends a watch when it is dropped.
+struct Guard {
     shared: Arc<Shared>,
     descriptor: WatchDescriptor,
-    /// Woken, at least once, after each time the journal has grown.
-    pub grown: Arc<Notify>,
 }
 
 impl JournalWatch {
@@ -43,6 +42,10 @@ impl JournalWatch {
                     Ok(events) => {
                         let waiting = lock(&seen.waiting);
                         for event in events {
+                            if event.mask.contains(EventMask::Q_OVERFLOW) {
+                                // Nobody knows which ones were not told.
+                                waiting.values().for_each(|grown| grown.notify_one());
+                            }
                             if let Some(grown) = waiting.get(&event.wd) {
                                 grown.notify_one();
                             }
@@ -66,11 +69,12 @@ impl JournalWatch {
         let mut waiting = lock(&self.shared.waiting);
         let descriptor = lock(&self.shared.watches).add(journal, WatchMask::MODIFY)?;
         waiting.insert(descriptor.clone(), Arc::clone(&grown));
-        Ok(Watched { shared: Arc::clone(&self.shared), descriptor, grown })
+        let guard = Guard { shared: Arc::clone(&self.shared), descriptor };
+        Ok(Watched { grown, guard: Box::new(guard) })
     }
 }
 
-impl Drop for Watched {
+impl Drop for Guard {
     fn drop(&mut self) {
         lock(&self.shared.waiting).remove(&self.descriptor);
         // The file may be gone, and its watch with it.

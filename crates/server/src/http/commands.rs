@@ -12,7 +12,7 @@ use axum::{
     extract::{Path, Request, State},
     response::{IntoResponse, Response},
 };
-use build_core::Build;
+use build_core::{Build, LogDigest};
 use serde::Serialize;
 use std::sync::Arc;
 use store::logs::{LogError, LogStore, Token};
@@ -28,6 +28,8 @@ struct Answer {
     build_complete: bool,
     /// None while the build has not come to its end by itself.
     used: Option<WholeView>,
+    /// None while the log may grow, and for a build without one.
+    log: Option<LogDigest>,
     commands: Vec<CommandView>,
 }
 
@@ -102,7 +104,7 @@ pub(super) async fn commands(
             tracing::error!(request_id, error = %chain(error), "commands cannot be read");
             ServiceError::internal(&request_id)
         };
-        let store = &front.grounds.store;
+        let store = &front.codebuild.store;
         let stored = store.build(&caller.region, &id).await.map_err(|fault| internal(&fault))?;
         let stored = stored.ok_or_else(|| build_not_found(&id))?;
         let build: Build = serde_json::from_str(&stored.state).map_err(|error| internal(&error))?;
@@ -114,7 +116,7 @@ pub(super) async fn commands(
             .map(|kept| serde_json::from_str(&kept.command))
             .collect::<Result<_, _>>()
             .map_err(|error| internal(&error))?;
-        let logs = front.grounds.logs.clone();
+        let logs = front.logs.store().clone();
         let shown = spawn_blocking(move || show(&logs, &request, &build, kept)).await;
         shown.map_err(|error| internal(&error))?.map_err(|fault| internal(&fault))
     };
@@ -156,6 +158,7 @@ fn show(
         build_id: request.id.to_string(),
         build_complete: build.status().is_some(),
         used: build.used.as_ref().map(whole_view),
+        log: build.log.clone(),
         commands: commands.collect(),
     })
 }

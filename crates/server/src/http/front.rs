@@ -5,6 +5,7 @@ use super::{
     authenticate::authenticate,
     commands, console,
     own::{self, Origin},
+    status,
 };
 use crate::{
     codebuild::CodeBuildService, driver::Grounds, identity::Identity, logs::LogsService,
@@ -19,7 +20,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 use uuid::Uuid;
 use wire::{Caller, Service, ServiceError};
 
@@ -43,6 +44,8 @@ pub struct Front {
     pub identity: Arc<Identity>,
     /// The account, twelve digits.
     pub account_id: String,
+    /// The folder of everything that is kept.
+    pub data_dir: PathBuf,
     /// What builds stand on.
     pub grounds: Arc<Grounds>,
 }
@@ -50,7 +53,8 @@ pub struct Front {
 /// The routes, for requests that come in at `origin`.
 pub fn router(front: Arc<Front>, origin: Origin) -> Router {
     Router::new()
-        .route("/health", get(own::health))
+        .route("/health", get(status::health))
+        .route("/metrics", get(status::metrics))
         .route("/v2/credentials/{id}", get(own::credentials))
         .route("/v2/source-credentials/{id}", post(own::source_credentials))
         .route("/v2/source-credentials/{id}/ssh", post(own::source_signatures))

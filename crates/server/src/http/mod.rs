@@ -5,6 +5,7 @@ mod commands;
 mod console;
 mod front;
 mod own;
+mod status;
 
 pub use front::{Front, router};
 pub use own::Origin;

@@ -1,4 +1,4 @@
-//! The paths that are ours and no AWS service's: `/health`, and a build's credentials.
+//! The paths that are ours and no AWS service's, for builds alone: their credentials.
 
 use super::Front;
 use crate::{
@@ -32,17 +32,6 @@ pub enum Origin {
         /// When the build's time is over.
         expires_at: Timestamp,
     },
-}
-
-/// `GET /health`: whether requests are served, and what runs.
-pub(super) async fn health(State(front): State<Arc<Front>>) -> Response {
-    let counts = front.codebuild.driver.counts().await;
-    Json(json!({
-        "status": "ok",
-        "version": env!("CARGO_PKG_VERSION"),
-        "builds": { "queued": counts.queued, "running": counts.running },
-    }))
-    .into_response()
 }
 
 /// The container credentials, as ECS gives them. Only a build's own sockets answer, and only to the

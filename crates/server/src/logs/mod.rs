@@ -44,6 +44,11 @@ pub struct LogsService {
 }
 
 impl LogsService {
+    /// Where the logs are.
+    pub fn store(&self) -> &LogStore {
+        &self.store
+    }
+
     /// The service over `store`, for the account of twelve digits.
     pub fn new(store: LogStore, account_id: &str) -> Self {
         let live_tails = Arc::new(Semaphore::new(LIVE_TAILS_MAX));

@@ -9,4 +9,5 @@ mod numbers;
 mod queue;
 mod restart;
 mod retry;
+mod simulation;
 mod world;

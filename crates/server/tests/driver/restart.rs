@@ -123,6 +123,29 @@ fn a_stop_is_kept_over_a_restart() {
 }
 
 #[test]
+fn what_belongs_to_a_build_that_cannot_be_read_is_left_alone() {
+    let mut world = World::new(4);
+    let id = world.start_build("demo");
+    world.wait_for(&id, "DOWNLOAD_SOURCE");
+    let sequence = world.events(&id).len() as u64;
+    world.commit(Change::AppendEvents {
+        region: REGION.into(),
+        id: id.to_string(),
+        first_sequence: sequence,
+        events: Vec::new(),
+        state: "of a program of the future".into(),
+        journal_offset: 0,
+        live: true,
+    });
+    world.kill();
+    world.begin();
+    assert_eq!(world.containers(), [container(&id)]);
+    assert!(world.journals().join(id.uuid()).exists());
+    let other = world.start_build("other");
+    world.wait_for(&other, "DOWNLOAD_SOURCE");
+}
+
+#[test]
 fn what_belongs_to_no_build_under_way_is_swept() {
     let mut world = World::new(4);
     let id = world.start_build("demo");

@@ -9,18 +9,19 @@ use executor::{
 use server::{
     build_request::BuildRequest,
     config::Config,
-    driver::{Counts, Driver, Grounds, JournalWatch, Submission, SubmitError},
+    driver::{Counts, Driver, Grounds, JournalWatch, Submission, SubmitError, ThisMachine},
     executors::{ExecutorName, Workshop},
     identity::Identity,
     images::{BuildImages, Names},
     local_caches::LocalCaches,
     provision::Provision,
+    tally::Tally,
 };
 use std::{
     collections::BTreeMap,
     fmt::Write,
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -149,7 +150,7 @@ impl World {
     /// Asks a build to stop.
     pub(crate) fn stop(&self, id: &BuildId) {
         let service = self.service();
-        service.runtime.block_on(service.driver.stop(id.clone()));
+        service.runtime.block_on(service.driver.stop(id.clone())).unwrap();
     }
 
     /// Waits until a build has begun a phase.
@@ -235,7 +236,7 @@ impl World {
     /// How many builds are where.
     pub(crate) fn counts(&self) -> (usize, usize) {
         let service = self.service();
-        let Counts { queued, running } = service.runtime.block_on(service.driver.counts());
+        let Counts { queued, running, .. } = service.runtime.block_on(service.driver.counts());
         (queued, running)
     }
 
@@ -286,27 +287,27 @@ impl World {
         let identity = Arc::new(Identity::open(folder, None).unwrap());
         let grounds = Arc::new(Grounds {
             workshop: Workshop::with(ExecutorName::Sandbox, Arc::new(self.scripted.clone())),
-            images: BuildImages::new(
-                Images::open(ImagesConfig::in_folder(folder.join("images"))).unwrap(),
-                Names::new(BTreeMap::new()),
-                None,
-            ),
-            store: store.clone(),
-            logs: logs.clone(),
-            watch: JournalWatch::start().unwrap(),
-            journals: self.journals(),
+            images: images(folder),
+            machine: Arc::new(ThisMachine {
+                store: store.clone(),
+                logs: logs.clone(),
+                watch: JournalWatch::start().unwrap(),
+                journals: self.journals(),
+                caches: Arc::new(LocalCaches::open(folder.join("caches"), u64::MAX).unwrap()),
+                containers: "this boot".into(),
+            }),
             provision: Provision {
                 config: Arc::new(Config::default()),
                 identity,
                 ssh: None,
                 programs: folder.join("programs"),
             },
-            caches: Arc::new(LocalCaches::open(folder.join("caches"), u64::MAX).unwrap()),
             serve: Box::new(|_, _| {}),
+            tally: Tally::default(),
             changed: watch::Sender::new(0),
             observer: None,
         });
-        let start = Driver::start(store.clone(), Arc::clone(&grounds), self.capacity);
+        let start = Driver::start(Arc::clone(&grounds), self.capacity);
         let driver = runtime.block_on(start).unwrap();
         self.service = Some(Service { driver, store, logs, grounds, runtime });
     }
@@ -356,4 +357,10 @@ fn project_of(spec: &ContainerSpec) -> String {
     let orders: Orders = serde_json::from_slice(&spec.orders).unwrap();
     let id = orders.build_arn.rsplit_once('/').expect("an ARN names the build").1;
     BuildId::parse(id).unwrap().project().to_string()
+}
+
+/// No images but those that are named by a place on this machine.
+pub(crate) fn images(folder: &Path) -> BuildImages {
+    let images = Images::open(ImagesConfig::in_folder(folder.join("images"))).unwrap();
+    BuildImages::new(images, Names::new(BTreeMap::new()), None)
 }

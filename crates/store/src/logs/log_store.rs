@@ -191,6 +191,12 @@ impl LogStore {
         Ok(self.catalog().streams(group, page)?)
     }
 
+    /// Gives the bytes of all streams together. Goes through all of them.
+    pub fn stored_bytes(&self) -> Result<u64, LogError> {
+        self.save_all()?;
+        Ok(self.catalog().stored_bytes()?)
+    }
+
     /// Deletes a stream with its events.
     pub fn delete_stream(&self, id: StreamId) -> Result<(), LogError> {
         let Some(located) = self.catalog().locate(id)? else { return Err(LogError::StreamMissing) };

@@ -7,6 +7,7 @@
 //! events, describe or sweep belong on a thread that may block.
 
 mod catalog;
+mod digest;
 mod error;
 mod frame;
 mod index;
@@ -24,6 +25,7 @@ mod tail;
 pub use catalog::{
     Group, GroupClass, GroupId, GroupsPage, NewGroup, Stream, StreamId, StreamOrder, StreamsPage,
 };
+pub use digest::StreamDigest;
 pub use error::LogError;
 pub use log_store::{Batch, LogStore, MESSAGE_BYTES_MAX, NewEvent};
 pub use page::{Direction, LogEvent, LogPage, TimeRange, Token};

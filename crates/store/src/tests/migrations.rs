@@ -5,7 +5,11 @@ use crate::{Expect, Fault, Store, state::MIGRATIONS};
 use rusqlite::Connection;
 
 /// What a file of each version may hold, one text per migration.
-const FIXTURES: &[&str] = &[include_str!("fixtures/0001.sql"), include_str!("fixtures/0002.sql")];
+const FIXTURES: &[&str] = &[
+    include_str!("fixtures/0001.sql"),
+    include_str!("fixtures/0002.sql"),
+    include_str!("fixtures/0003.sql"),
+];
 
 #[tokio::test]
 async fn a_file_of_any_version_opens_with_all_it_holds() {

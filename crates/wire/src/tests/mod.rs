@@ -3,6 +3,7 @@
 mod dispatch;
 mod event_stream;
 mod json;
+mod mutations;
 mod properties;
 mod query;
 mod sigv4;

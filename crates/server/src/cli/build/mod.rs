@@ -164,7 +164,7 @@ impl BuildHere {
                 _ = terminate.recv() => {}
             }
             // Once is enough: the loop goes on until the build has stopped.
-            app.front.codebuild.driver.stop(shown.id.clone()).await;
+            app.front.codebuild.driver.stop(shown.id.clone()).await?;
         };
         let mut terminal = shown.terminal;
         let status = build.status().context("the build has no end")?;

@@ -3,6 +3,7 @@
 mod crash;
 mod files;
 mod groups;
+mod mutations;
 mod pages;
 mod patterns;
 mod search;

@@ -1,0 +1,98 @@
+//! What happens to a service from outside: builds are started and stopped, it is killed, its disk
+//! fails for a while, its clock is set. A history is drawn from a seed and can be made shorter.
+
+use super::dice::Dice;
+use std::fmt;
+
+/// One thing that happens, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Step {
+    /// Milliseconds after the beginning.
+    pub(super) at: u64,
+    pub(super) what: What,
+}
+
+/// What happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    /// A build is started.
+    Submit { build: u64, project: u64, auto_retry_limit: i32, queued_minutes: u32 },
+    /// A build is stopped.
+    Stop { build: u64 },
+    /// The service is killed at the n-th thing that it asks of its machine from then on, before that
+    /// is done or after it, and started again some time later.
+    Kill { calls: u64, done: bool, away: u64 },
+    /// The machine loses its power in the same way, and with it what was not on the disk.
+    PowerLoss { calls: u64, done: bool },
+    /// Everything that is written fails, with this chance in a thousand, for a while.
+    Trouble { in_thousand: u64, lasts: u64 },
+    /// The clock is set.
+    ClockStep { seconds: i64 },
+}
+
+/// How many of its builds a service runs at once in a history.
+pub(super) const BUILDS_AT_ONCE: usize = 3;
+
+/// When the last step of a history is.
+const LENGTH_MILLIS: u64 = 20_000;
+
+impl Step {
+    /// The history of a seed.
+    pub(super) fn history(seed: u64) -> Vec<Self> {
+        let mut dice = Dice::new(seed);
+        let mut draw = |end: u64, what| dice.below(end, what, "");
+        let builds = 1 + draw(6, "builds");
+        let mut steps = Vec::new();
+        for build in 0..builds {
+            let at = draw(LENGTH_MILLIS / 4, "submit at");
+            let what = What::Submit {
+                build,
+                project: draw(2, "project"),
+                auto_retry_limit: if draw(4, "retries") == 0 { 1 } else { 0 },
+                queued_minutes: if draw(8, "queued") == 0 { 5 } else { 480 },
+            };
+            steps.push(Self { at, what });
+            if draw(5, "stop") == 0 {
+                let at = at + draw(LENGTH_MILLIS / 2, "stop at");
+                steps.push(Self { at, what: What::Stop { build } });
+            }
+        }
+        for _ in 0..draw(5, "kills") {
+            let what = What::Kill {
+                calls: 1 + draw(40, "calls"),
+                done: draw(2, "done") == 0,
+                away: [0, 10, 1_000, 30_000][usize::try_from(draw(4, "away")).unwrap()],
+            };
+            steps.push(Self { at: draw(LENGTH_MILLIS, "kill at"), what });
+        }
+        if draw(5, "power") == 0 {
+            let what = What::PowerLoss {
+                calls: 1 + draw(80, "calls to it"),
+                done: draw(2, "done then") == 0,
+            };
+            steps.push(Self { at: draw(LENGTH_MILLIS / 2, "power at"), what });
+        }
+        if draw(3, "trouble") == 0 {
+            let what = What::Trouble {
+                in_thousand: 100 + draw(900, "how much"),
+                lasts: draw(8_000, "how long"),
+            };
+            steps.push(Self { at: draw(LENGTH_MILLIS, "trouble at"), what });
+        }
+        if draw(6, "clock") == 0 {
+            let seconds = i64::try_from(draw(20_000, "set by")).unwrap() - 10_000;
+            steps.push(Self {
+                at: draw(LENGTH_MILLIS, "set at"),
+                what: What::ClockStep { seconds },
+            });
+        }
+        steps.sort_by_key(|step| step.at);
+        steps
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:>6} ms  {:?}", self.at, self.what)
+    }
+}

@@ -1,0 +1,182 @@
+//! What must hold, whatever happens: after each thing that is kept, and at the end.
+
+use super::machine::{Lasting, Stored, digest_of};
+use build_core::{Build, BuildId, BuildStatus, Event, Phase, Stage};
+use server::{build_request::BuildRequest, codebuild};
+use std::collections::BTreeSet;
+
+/// What holds for a build whenever something of it is kept: its last `fresh` events.
+pub(super) fn of_a_build(stored: &mut Stored, fresh: usize, was_live: bool) -> Result<(), String> {
+    let id = &stored.row.id;
+    if !was_live {
+        return Err(format!("{id} had ended, and changes"));
+    }
+    for event in &stored.events[stored.events.len() - fresh..] {
+        let event: Event = serde_json::from_str(event).unwrap();
+        stored.told = match stored.told.take() {
+            Some(build) => Some(build.evolve(&event)),
+            None => Build::replay([&event]),
+        };
+    }
+    let Some(build) = &stored.told else { return Err(format!("{id} has no beginning")) };
+    if serde_json::to_string(build).unwrap() != stored.row.state {
+        return Err(format!("the events of {id} do not tell its state"));
+    }
+    for pair in build.phases.windows(2) {
+        if pair[0].phase >= pair[1].phase {
+            return Err(format!("the phases of {id} are not in order"));
+        }
+        if pair[0].ended.as_ref().map(|end| end.0) != Some(pair[1].started_at) {
+            return Err(format!("the phases of {id} have a gap"));
+        }
+    }
+    if stored.row.live != build.status().is_none() {
+        return Err(format!("{id} is live and is not"));
+    }
+    Ok(())
+}
+
+/// What clients are shown of a build is a shape that they can read.
+fn of_a_view(stored: &Stored, build: &Build) -> Result<(), String> {
+    let request: BuildRequest = serde_json::from_str(&stored.row.request).unwrap();
+    let events: Vec<Event> =
+        stored.events.iter().map(|event| serde_json::from_str(event).unwrap()).collect();
+    for length in 1..=events.len() {
+        let then = Build::replay(&events[..length]).unwrap();
+        let shape = serde_json::to_value(codebuild::render(&request, &then)).unwrap();
+        if serde_json::from_value::<wire::codebuild::Build>(shape).is_err() {
+            return Err(format!("{} has no shape after {length} events", build.id()));
+        }
+    }
+    Ok(())
+}
+
+/// What holds when a stop has been acknowledged: the build will not go on, whatever happens.
+pub(super) fn of_a_stop(lasting: &mut Lasting, id: &BuildId) -> Result<(), String> {
+    let Some(stored) = lasting.builds.get(id) else { return Ok(()) };
+    let build: Build = serde_json::from_str(&stored.row.state).unwrap();
+    match build.stage {
+        Stage::Ending { status } | Stage::Finished { status, .. } => {
+            if status == BuildStatus::Stopped {
+                lasting.stopped.insert(id.clone());
+            }
+            Ok(())
+        }
+        Stage::Queued | Stage::Provisioning | Stage::Running => {
+            Err(format!("the stop of {id} was acknowledged and is not kept"))
+        }
+    }
+}
+
+/// Whether the views of all states are looked at, which takes longer than all else.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Views {
+    Looked,
+    NotLooked,
+}
+
+/// What holds when nothing is left to do.
+pub(super) fn at_the_end(
+    lasting: &Lasting,
+    clock_was_set: bool,
+    views: Views,
+) -> Result<(), String> {
+    if let Some(id) = lasting.accepted.iter().find(|id| !lasting.builds.contains_key(id)) {
+        return Err(format!("{id} was accepted and is not there"));
+    }
+    if let Some(id) = lasting.containers.keys().next() {
+        return Err(format!("the container {id} is left over"));
+    }
+    if let Some(id) = lasting.journals.keys().next() {
+        return Err(format!("the journal of {id} is left over"));
+    }
+    let mut numbers = BTreeSet::new();
+    for (id, stored) in &lasting.builds {
+        let build: Build = serde_json::from_str(&stored.row.state).unwrap();
+        if !numbers.insert((&stored.row.project, stored.row.number)) {
+            return Err(format!("{id} has a number that another one has"));
+        }
+        of_an_end(lasting, id, &build, clock_was_set)?;
+        of_a_log(lasting, id, stored)?;
+        of_retries(lasting, id, &build)?;
+        if views == Views::Looked {
+            of_a_view(stored, &build)?;
+        }
+    }
+    Ok(())
+}
+
+fn of_an_end(
+    lasting: &Lasting,
+    id: &BuildId,
+    build: &Build,
+    clock_was_set: bool,
+) -> Result<(), String> {
+    let Some(status) = build.status() else { return Err(format!("{id} never ends")) };
+    let ran = lasting.ran.get(id.uuid());
+    let may = match status {
+        BuildStatus::Stopped => lasting.stop_asked.contains(id),
+        _ if lasting.stopped.contains(id) => false,
+        BuildStatus::TimedOut if clock_was_set => true,
+        // What it was doing when the power went is lost, unless its journal still says it.
+        BuildStatus::Fault if lasting.struck.contains(id.uuid()) => true,
+        // It was let in, and the power went before it had a container.
+        BuildStatus::Fault if lasting.boots > 0 && ran.is_none() => true,
+        BuildStatus::TimedOut if ran.is_none() => build.submitted.queued_timeout_minutes < 60,
+        BuildStatus::Fault if lasting.not_launched.contains(id.uuid()) && ran.is_none() => true,
+        status => ran.is_some_and(|ran| ran.status == status),
+    };
+    if may {
+        return Ok(());
+    }
+    let would = ran.map_or("not have run", |ran| ran.status.as_str());
+    Err(format!("{id} ended as {} and would {would}", status.as_str()))
+}
+
+fn of_a_log(lasting: &Lasting, id: &BuildId, stored: &Stored) -> Result<(), String> {
+    let log = lasting.streams.get(id.uuid()).and_then(|stream| lasting.logs.get(stream));
+    let log = log.map(|log| log.text.as_str()).unwrap_or_default();
+    let (printed, commands) = match lasting.ran.get(id.uuid()) {
+        Some(ran) => (ran.printed.as_str(), ran.commands),
+        None => ("", 0),
+    };
+    if lasting.struck.contains(id.uuid()) {
+        // A machine without power keeps the beginning.
+        if !printed.starts_with(log) {
+            return Err(format!("{id} printed\n{printed}and its log begins\n{log}"));
+        }
+        return Ok(());
+    }
+    if log != printed {
+        return Err(format!("{id} printed\n{printed}and its log has\n{log}"));
+    }
+    let build: Build = serde_json::from_str(&stored.row.state).unwrap();
+    if build.log.is_some_and(|digest| digest != digest_of(log)) {
+        return Err(format!("{id} is said to have another log than it has"));
+    }
+    if !stored.commands.keys().copied().eq(0..commands as u64) {
+        return Err(format!("{id} began {commands} commands and kept {}", stored.commands.len()));
+    }
+    Ok(())
+}
+
+fn of_retries(lasting: &Lasting, id: &BuildId, build: &Build) -> Result<(), String> {
+    let failed = match build.status() {
+        Some(BuildStatus::Failed | BuildStatus::Fault | BuildStatus::TimedOut) => true,
+        Some(BuildStatus::Succeeded | BuildStatus::Stopped) | None => false,
+    };
+    let due = failed
+        && build.start_of(Phase::Provisioning).is_some()
+        && build.submitted.auto_retry.number < build.auto_retry_limit();
+    let Some(next) = &build.retried_as else {
+        return if due { Err(format!("{id} is not started again")) } else { Ok(()) };
+    };
+    let Some(stored) = lasting.builds.get(next).filter(|_| due) else {
+        return Err(format!("{id} is started again as {next}, which is not there or not due"));
+    };
+    let request: BuildRequest = serde_json::from_str(&stored.row.request).unwrap();
+    if request.retry.as_ref().map(|retry| &retry.previous) != Some(id) {
+        return Err(format!("{next} does not know that it is {id} again"));
+    }
+    Ok(())
+}

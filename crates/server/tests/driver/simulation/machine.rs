@@ -1,0 +1,669 @@
+//! A machine of which nothing is real: state, logs and journals are in memory, time is tokio's, and
+//! any call may be the last one of the service that makes it.
+
+use super::{
+    agent::{Act, Plan},
+    dice::Dice,
+    history::BUILDS_AT_ONCE,
+    laws,
+};
+use agent_protocol::Timestamp;
+use async_trait::async_trait;
+use build_core::{Build, BuildId, BuildStatus, LogDigest};
+use executor::{ContainerId, Exit};
+use futures::future::BoxFuture;
+use server::{
+    build_request::LogTarget,
+    driver::{Machine, Watched},
+    local_caches::Lease,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    hash::{DefaultHasher, Hash, Hasher},
+    io::{self, Read},
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+use store::{
+    Change, Collection, CommitError, Durability, Fault, Record,
+    logs::{Batch, LogError, StreamId},
+};
+use tokio::{
+    sync::{Notify, watch},
+    time::{Instant, sleep},
+};
+use uuid::Uuid;
+
+/// When a history begins, in milliseconds since 1970.
+const BEGIN_MILLIS: u64 = 1_700_000_000_000;
+
+/// What outlives a service: the machine's disk, and the containers.
+pub(super) struct Lasting {
+    pub(super) dice: Dice,
+    pub(super) records: BTreeMap<(&'static str, String), String>,
+    pub(super) builds: BTreeMap<BuildId, Stored>,
+    pub(super) streams: BTreeMap<String, StreamId>,
+    pub(super) logs: BTreeMap<StreamId, Log>,
+    pub(super) containers: BTreeMap<ContainerId, Contained>,
+    pub(super) journals: BTreeMap<String, Vec<u8>>,
+    /// What became of each container, also of those that are gone.
+    pub(super) ran: BTreeMap<String, Ran>,
+    /// Whose launch has failed at least once.
+    pub(super) not_launched: BTreeSet<String>,
+    /// The builds whose start, and whose stop, was acknowledged or asked for.
+    pub(super) accepted: BTreeSet<BuildId>,
+    pub(super) stop_asked: BTreeSet<BuildId>,
+    /// How often the machine has started anew.
+    pub(super) boots: u64,
+    /// What of the state is on the disk for good, and how much of each log.
+    pub(super) durable: Durable,
+    /// The builds whose stop was kept.
+    pub(super) stopped: BTreeSet<BuildId>,
+    /// The builds that had not ended when the power went.
+    pub(super) struck: BTreeSet<String>,
+    /// What agents do next, and when; the number keeps the order.
+    pub(super) due: BTreeMap<(u64, u64), (ContainerId, Act)>,
+    pub(super) scheduled: u64,
+    /// Milliseconds that passed before the service that runs began, and by how many the clock is off.
+    pub(super) passed: u64,
+    pub(super) clock_off: i64,
+    pub(super) trouble: Option<(u64, u64)>,
+    /// What went against a law.
+    pub(super) broken: Option<String>,
+}
+
+/// A build as it is stored.
+#[derive(Clone)]
+pub(super) struct Stored {
+    pub(super) row: store::Build,
+    pub(super) events: Vec<String>,
+    /// What the events have made.
+    pub(super) told: Option<Build>,
+    pub(super) commands: BTreeMap<u64, String>,
+}
+
+/// What a log stream has.
+#[derive(Default)]
+pub(super) struct Log {
+    pub(super) text: String,
+    /// Where each batch ends, and how far its writer had read.
+    batches: Vec<(usize, Option<u64>)>,
+}
+
+/// What a loss of power leaves.
+#[derive(Clone, Default)]
+pub(super) struct Durable {
+    records: BTreeMap<(&'static str, String), String>,
+    builds: BTreeMap<BuildId, Stored>,
+    logs: BTreeMap<StreamId, usize>,
+}
+
+/// A container that is there.
+pub(super) struct Contained {
+    pub(super) ended: watch::Sender<Option<Exit>>,
+}
+
+/// What is known of a container's run in advance, and what it did.
+#[derive(Clone, Debug)]
+pub(super) struct Ran {
+    pub(super) times: u32,
+    pub(super) status: BuildStatus,
+    pub(super) printed: String,
+    pub(super) commands: usize,
+}
+
+/// What ends with a service.
+#[derive(Default)]
+struct Passing {
+    grown: BTreeMap<String, Arc<Notify>>,
+    /// At which call it is killed, and whether that one is still done.
+    killed_at: Option<(u64, bool, Killer)>,
+    killer: Killer,
+    calls: u64,
+    /// Transactions are made in the order in which they were handed over.
+    commits: (u64, u64),
+    dead: bool,
+}
+
+/// Who kills a service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Killer {
+    /// Somebody, or itself.
+    #[default]
+    Anybody,
+    /// A loss of power.
+    Power,
+}
+
+/// The machine as one service sees it.
+pub(super) struct Simulated {
+    pub(super) lasting: Arc<Mutex<Lasting>>,
+    passing: Mutex<Passing>,
+    began: Instant,
+    pub(super) killed: Notify,
+    turn_ended: Notify,
+}
+
+/// The service is not there any more.
+pub(super) struct Dead;
+
+impl Lasting {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            dice: Dice::new(seed),
+            records: BTreeMap::new(),
+            builds: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            logs: BTreeMap::new(),
+            containers: BTreeMap::new(),
+            journals: BTreeMap::new(),
+            ran: BTreeMap::new(),
+            not_launched: BTreeSet::new(),
+            accepted: BTreeSet::new(),
+            stop_asked: BTreeSet::new(),
+            boots: 0,
+            durable: Durable::default(),
+            stopped: BTreeSet::new(),
+            struck: BTreeSet::new(),
+            due: BTreeMap::new(),
+            scheduled: 0,
+            passed: 0,
+            clock_off: 0,
+            trouble: None,
+            broken: None,
+        }
+    }
+
+    /// Says that a law was broken; the first one counts.
+    pub(super) fn breaks(&mut self, law: String) {
+        self.broken.get_or_insert(law);
+    }
+
+    /// A container begins its life at `at`.
+    pub(super) fn begin(&mut self, id: &ContainerId, at: u64) {
+        let plan = Plan::of(&mut self.dice, id.as_str(), BEGIN_MILLIS + at);
+        let ran = self.ran.entry(id.as_str().to_owned()).or_insert(Ran {
+            times: 0,
+            status: plan.status,
+            printed: String::new(),
+            commands: 0,
+        });
+        ran.times += 1;
+        if ran.times > 1 {
+            self.breaks(format!("{id} runs twice"));
+        }
+        if self.containers.len() >= BUILDS_AT_ONCE {
+            self.breaks(format!("{id} is one container too many"));
+        }
+        self.journals.entry(id.as_str().to_owned()).or_default();
+        let mut at = at;
+        for (pause, act) in plan.acts {
+            at += pause;
+            self.scheduled += 1;
+            self.due.insert((at, self.scheduled), (id.clone(), act));
+        }
+        self.containers.insert(id.clone(), Contained { ended: watch::Sender::new(None) });
+    }
+
+    /// Does what an agent does; gives the journal that has grown by it.
+    pub(super) fn act(&mut self, id: &ContainerId, act: Act) -> Option<String> {
+        let container = self.containers.get(id)?;
+        if container.ended.borrow().is_some() {
+            return None;
+        }
+        match act {
+            Act::Write { bytes, printed, commands } => {
+                let name = id.as_str().to_owned();
+                self.journals.get_mut(&name)?.extend_from_slice(&bytes);
+                let ran = self.ran.get_mut(&name)?;
+                ran.printed.push_str(&printed);
+                ran.commands += commands;
+                Some(name)
+            }
+            Act::End(exit) => {
+                container.ended.send_replace(Some(exit));
+                None
+            }
+        }
+    }
+
+    /// The machine loses its power. Of what was written and not synced some is there, from its
+    /// beginning on, and the rest is not.
+    pub(super) fn lose_power(&mut self) {
+        self.boots += 1;
+        self.records = self.durable.records.clone();
+        self.builds = self.durable.builds.clone();
+        self.due.clear();
+        // Those whose end is on the disk have ended.
+        let live = self.builds.iter().filter(|(_, stored)| stored.row.live);
+        self.struck.extend(live.map(|(id, _)| id.uuid().to_owned()));
+        self.containers.clear();
+        for (stream, log) in &mut self.logs {
+            let synced = self.durable.logs.get(stream).copied().unwrap_or_default();
+            let surplus = log.batches.iter().filter(|(end, _)| *end > synced).count() as u64;
+            let lost = usize::try_from(self.dice.below(surplus + 1, "log lost", "")).unwrap();
+            log.batches.truncate(log.batches.len() - lost);
+            log.text.truncate(log.batches.last().map_or(0, |(end, _)| *end));
+        }
+        for (name, bytes) in &mut self.journals {
+            let left = self.dice.below(bytes.len() as u64 + 1, "journal lost", name);
+            bytes.truncate(usize::try_from(left).unwrap());
+        }
+    }
+
+    /// Whether something that is written at `at` fails.
+    fn fails(&mut self, at: u64, what: &'static str, whom: &str) -> bool {
+        let Some((in_thousand, until)) = self.trouble else { return false };
+        at < until && self.dice.hits(in_thousand, what, whom)
+    }
+}
+
+impl Simulated {
+    pub(super) fn new(lasting: Arc<Mutex<Lasting>>) -> Self {
+        let passing = Mutex::default();
+        Self {
+            lasting,
+            passing,
+            began: Instant::now(),
+            killed: Notify::new(),
+            turn_ended: Notify::new(),
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Lasting> {
+        self.lasting.lock().unwrap()
+    }
+
+    /// Milliseconds since the history's beginning.
+    pub(super) fn at(&self) -> u64 {
+        let passed = self.lock().passed;
+        passed + u64::try_from(self.began.elapsed().as_millis()).unwrap()
+    }
+
+    /// When, in the service's time, a moment of the history is.
+    pub(super) fn instant(&self, at: u64) -> Instant {
+        self.began + Duration::from_millis(at.saturating_sub(self.lock().passed))
+    }
+
+    /// Has the service be killed at the n-th call from now.
+    pub(super) fn kill_at(&self, calls: u64, done: bool, killer: Killer) {
+        let mut passing = self.passing.lock().unwrap();
+        let at = passing.calls + calls;
+        passing.killed_at.get_or_insert((at, done, killer));
+    }
+
+    /// Who has killed it.
+    pub(super) fn killer(&self) -> Killer {
+        self.passing.lock().unwrap().killer
+    }
+
+    fn take_turn(&self) -> u64 {
+        let mut passing = self.passing.lock().unwrap();
+        passing.commits.0 += 1;
+        passing.commits.0 - 1
+    }
+
+    async fn wait_for(&self, turn: u64) {
+        loop {
+            let ended = self.turn_ended.notified();
+            if self.passing.lock().unwrap().commits.1 == turn {
+                return;
+            }
+            ended.await;
+        }
+    }
+
+    fn end_turn(&self) {
+        self.passing.lock().unwrap().commits.1 += 1;
+        self.turn_ended.notify_waiters();
+    }
+
+    /// Does what an agent does.
+    pub(super) fn act(&self, id: &ContainerId, act: Act) {
+        let grown = self.lock().act(id, act);
+        let passing = self.passing.lock().unwrap();
+        if let Some(grown) = grown.and_then(|name| passing.grown.get(&name)) {
+            grown.notify_one();
+        }
+    }
+
+    /// A call of the service, which does `effect` unless the service is dead; it may die of it.
+    pub(super) fn call<T>(&self, effect: impl FnOnce(&mut Lasting) -> T) -> Result<T, Dead> {
+        let (now, done) = {
+            let mut passing = self.passing.lock().unwrap();
+            if passing.dead {
+                return Err(Dead);
+            }
+            passing.calls += 1;
+            match passing.killed_at {
+                Some((at, done, killer)) if passing.calls >= at => {
+                    passing.dead = true;
+                    passing.killer = killer;
+                    self.killed.notify_one();
+                    (true, done)
+                }
+                _ => (false, true),
+            }
+        };
+        if !done {
+            return Err(Dead);
+        }
+        let value = effect(&mut self.lock());
+        if now { Err(Dead) } else { Ok(value) }
+    }
+
+    /// The same for a call that takes its time, with what it does at a moment of it. A dead service
+    /// waits for ever.
+    pub(super) async fn slow_call<T>(
+        &self,
+        what: &'static str,
+        whom: &str,
+        effect: impl FnOnce(&mut Lasting) -> T,
+    ) -> T {
+        let (before, after) = {
+            let mut lasting = self.lock();
+            let mut pause = || lasting.dice.one(&[0, 0, 1, 5, 30], what, whom);
+            (pause(), pause())
+        };
+        pause(before).await;
+        let Ok(value) = self.call(effect) else { return std::future::pending().await };
+        pause(after).await;
+        value
+    }
+}
+
+async fn pause(millis: u64) {
+    if millis > 0 {
+        sleep(Duration::from_millis(millis)).await;
+    }
+}
+
+/// The machine, in the hands of the service.
+#[derive(Clone)]
+pub(super) struct Hands(pub(super) Arc<Simulated>);
+
+fn broken() -> Fault {
+    Fault::Corrupt { what: "a disk that is broken for a while".into() }
+}
+
+fn gone() -> io::Error {
+    io::Error::other("the service is dead")
+}
+
+#[async_trait]
+impl Machine for Hands {
+    fn now(&self) -> Timestamp {
+        let at = i64::try_from(BEGIN_MILLIS + self.0.at()).unwrap() + self.0.lock().clock_off;
+        Timestamp::from_millis(at.try_into().unwrap())
+    }
+
+    fn fresh_id(&self) -> Uuid {
+        let mut lasting = self.0.lock();
+        let mut throw = || lasting.dice.throw("uuid", "");
+        Uuid::from_u64_pair(throw(), throw())
+    }
+
+    fn containers(&self) -> String {
+        self.0.lock().boots.to_string()
+    }
+
+    async fn live_builds(&self) -> Result<Vec<store::Build>, Fault> {
+        let at = self.0.at();
+        let live = |lasting: &mut Lasting| {
+            if lasting.fails(at, "live builds", "") {
+                return Err(broken());
+            }
+            let mut rows: Vec<_> =
+                lasting.builds.values().map(|stored| &stored.row).filter(|row| row.live).collect();
+            rows.sort_by_key(|row| row.submitted_at);
+            Ok(rows.into_iter().cloned().collect())
+        };
+        self.0.slow_call("live builds", "", live).await
+    }
+
+    async fn record(
+        &self,
+        collection: Collection,
+        _: &str,
+        key: &str,
+    ) -> Result<Option<Record>, Fault> {
+        let at = self.0.at();
+        let read = |lasting: &mut Lasting| {
+            if lasting.fails(at, "record", key) {
+                return Err(broken());
+            }
+            let document = lasting.records.get(&(collection.name(), key.to_owned())).cloned();
+            Ok(document.map(|document| Record { key: key.into(), version: 1, document }))
+        };
+        self.0.slow_call("record", key, read).await
+    }
+
+    fn commit(
+        &self,
+        changes: Vec<Change>,
+        durability: Durability,
+    ) -> BoxFuture<'static, Result<(), CommitError>> {
+        let machine = Arc::clone(&self.0);
+        let turn = machine.take_turn();
+        Box::pin(async move {
+            machine.wait_for(turn).await;
+            let at = machine.at();
+            let apply = |lasting: &mut Lasting| {
+                if lasting.fails(at, "commit", "") {
+                    return Err(broken().into());
+                }
+                let applied = apply(lasting, changes);
+                if durability == Durability::Machine {
+                    lasting.durable.records = lasting.records.clone();
+                    lasting.durable.builds = lasting.builds.clone();
+                }
+                applied
+            };
+            let committed = machine.slow_call("commit", "", apply).await;
+            machine.end_turn();
+            committed
+        })
+    }
+
+    fn journal_path(&self, build: &BuildId) -> PathBuf {
+        PathBuf::from("/journals").join(build.uuid())
+    }
+
+    fn open_journal(&self, build: &BuildId) -> io::Result<Box<dyn Read + Send>> {
+        let found = self.0.call(|lasting| lasting.journals.contains_key(build.uuid()));
+        if !found.map_err(|Dead| gone())? {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let (machine, name) = (Arc::clone(&self.0), build.uuid().to_owned());
+        Ok(Box::new(Reading { machine, name, at: 0 }))
+    }
+
+    fn watch_journal(&self, build: &BuildId) -> io::Result<Watched> {
+        let at = self.0.at();
+        let name = build.uuid();
+        let found = self.0.call(|lasting| {
+            (lasting.fails(at, "watch", name), lasting.journals.contains_key(name))
+        });
+        match found.map_err(|Dead| gone())? {
+            (true, _) => return Err(io::Error::other("too many watches")),
+            (false, false) => return Err(io::ErrorKind::NotFound.into()),
+            (false, true) => {}
+        }
+        let grown = Arc::new(Notify::new());
+        self.0.passing.lock().unwrap().grown.insert(name.into(), Arc::clone(&grown));
+        Ok(Watched { grown, guard: Box::new(()) })
+    }
+
+    fn remove_journal(&self, build: &BuildId) -> io::Result<()> {
+        let removed = self.0.call(|lasting| drop(lasting.journals.remove(build.uuid())));
+        removed.map_err(|Dead| gone())
+    }
+
+    async fn log_stream(&self, target: &LogTarget) -> Result<StreamId, LogError> {
+        let at = self.0.at();
+        let make = |lasting: &mut Lasting| {
+            if lasting.fails(at, "log stream", &target.stream) {
+                return Err(broken().into());
+            }
+            let number = i64::try_from(lasting.streams.len()).unwrap();
+            let stream = lasting.streams.entry(target.stream.clone());
+            Ok(*stream.or_insert(StreamId::numbered(number)))
+        };
+        self.0.slow_call("log stream", &target.stream, make).await
+    }
+
+    fn append(&self, stream: StreamId, batch: Batch<'_>) -> Result<(), LogError> {
+        let at = self.0.at();
+        let appended = self.0.call(|lasting| {
+            if lasting.fails(at, "append", "") {
+                return Err(broken().into());
+            }
+            let log = lasting.logs.entry(stream).or_default();
+            log.text.extend(batch.events.iter().map(|event| event.message.as_str()));
+            let source = batch.source.or(log.batches.last().and_then(|(_, source)| *source));
+            log.batches.push((log.text.len(), source));
+            Ok(())
+        });
+        appended.unwrap_or(Err(Fault::Stopped.into()))
+    }
+
+    fn logged(&self, stream: StreamId) -> Result<Option<u64>, LogError> {
+        let at = self.0.at();
+        let logged = self.0.call(|lasting| {
+            if lasting.fails(at, "logged", "") {
+                return Err(broken().into());
+            }
+            Ok(lasting.logs.get(&stream).and_then(|log| log.batches.last()?.1))
+        });
+        logged.unwrap_or(Err(Fault::Stopped.into()))
+    }
+
+    async fn digest(&self, stream: StreamId) -> Result<LogDigest, LogError> {
+        let digest = |lasting: &mut Lasting| {
+            let text = lasting.logs.get(&stream).map(|log| log.text.as_str());
+            Ok(digest_of(text.unwrap_or_default()))
+        };
+        self.0.slow_call("digest", "", digest).await
+    }
+
+    async fn sync(&self, stream: StreamId) -> Result<(), LogError> {
+        let sync = |lasting: &mut Lasting| {
+            let length = lasting.logs.get(&stream).map_or(0, |log| log.text.len());
+            lasting.durable.logs.insert(stream, length);
+            Ok(())
+        };
+        self.0.slow_call("sync", "", sync).await
+    }
+
+    async fn lease_cache(&self, _: &str, _: &BuildId, _: Option<Timestamp>) -> io::Result<Lease> {
+        Err(io::Error::other("no simulated build has a cache"))
+    }
+
+    async fn release_cache(&self, _: &str, _: &BuildId) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn sweep(&self, live: &HashSet<String>) {
+        let _ = self.0.call(|lasting| lasting.journals.retain(|name, _| live.contains(name)));
+    }
+}
+
+/// What a log of this text is known by; its events are not counted.
+pub(super) fn digest_of(text: &str) -> LogDigest {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    let sha256 = format!("{:x}", hasher.finish());
+    LogDigest { sha256, events: 0, bytes: text.len() as u64 }
+}
+
+/// A journal that is read in pieces that are cut anywhere.
+struct Reading {
+    machine: Arc<Simulated>,
+    name: String,
+    at: usize,
+}
+
+impl Read for Reading {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.machine.call(|lasting| {
+            let piece = 1 + usize::try_from(lasting.dice.below(400, "read", &self.name)).unwrap();
+            // A file that is open stays when it is removed; nobody writes to it any more.
+            let bytes = lasting.journals.get(&self.name).map_or(&[][..], Vec::as_slice);
+            let rest = bytes.get(self.at..).unwrap_or_default();
+            let count = rest.len().min(piece).min(buffer.len());
+            buffer[..count].copy_from_slice(&rest[..count]);
+            count
+        });
+        let count = read.map_err(|Dead| gone())?;
+        self.at += count;
+        Ok(count)
+    }
+}
+
+/// What the store does with a transaction.
+fn apply(lasting: &mut Lasting, changes: Vec<Change>) -> Result<(), CommitError> {
+    for (which, change) in changes.into_iter().enumerate() {
+        match change {
+            Change::PutRecord { collection, key, document, .. } => {
+                lasting.records.insert((collection.name(), key), document);
+            }
+            Change::InsertBuild { region, id, project, number, submitted_at, request, state } => {
+                let build = BuildId::parse(&id).unwrap();
+                let row = store::Build {
+                    region,
+                    id,
+                    project,
+                    number,
+                    submitted_at,
+                    request,
+                    state,
+                    next_sequence: 0,
+                    journal_offset: 0,
+                    live: true,
+                };
+                let stored =
+                    Stored { row, events: Vec::new(), told: None, commands: BTreeMap::new() };
+                if lasting.builds.insert(build, stored).is_some() {
+                    return Err(CommitError::Conflict { which });
+                }
+            }
+            Change::AppendEvents {
+                id,
+                first_sequence,
+                events,
+                state,
+                journal_offset,
+                live,
+                ..
+            } => {
+                let build = BuildId::parse(&id).unwrap();
+                let Some(stored) = lasting.builds.get_mut(&build) else {
+                    return Err(CommitError::Conflict { which });
+                };
+                if stored.row.next_sequence != first_sequence {
+                    return Err(CommitError::Conflict { which });
+                }
+                let was_live = stored.row.live;
+                stored.row.next_sequence += events.len() as u64;
+                let events_len = stored.events.len();
+                stored.events.extend(events.into_iter().map(|(_, event)| event));
+                stored.row = store::Build { state, journal_offset, live, ..stored.row.clone() };
+                let fresh = stored.events.len() - events_len;
+                if let Err(law) = laws::of_a_build(stored, fresh, was_live) {
+                    lasting.breaks(law);
+                }
+            }
+            Change::PutCommands { id, commands, .. } => {
+                if let Some(stored) = lasting.builds.get_mut(&BuildId::parse(&id).unwrap()) {
+                    let kept = commands.into_iter().map(|kept| (kept.sequence, kept.command));
+                    stored.commands.extend(kept);
+                }
+            }
+            Change::DeleteRecord { .. } | Change::DeleteBuild { .. } => {
+                panic!("the driver deletes nothing")
+            }
+        }
+    }
+    Ok(())
+}

@@ -227,7 +227,13 @@ impl Outside {
             String::new()
         } else {
             let ranges = kept_back.join(", ");
-            format!("iifname \"{PREFIX}*\" ip daddr {{ {ranges} }} drop\n")
+            let ask = |resolver: &Ipv4Addr| format!("{} accept\n", asking(*resolver));
+            // The machine's own are the same for all of its services.
+            let ask: String = match self.config.resolvers.is_empty() {
+                true => resolvers.iter().map(ask).collect(),
+                false => String::new(),
+            };
+            format!("{ask}iifname \"{PREFIX}*\" ip daddr {{ {ranges} }} drop\n")
         };
         let shared = format!(
             "table inet {PREFIX}\ndelete table inet {PREFIX}\ntable inet {PREFIX} {{\n\
@@ -247,20 +253,16 @@ impl Outside {
         shared + &self.openings(resolvers)
     }
 
-    /// The rules of what this service has opened; without any, of their going. Resolvers may be asked
-    /// for names wherever they are.
+    /// The rules of what this service has opened; without any, of their going. Resolvers of its own may
+    /// be asked for names wherever they are.
     fn openings(&self, resolvers: &[Ipv4Addr]) -> String {
         let (table, openings) = (&self.openings_table, &self.config.openings);
         let begin = format!("table inet {table}\ndelete table inet {table}\n");
+        let resolvers = if self.config.resolvers.is_empty() { &[] } else { resolvers };
         if openings.is_empty() && resolvers.is_empty() {
             return begin;
         }
-        let ask = |resolver: &Ipv4Addr| {
-            format!(
-                "iifname \"{PREFIX}*\" ip daddr {resolver} meta l4proto {{ tcp, udp }} th dport 53 \
-                 meta mark set {OPEN}\n"
-            )
-        };
+        let ask = |resolver: &Ipv4Addr| format!("{} meta mark set {OPEN}\n", asking(*resolver));
         let ask: String = resolvers.iter().map(ask).collect();
         let mark = |opening: &Opening| {
             format!("iifname \"{PREFIX}*\" {} meta mark set {OPEN}\n", opening.matcher())
@@ -293,6 +295,11 @@ impl Outside {
         }
         found
     }
+}
+
+/// What a container's question for a name has, as the packet filter's rules say it.
+fn asking(resolver: Ipv4Addr) -> String {
+    format!("iifname \"{PREFIX}*\" ip daddr {resolver} meta l4proto {{ tcp, udp }} th dport 53")
 }
 
 fn number_of(interface: &str) -> Option<u32> {

@@ -12,6 +12,7 @@ pub mod codebuild;
 pub mod config;
 pub mod data_folder;
 pub mod driver;
+pub mod egress;
 pub mod executors;
 mod fault;
 pub mod http;

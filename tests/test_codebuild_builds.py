@@ -587,7 +587,6 @@ def test_an_override_out_of_its_bounds_is_refused(yard, project, overrides):
 
 LACKING = {
     "another kind of machine": {"environmentTypeOverride": "ARM_CONTAINER"},
-    "privileged mode": {"privilegedModeOverride": True},
     "a fleet": {"fleetOverride": {"fleetArn": PREFIX + "fleet/f"}},
     "a log in a bucket": {
         "logsConfigOverride": {"s3Logs": {"status": "ENABLED", "location": "logs"}}

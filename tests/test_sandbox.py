@@ -228,6 +228,30 @@ def test_a_compute_type_is_a_limit_on_memory(yard, project):
     assert ended["buildStatus"] == "FAILED", "4.5 GiB fit into a compute type of 4"
 
 
+def test_a_compute_type_is_a_limit_on_the_disk(own_yard, tmp_path):
+    """As the configuration has lowered it: a build that takes more is ended, and told why."""
+    configuration = tmp_path / "buildyard.toml"
+    configuration.write_text("[builds]\ndisk_gib_max = 1\n")
+    yard = own_yard(arguments=["--config", str(configuration)]).start()
+    yard.create_project("disk")
+    fill = "head -c 1400M /dev/zero > /tmp/much; echo written; exec sleep 600"
+    ended = yard.run("disk", buildspecOverride=spec(fill))
+    assert ended["buildStatus"] == "FAILED"
+    code, message = context(ended, "BUILD")
+    assert code == "CLIENT_ERROR"
+    said = re.fullmatch(
+        "Build container found dead before completing the build. Build container died because it "
+        r"was out of disk: it took (1\.\d) GiB, and may take 1 GiB. ErrorCode: 500",
+        message,
+    )
+    assert said, message
+    last = yard.log(ended).rstrip("\n").split("\n")[-1]
+    assert re.fullmatch(r"\[Container\] \d{4}/\d\d/\d\d \d\d:\d\d:\d\d\.\d{6} .*", last), last
+    assert last.endswith(message)
+    within = yard.run("disk", buildspecOverride=spec("head -c 500M /dev/zero > /tmp/x; sleep 0.5"))
+    assert within["buildStatus"] == "SUCCEEDED", yard.log(within)
+
+
 def test_a_root_file_system_is_an_image(yard, project, tmp_path):
     root = small_root(tmp_path / "root")
     ended = yard.run(

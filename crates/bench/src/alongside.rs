@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result, ensure};
 use executor::{
-    Agent, ContainerId, ContainerSpec, Executor, HostImage, Image, Images, ImagesConfig, Limits,
-    Network, OutboundNetwork, Sandbox, SandboxConfig,
+    Agent, ContainerId, ContainerSpec, Egress, Executor, HostImage, Image, Images, ImagesConfig,
+    Limits, Network, OutboundNetwork, Privileges, Sandbox, SandboxConfig,
 };
 use serde_json::{Value, json};
 use std::{
@@ -109,6 +109,7 @@ impl Bare {
             agent: Agent::File(idle_program(&folder)?),
             host_image: HostImage::default(),
             outbound: OutboundNetwork::default(),
+            disk_reserve_bytes: 0,
         })?;
         Ok(Self { sandbox, folder, runtime })
     }
@@ -126,8 +127,11 @@ impl Bare {
                 memory_bytes: 3 << 30,
                 processes_max: 4_096,
                 open_files_max: 1_024,
+                disk_bytes: u64::MAX,
             },
+            privileges: Privileges::Few,
             network: Network::Outbound,
+            egress: Egress::default(),
             listen: Vec::new(),
             orders: Vec::new(),
             id,

@@ -36,6 +36,13 @@ pub enum Input {
 pub enum Exited {
     /// Its memory was used up.
     OutOfMemory,
+    /// It took too much of the disk.
+    OutOfDisk {
+        /// The bytes that it took.
+        used_bytes: u64,
+        /// Its limit; none when the machine had too little left for anybody.
+        bytes_max: Option<u64>,
+    },
     /// It ended or was killed, and nobody knows better.
     Died,
 }
@@ -194,12 +201,44 @@ impl Build {
     }
 }
 
+impl Exited {
+    /// What the build's phase says of it.
+    pub fn message(self) -> String {
+        match self {
+            Self::OutOfMemory | Self::Died => FOUND_DEAD.to_owned(),
+            Self::OutOfDisk { used_bytes, bytes_max } => {
+                let used = gib(used_bytes);
+                let why = match bytes_max.map(gib) {
+                    Some(limit) => format!("it took {used} GiB, and may take {limit} GiB"),
+                    None => format!("the machine had too little left, of which it took {used} GiB"),
+                };
+                format!(
+                    "Build container found dead before completing the build. Build container died \
+                     because it was out of disk: {why}. ErrorCode: 500"
+                )
+            }
+        }
+    }
+}
+
+/// Bytes in GiB, with a decimal where it says something.
+fn gib(bytes: u64) -> String {
+    let tenths = (u128::from(bytes) * 10).div_ceil(1 << 30);
+    match tenths % 10 {
+        0 => (tenths / 10).to_string(),
+        tenth => format!("{}.{tenth}", tenths / 10),
+    }
+}
+
 fn died(exited: Exited) -> PhaseOutcome {
+    let message = exited.message();
     match exited {
-        Exited::OutOfMemory => PhaseOutcome::failed("CLIENT_ERROR", FOUND_DEAD),
+        Exited::OutOfMemory | Exited::OutOfDisk { .. } => {
+            PhaseOutcome::failed("CLIENT_ERROR", &message)
+        }
         Exited::Died => PhaseOutcome {
             status: PhaseStatus::Fault,
-            ..PhaseOutcome::failed("INTERNAL_SERVER_ERROR", FOUND_DEAD)
+            ..PhaseOutcome::failed("INTERNAL_SERVER_ERROR", &message)
         },
     }
 }

@@ -8,8 +8,8 @@
 mod agent;
 
 use executor::{
-    Agent, ContainerId, ContainerSpec, Executor, HostImage, Image, Images, ImagesConfig, Limits,
-    Network, OutboundNetwork, Sandbox, SandboxConfig,
+    Agent, ContainerId, ContainerSpec, Egress, Executor, HostImage, Image, Images, ImagesConfig,
+    Limits, Network, OutboundNetwork, Privileges, Sandbox, SandboxConfig,
 };
 use std::{
     fmt::Write,
@@ -36,6 +36,7 @@ fn main() -> ExitCode {
         agent: Agent::File(agent::AGENT.clone()),
         host_image: HostImage::default(),
         outbound: OutboundNetwork::default(),
+        disk_reserve_bytes: 0,
     })
     .expect("a sandbox");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
@@ -159,8 +160,11 @@ fn spec(folder: &Path, id: &str, orders: &str) -> ContainerSpec {
             memory_bytes: 512 << 20,
             processes_max: 200,
             open_files_max: 1024,
+            disk_bytes: u64::MAX,
         },
+        privileges: Privileges::Few,
         network: if outbound { Network::Outbound } else { Network::None },
+        egress: Egress::default(),
         listen: vec!["169.254.170.2:80".parse().expect("an address")],
         journal: folder.join(format!("{id}.journal")),
         orders: orders.as_bytes().to_vec(),

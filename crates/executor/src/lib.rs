@@ -3,6 +3,8 @@
 //! It knows containers and nothing of projects, builds, AWS shapes or the store. It is the only
 //! package that may touch namespaces, mounts, cgroups and `unsafe` code.
 
+mod disk_used;
+mod egress;
 mod fault;
 mod image;
 mod inside;
@@ -10,6 +12,8 @@ mod sandbox;
 mod scripted;
 mod spec;
 
+pub use disk_used::{DiskUsed, disk_used};
+pub use egress::{Destination, DomainPattern, Effect, Egress, EgressRule};
 pub use fault::{Fault, LaunchError};
 pub use image::{
     Arrival, Asked, Check, Collected, Credentials, Digest, Engine, ImageSettings, Images,
@@ -18,14 +22,17 @@ pub use image::{
 };
 pub use sandbox::{
     Agent, DockerEngine, HELPER_VERB, HostImage, Ipv4Range, OciRuntime, Opening, OutboundNetwork,
-    RuntimeKind, Sandbox, SandboxConfig, Users, helper_main,
+    RuntimeKind, Sandbox, SandboxConfig, Users, helper_main, remove_tree,
 };
 pub use scripted::{Script, Scripted};
-pub use spec::{ContainerId, ContainerSpec, Image, Limits, Mount, MountKind, Network, StoredImage};
+pub use spec::{
+    ContainerId, ContainerSpec, Image, Limits, Mount, MountKind, Network, Privileges, StoredImage,
+};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::net::TcpListener;
+use tokio::sync::mpsc::UnboundedReceiver;
 
 /// Makes containers, says how they end, and takes them away.
 ///
@@ -76,6 +83,16 @@ pub struct Container {
     /// while it is away wait in the backlog for the next `launch` of the same id. A container that
     /// has ended has none.
     pub listeners: Vec<TcpListener>,
+    /// Names that it asked for and that [`ContainerSpec::egress`] denies, each once, for as long as it
+    /// runs; none when nothing is denied.
+    pub denied: Option<UnboundedReceiver<String>>,
+}
+
+impl Container {
+    /// A container with these sockets, whose questions for names nobody judges.
+    pub fn with(listeners: Vec<TcpListener>) -> Self {
+        Self { listeners, denied: None }
+    }
 }
 
 /// Why a container ended.
@@ -93,6 +110,13 @@ pub enum Exit {
     },
     /// The memory limit ended the first process.
     OutOfMemory,
+    /// It took too much of the disk, and was ended.
+    OutOfDisk {
+        /// The bytes that it took when they were counted.
+        used_bytes: u64,
+        /// Its limit; none when it was ended because too little was free for anybody.
+        bytes_max: Option<u64>,
+    },
     /// The container is gone and nobody knows how: the machine was restarted, or state is missing.
     Lost,
     /// No container of this id was ever started.

@@ -114,11 +114,11 @@ impl Executor for Scripted {
         }
         let played = &containers[&spec.id];
         if played.ended.borrow().is_some() {
-            return Ok(Container { listeners: Vec::new() });
+            return Ok(Container::with(Vec::new()));
         }
         let listeners = played.listeners.iter().map(TcpListener::try_clone);
         let listeners = listeners.collect::<io::Result<_>>();
-        Ok(Container { listeners: listeners.map_err(|error| Fault::new("share sockets", error))? })
+        Ok(Container::with(listeners.map_err(|error| Fault::new("share sockets", error))?))
     }
 
     async fn watch(&self, id: &ContainerId) -> Exit {

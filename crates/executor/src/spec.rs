@@ -1,6 +1,6 @@
 //! Everything a container is made from, resolved: no name is left to look up.
 
-use crate::image::Digest;
+use crate::{Egress, image::Digest};
 use serde::{Deserialize, Serialize};
 use std::{fmt, net::SocketAddrV4, path::PathBuf};
 
@@ -59,8 +59,12 @@ pub struct ContainerSpec {
     pub folders_in_memory: Vec<PathBuf>,
     /// What it may use.
     pub limits: Limits,
+    /// What its root may do.
+    pub privileges: Privileges,
     /// Its network.
     pub network: Network,
+    /// What it may reach of what its network leads to.
+    pub egress: Egress,
     /// Addresses inside its network on which sockets listen before the agent starts; addresses of
     /// 169.254.0.0/16 are put on its loopback interface first. At most 8.
     pub listen: Vec<SocketAddrV4>,
@@ -131,6 +135,24 @@ pub struct Limits {
     pub processes_max: u32,
     /// Open files of one process.
     pub open_files_max: u64,
+    /// Disk, in bytes: what it writes over its image, its journal, and the folders that it may write
+    /// to. It is noticed within a second that there is more.
+    pub disk_bytes: u64,
+}
+
+/// What root in a container may do there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Privileges {
+    /// What package managers and builds need.
+    #[default]
+    Few,
+    /// Whatever concerns the container alone, so that it can hold containers of its own: mounts,
+    /// namespaces, its network, its control groups. `/var/lib/docker` and `/var/lib/containers` are
+    /// folders that containers can be kept in. It has users apart from the host's, or does not start.
+    ///
+    /// The host's folders are then shown copy-on-write where they would be read-only: whoever may
+    /// mount could make them writable.
+    Own,
 }
 
 /// Which network a container has.

@@ -292,6 +292,7 @@ pub(crate) fn sandbox(config: &Config, data_dir: &Path, images: Images) -> Sandb
             openings: config.builds.network_allow.clone(),
             ..OutboundNetwork::default()
         },
+        disk_reserve_bytes: config.builds.disk_reserve_gib << 30,
     }
 }
 

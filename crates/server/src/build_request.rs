@@ -90,26 +90,28 @@ pub struct Compute {
     pub processors: u32,
     /// Memory in GiB.
     pub memory_gib: u64,
+    /// Disk in GiB.
+    pub disk_gib: u64,
 }
 
 /// The sizes of the compute types. AWS: the same, per environment of Linux containers.
 pub fn compute(compute_type: &ComputeType) -> Compute {
-    let (processors, memory_gib) = match compute_type {
-        ComputeType::BuildGeneral1Small => (2, 4),
-        ComputeType::BuildGeneral1Medium => (4, 8),
-        ComputeType::BuildGeneral1Large => (8, 16),
-        ComputeType::BuildGeneral1Xlarge => (36, 72),
-        ComputeType::BuildGeneral12xlarge => (72, 144),
-        ComputeType::BuildLambda1gb => (1, 1),
-        ComputeType::BuildLambda2gb => (1, 2),
-        ComputeType::BuildLambda4gb => (2, 4),
-        ComputeType::BuildLambda8gb => (4, 8),
-        ComputeType::BuildLambda10gb => (6, 10),
+    let (processors, memory_gib, disk_gib) = match compute_type {
+        ComputeType::BuildGeneral1Small => (2, 4, 64),
+        ComputeType::BuildGeneral1Medium => (4, 8, 128),
+        ComputeType::BuildGeneral1Large => (8, 16, 128),
+        ComputeType::BuildGeneral1Xlarge => (36, 72, 256),
+        ComputeType::BuildGeneral12xlarge => (72, 144, 824),
+        ComputeType::BuildLambda1gb => (1, 1, 10),
+        ComputeType::BuildLambda2gb => (1, 2, 10),
+        ComputeType::BuildLambda4gb => (2, 4, 10),
+        ComputeType::BuildLambda8gb => (4, 8, 10),
+        ComputeType::BuildLambda10gb => (6, 10, 10),
         ComputeType::AttributeBasedCompute
         | ComputeType::CustomInstanceType
-        | ComputeType::Unknown(_) => (2, 4),
+        | ComputeType::Unknown(_) => (2, 4, 64),
     };
-    Compute { processors, memory_gib }
+    Compute { processors, memory_gib, disk_gib }
 }
 
 /// The compute types of the same kind, the smallest first.

@@ -4,8 +4,8 @@
 //! refused, so that a typing error is not silently a default.
 
 use crate::{
-    executors::Executors, images::ImagesSettings, name_patterns::NamePatterns,
-    upstream::UpstreamSettings,
+    egress::EgressSettings, executors::Executors, images::ImagesSettings,
+    name_patterns::NamePatterns, upstream::UpstreamSettings,
 };
 use executor::Opening;
 use serde::Deserialize;
@@ -46,6 +46,8 @@ pub struct Config {
     pub images: ImagesSettings,
     /// Where the sources of builds come from.
     pub sources: Sources,
+    /// What builds reach of the outside.
+    pub egress: EgressSettings,
     /// How long, and how much of it, ended builds stay.
     pub retention: Retention,
 }
@@ -93,6 +95,13 @@ pub struct Builds {
     pub processes_max: u32,
     /// Open files of one process of a build, at most.
     pub open_files_max: u64,
+    /// GiB of disk of one build, at most, whatever its compute type has.
+    pub disk_gib_max: Option<u64>,
+    /// GiB of the data folder's disk that builds leave free: when there are fewer, the build that has
+    /// taken most is ended.
+    pub disk_reserve_gib: u64,
+    /// Whether builds may be in privileged mode.
+    pub privileged: bool,
     /// Whether builds reach the network outside.
     pub network: bool,
     /// Whether the end of a build's log says which compute type would have done.
@@ -108,6 +117,9 @@ impl Default for Builds {
             memory_percent: 400,
             processes_max: 4_096,
             open_files_max: 1_024,
+            disk_gib_max: None,
+            disk_reserve_gib: 1,
+            privileged: false,
             network: true,
             compute_advice: true,
             network_allow: Vec::new(),

@@ -13,6 +13,7 @@ mod console;
 pub mod config;
 pub mod data_folder;
 pub mod driver;
+pub mod egress;
 pub mod executors;
 mod fault;
 pub mod http;

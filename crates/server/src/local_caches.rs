@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     collections::HashSet,
     fs, io,
-    os::unix::fs::{MetadataExt, PermissionsExt},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -126,7 +126,7 @@ impl LocalCaches {
 
     /// Finds out how large a folder has become, and makes room. This takes its time.
     pub fn settle(&self, folder: &Path) -> io::Result<()> {
-        let bytes = size(&folder.join(CONTENT));
+        let bytes = executor::disk_used(&folder.join(CONTENT))?.bytes;
         {
             let _alone = self.alone();
             // It may have been taken away meanwhile.
@@ -160,7 +160,7 @@ impl LocalCaches {
     /// Removes for good what was taken away.
     fn empty_trash(&self) {
         for folder in folders(&self.folder.join(TRASH)) {
-            if let Err(error) = fs::remove_dir_all(&folder) {
+            if let Err(error) = executor::remove_tree(&folder) {
                 tracing::warn!(folder = %folder.display(), %error, "a cache is left in the trash");
             }
         }
@@ -254,25 +254,6 @@ fn write(file: &Path, value: &impl Serialize) -> io::Result<()> {
     let new = file.with_extension("new");
     fs::write(&new, serde_json::to_vec(value)?)?;
     fs::rename(new, file)
-}
-
-/// The disk that a tree takes. What cannot be read takes none.
-fn size(folder: &Path) -> u64 {
-    let mut bytes = 0;
-    let mut seen = HashSet::new();
-    let mut waiting = vec![folder.to_owned()];
-    while let Some(folder) = waiting.pop() {
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            let Ok(about) = entry.metadata() else { continue };
-            if about.is_dir() {
-                waiting.push(entry.path());
-            }
-            if about.nlink() < 2 || about.is_dir() || seen.insert((about.dev(), about.ino())) {
-                bytes += about.blocks() * 512;
-            }
-        }
-    }
-    bytes
 }
 
 #[cfg(test)]

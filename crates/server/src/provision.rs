@@ -17,7 +17,7 @@ use agent_protocol::{
     GitSettings, LocalCache, LocalMode, NamespaceType, ObjectStore, Orders, PROTOCOL_VERSION,
     Packaging, RuntimesOrder, S3Cache, S3Location, SecondarySource, Source, Timestamp, Variable,
 };
-use executor::{ContainerId, ContainerSpec, Image, Limits, Mount, MountKind, Network};
+use executor::{ContainerId, ContainerSpec, Image, Limits, Mount, MountKind, Network, Privileges};
 use std::{
     net::{Ipv4Addr, SocketAddrV4},
     path::PathBuf,
@@ -109,8 +109,14 @@ impl Provision {
                 memory_bytes: size.memory_gib << 30,
                 processes_max: builds.processes_max,
                 open_files_max: builds.open_files_max,
+                disk_bytes: size.disk_gib.min(builds.disk_gib_max.unwrap_or(u64::MAX)) << 30,
+            },
+            privileges: match environment.privileged_mode {
+                Some(true) => Privileges::Own,
+                Some(false) | None => Privileges::Few,
             },
             network: if builds.network { Network::Outbound } else { Network::None },
+            egress: self.config.egress.of(request.id().project().as_str()),
             listen: vec![SERVICE_ADDRESS, CREDENTIALS_ADDRESS],
             journal,
             orders: serde_json::to_vec(&orders).expect("orders have only text keys"),

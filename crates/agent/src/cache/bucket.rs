@@ -424,7 +424,9 @@ fn evaluated_key(
     hashed: &mut Vec<HashedFile>,
 ) -> Result<String, String> {
     let told = build.layout.hashed_files();
-    fs::write(&told, "").map_err(|error| plain(&error))?;
+    // Made anew, so that it is no link that a command has put there.
+    let _ = fs::remove_file(&told);
+    fs::File::create_new(&told).map_err(|error| plain(&error))?;
     let key = shell.evaluate(text).map_err(|error| plain(&error));
     let lines = fs::read_to_string(&told).unwrap_or_default();
     hashed.extend(lines.lines().filter_map(|line| serde_json::from_str(line).ok()));

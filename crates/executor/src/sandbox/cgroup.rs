@@ -176,6 +176,20 @@ impl Group {
         Ok(group)
     }
 
+    /// Lets a user make groups below the container's own, within its limits. Version 1 has no safe
+    /// way to.
+    pub(super) fn give_to(&self, user: u32) -> io::Result<()> {
+        for mounted in self.folders.iter().filter(|_| self.version == Version::Two) {
+            for (file, value) in [("cgroup.max.depth", "16"), ("cgroup.max.descendants", "4096")] {
+                fs::write(mounted.folder.join(file), value)?;
+            }
+            for file in ["", "cgroup.procs", "cgroup.threads", "cgroup.subtree_control"] {
+                std::os::unix::fs::chown(mounted.folder.join(file), Some(user), Some(user))?;
+            }
+        }
+        Ok(())
+    }
+
     /// How many processes the memory limit has killed.
     pub(super) fn memory_kills(&self) -> u64 {
         let file = match self.version {
@@ -192,6 +206,15 @@ impl Group {
             .sum()
     }
 
+    /// The processes in the groups, and in groups that these have made below them.
+    pub(super) fn processes(&self) -> Vec<u32> {
+        // Each hierarchy has them all.
+        let folders = self.folders.iter().take(1).flat_map(|group| with_all_below(&group.folder));
+        let text = |folder: PathBuf| fs::read_to_string(folder.join("cgroup.procs"));
+        let lists: Vec<String> = folders.filter_map(|folder| text(folder).ok()).collect();
+        lists.iter().flat_map(|list| list.lines()).filter_map(|line| line.parse().ok()).collect()
+    }
+
     /// Kills whatever is left in the groups, where the kernel can.
     pub(super) fn kill(&self) {
         for mounted in self.folders.iter().filter(|_| self.version == Version::Two) {
@@ -203,9 +226,11 @@ impl Group {
     /// Removes the groups; those that do not exist are fine. Busy while a process is left in one.
     pub(super) fn remove(&self) -> io::Result<()> {
         for mounted in &self.folders {
-            match fs::remove_dir(&mounted.folder) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
+            for folder in with_all_below(&mounted.folder).iter().rev() {
+                match fs::remove_dir(folder) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    _ => {}
+                }
             }
             if let Some(parent) = mounted.folder.parent() {
                 // Another container's group keeps it, which is as well.
@@ -214,6 +239,20 @@ impl Group {
         }
         Ok(())
     }
+}
+
+/// A group and those that were made below it, each after the one above it.
+fn with_all_below(group: &Path) -> Vec<PathBuf> {
+    let mut found = vec![group.to_owned()];
+    let mut next = 0;
+    while let Some(folder) = found.get(next) {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        let is_folder = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
+        let below: Vec<_> = entries.filter(is_folder).map(|entry| entry.path()).collect();
+        found.extend(below);
+        next += 1;
+    }
+    found
 }
 
 /// A mounted hierarchy.

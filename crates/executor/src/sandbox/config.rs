@@ -22,6 +22,9 @@ pub struct SandboxConfig {
     pub host_image: HostImage,
     /// How containers with a network reach the outside.
     pub outbound: OutboundNetwork,
+    /// Bytes of the state folder's file system that containers leave free: when there are fewer,
+    /// the one that has taken most is ended. Zero for none.
+    pub disk_reserve_bytes: u64,
 }
 
 /// Who containers' users are on the host, when the service is root. An ordinary user's containers
@@ -62,7 +65,7 @@ impl Default for HostImage {
     /// The folders that hold tools on a usual Linux machine, and no home folder, no service's data.
     fn default() -> Self {
         let folders = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt"];
-        let etc = "alternatives ant* bash.bashrc bash_completion* ca-certificates* crypto-policies \
+        let etc = "alternatives ant* bash.bashrc bash_completion* ca-certificates* containers crypto-policies \
                    debian_version default fonts gai.conf ghc* gradle* groovy* gss host.conf ImageMagick* \
                    inputrc java* ld.so.* locale.* localtime lsb-release magic* maven* mime.types \
                    mono netconfig networks nsswitch.conf opt os-release perl php* pki profile \

@@ -4,7 +4,8 @@
 //! fails as it would without the privilege; `clone3`, whose flags a filter cannot see, is answered as
 //! if the kernel had none, so that callers take `clone`.
 
-use crate::Fault;
+use super::syscall;
+use crate::{Fault, Privileges};
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen as Length, SeccompCmpOp as Is, SeccompCondition,
     SeccompFilter, SeccompRule, TargetArch, sock_filter,
@@ -12,7 +13,8 @@ use seccompiler::{
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, env::consts::ARCH};
 
-/// System calls that are denied whatever their arguments are: by their names, which runtimes want.
+/// System calls that are denied whatever their arguments are, and whoever calls: by their names,
+/// which runtimes want.
 const DENIED: &[(&str, i64)] = &[
     // Kernel code and its replacement.
     ("init_module", libc::SYS_init_module),
@@ -22,21 +24,6 @@ const DENIED: &[(&str, i64)] = &[
     ("kexec_file_load", libc::SYS_kexec_file_load),
     ("reboot", libc::SYS_reboot),
     ("bpf", libc::SYS_bpf),
-    // Mounts and namespaces.
-    ("mount", libc::SYS_mount),
-    ("umount2", libc::SYS_umount2),
-    ("pivot_root", libc::SYS_pivot_root),
-    ("open_tree", libc::SYS_open_tree),
-    ("move_mount", libc::SYS_move_mount),
-    ("fsopen", libc::SYS_fsopen),
-    ("fsconfig", libc::SYS_fsconfig),
-    ("fsmount", libc::SYS_fsmount),
-    ("fspick", libc::SYS_fspick),
-    ("mount_setattr", libc::SYS_mount_setattr),
-    ("setns", libc::SYS_setns),
-    ("unshare", libc::SYS_unshare),
-    ("sethostname", libc::SYS_sethostname),
-    ("setdomainname", libc::SYS_setdomainname),
     // Files by a way around their folders, and other users' quotas.
     ("open_by_handle_at", libc::SYS_open_by_handle_at),
     ("quotactl", libc::SYS_quotactl),
@@ -49,10 +36,6 @@ const DENIED: &[(&str, i64)] = &[
     ("swapon", libc::SYS_swapon),
     ("swapoff", libc::SYS_swapoff),
     ("acct", libc::SYS_acct),
-    // Keys are not kept apart by namespaces.
-    ("add_key", libc::SYS_add_key),
-    ("request_key", libc::SYS_request_key),
-    ("keyctl", libc::SYS_keyctl),
     // Large and often broken, or a look into the kernel or other processes.
     ("io_uring_setup", libc::SYS_io_uring_setup),
     ("io_uring_enter", libc::SYS_io_uring_enter),
@@ -69,6 +52,29 @@ const DENIED: &[(&str, i64)] = &[
     ("mbind", libc::SYS_mbind),
     ("set_mempolicy", libc::SYS_set_mempolicy),
     ("nfsservctl", libc::SYS_nfsservctl),
+];
+
+/// System calls that are denied to whoever has few privileges.
+const DENIED_TO_FEW: &[(&str, i64)] = &[
+    // Mounts and namespaces.
+    ("mount", libc::SYS_mount),
+    ("umount2", libc::SYS_umount2),
+    ("pivot_root", libc::SYS_pivot_root),
+    ("open_tree", libc::SYS_open_tree),
+    ("move_mount", libc::SYS_move_mount),
+    ("fsopen", libc::SYS_fsopen),
+    ("fsconfig", libc::SYS_fsconfig),
+    ("fsmount", libc::SYS_fsmount),
+    ("fspick", libc::SYS_fspick),
+    ("mount_setattr", libc::SYS_mount_setattr),
+    ("setns", libc::SYS_setns),
+    ("unshare", libc::SYS_unshare),
+    ("sethostname", libc::SYS_sethostname),
+    ("setdomainname", libc::SYS_setdomainname),
+    // Keys, which are kept apart by user namespaces alone.
+    ("add_key", libc::SYS_add_key),
+    ("request_key", libc::SYS_request_key),
+    ("keyctl", libc::SYS_keyctl),
 ];
 
 /// More of them, which only this architecture has.
@@ -100,9 +106,13 @@ const PERSONALITIES: [u64; 5] = [0x0, 0x8, 0x2_0000, 0x2_0008, 0xffff_ffff];
 const TERMINAL_INJECTIONS: [u64; 2] = [libc::TIOCSTI, libc::TIOCLINUX];
 
 /// Applies the filter to this process and all that come from it, for good.
-pub(super) fn apply() -> Result<(), Fault> {
-    let program = compile().map_err(|error| fault(&error))?;
-    seccompiler::apply_filter(&program).map_err(|error| fault(&error))
+pub(super) fn apply(privileges: Privileges) -> Result<(), Fault> {
+    let program = compile(privileges).map_err(|error| fault(&error))?;
+    match privileges {
+        Privileges::Few => seccompiler::apply_filter(&program).map_err(|error| fault(&error)),
+        // The function above would forbid programs that change users.
+        Privileges::Own => syscall::filter(&program).map_err(|error| fault(&error)),
+    }
 }
 
 /// The same filter in the words of OCI runtimes, which have none for what may be asked of
@@ -119,7 +129,8 @@ pub(super) fn for_runtimes() -> Value {
             "args": [{"index": index, "value": value, "valueTwo": value, "op": operator}],
         })
     };
-    let names: Vec<_> = DENIED.iter().chain(DENIED_HERE).map(|(name, _)| *name).collect();
+    let denied = DENIED.iter().chain(DENIED_TO_FEW).chain(DENIED_HERE);
+    let names: Vec<_> = denied.map(|(name, _)| *name).collect();
     let namespaces = NAMESPACES.map(|flag| u64::from(flag.cast_unsigned()));
     let vsock = u64::from(libc::AF_VSOCK.cast_unsigned());
     let rules = [refuse(&names, libc::EPERM), refuse(&["clone3"], libc::ENOSYS)]
@@ -134,14 +145,19 @@ fn fault(error: &dyn std::error::Error) -> Fault {
     Fault::because("filter system calls", error.to_string())
 }
 
-fn compile() -> Result<BpfProgram, seccompiler::BackendError> {
+fn compile(privileges: Privileges) -> Result<BpfProgram, seccompiler::BackendError> {
+    let (namespaces, more) = match privileges {
+        Privileges::Few => (&NAMESPACES[..], DENIED_TO_FEW),
+        Privileges::Own => (&[][..], &[][..]),
+    };
+    let denied = DENIED.iter().chain(DENIED_HERE).chain(more);
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
-        DENIED.iter().chain(DENIED_HERE).map(|(_, call)| (*call, Vec::new())).collect();
+        denied.map(|(_, call)| (*call, Vec::new())).collect();
     let mut when = |call, conditions| -> Result<(), seccompiler::BackendError> {
         rules.entry(call).or_default().push(SeccompRule::new(conditions)?);
         Ok(())
     };
-    for flag in NAMESPACES.map(|flag| u64::from(flag.cast_unsigned())) {
+    for flag in namespaces.iter().map(|flag| u64::from(flag.cast_unsigned())) {
         when(libc::SYS_clone, vec![condition(0, Is::MaskedEq(flag), flag)?])?;
     }
     let strange = PERSONALITIES.map(|known| condition(0, Is::Ne, known));
@@ -156,7 +172,7 @@ fn compile() -> Result<BpfProgram, seccompiler::BackendError> {
     let denied = SeccompAction::Errno(libc::EPERM.cast_unsigned());
     let architecture = TargetArch::try_from(ARCH)?;
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, denied, architecture)?;
-    let mut program = unknown_calls();
+    let mut program = unknown_calls(privileges);
     program.extend(BpfProgram::try_from(filter)?);
     Ok(program)
 }
@@ -171,9 +187,9 @@ fn condition(
 
 /// The head of the program: calls that are answered as unknown to the kernel.
 ///
-/// Those are `clone3`, and every number of x86's second ABI, by which a call would have another
-/// number than the one denied.
-fn unknown_calls() -> BpfProgram {
+/// Those are every number of x86's second ABI, by which a call would have another number than the one
+/// denied, and `clone3` where namespaces are denied.
+fn unknown_calls(privileges: Privileges) -> BpfProgram {
     let step = |code: u32, jt, jf, k| sock_filter {
         code: u16::try_from(code).expect("instructions have 16 bits"),
         jt,
@@ -181,7 +197,11 @@ fn unknown_calls() -> BpfProgram {
         k,
     };
     let (number_offset, second_abi) = (0, 0x4000_0000);
-    let clone3 = u32::try_from(libc::SYS_clone3).expect("numbers of calls are small");
+    let clone3 = match privileges {
+        Privileges::Few => u32::try_from(libc::SYS_clone3).expect("numbers of calls are small"),
+        // No call's number.
+        Privileges::Own => u32::MAX,
+    };
     let unknown = libc::SECCOMP_RET_ERRNO | libc::ENOSYS.cast_unsigned();
     vec![
         step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, number_offset),

@@ -2,7 +2,7 @@
 
 use super::{
     filter,
-    message::{Job, ToService, User, receive, send},
+    message::{Job, ToService, User, Watchers, receive, send},
     network, privileges,
     process::ProcessName,
     root,
@@ -17,7 +17,8 @@ use rustix::{
 };
 use std::{
     convert::Infallible,
-    fs::File,
+    fs::{self, File},
+    io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
 };
 
@@ -59,6 +60,9 @@ fn become_agent(
     if let User::Apart { .. } = job.user {
         become_its_root()?;
     }
+    if job.user != User::HostRoot {
+        leave_watchers(job.watchers)?;
+    }
     let process = ProcessName::own().doing("read the process's start time")?;
     setsid().doing("start a session")?;
     umask(Mode::empty());
@@ -69,8 +73,8 @@ fn become_agent(
     root::enter(job, helper)?;
     umask(Mode::from_raw_mode(0o022));
     privileges::lower_limits(&job.limits, !job.cgroup.is_empty())?;
-    privileges::drop_capabilities()?;
-    filter::apply()?;
+    privileges::give_up(job.privileges)?;
+    filter::apply(job.privileges)?;
     syscall::reset_signals();
     let sockets: Vec<_> = listeners.iter().map(AsFd::as_fd).collect();
     // A service that is gone finds the container on disk, and the sockets in the agent.
@@ -96,6 +100,21 @@ pub(super) fn become_its_root() -> Result<(), Fault> {
     set_thread_groups(&[]).doing(doing)?;
     set_thread_res_gid(gid, gid, gid).doing(doing)?;
     set_thread_res_uid(uid, uid, uid).doing(doing)
+}
+
+/// Leaves watchers of files to other containers and to the machine. Only root of a user namespace may
+/// lower what its users have.
+pub(super) fn leave_watchers(watchers: Watchers) -> Result<(), Fault> {
+    let limits = [("instances", watchers.instances_max), ("watches", watchers.watches_max)];
+    for (name, value) in limits {
+        let file = format!("/proc/sys/user/max_inotify_{name}");
+        match fs::write(&file, value.to_string()) {
+            // A kernel that does not count them in user namespaces.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            written => written.doing_to("set the limit", &file)?,
+        }
+    }
+    Ok(())
 }
 
 fn execute(

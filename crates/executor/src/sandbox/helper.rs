@@ -10,7 +10,7 @@ use super::{
     root,
     syscall::{MountAttributes, Twin, clone_into_namespaces, set_mount_attributes},
 };
-use crate::{Fault, fault::Doing};
+use crate::{Fault, Privileges, fault::Doing};
 use rustix::{
     fs::{Mode, OFlags, open},
     net::{AddressFamily, SocketFlags, SocketType, socketpair},
@@ -45,6 +45,9 @@ fn make(service: &OwnedFd) -> Result<(), Fault> {
     }
     make_overlay_folders(&job)?;
     let cgroup = job.cgroup.enter(&job.limits)?;
+    if let (Privileges::Own, User::Apart { first }) = (job.privileges, job.user) {
+        job.cgroup.give_to(first).doing("give the control group to the container")?;
+    }
     let (prepared, prepare) =
         socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
             .doing("make a socket")?;
@@ -165,7 +168,11 @@ fn make_overlay_folders(job: &Job) -> Result<(), Fault> {
         let agent = door.join(keeper::AGENT);
         fs::hard_link(&runtime.agent, &agent).doing_to("lay the agent down as", agent)?;
     }
-    Ok(())
+    match (job.privileges, job.user) {
+        (Privileges::Few, _) => Ok(()),
+        (Privileges::Own, User::Apart { first }) => root::make_own(&overlays, Some(first)),
+        (Privileges::Own, User::Own { .. } | User::HostRoot) => root::make_own(&overlays, None),
+    }
 }
 
 fn take_delivery(service: impl AsFd) -> Result<(Job, first::Given), Fault> {

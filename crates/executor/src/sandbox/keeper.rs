@@ -87,6 +87,9 @@ fn keep(
     if let User::Apart { .. } = job.user {
         first::become_its_root()?;
     }
+    if job.user != User::HostRoot {
+        first::leave_watchers(job.watchers)?;
+    }
     let process = ProcessName::own().doing("read the process's start time")?;
     setsid().doing("start a session")?;
     umask(Mode::empty());

@@ -1,7 +1,7 @@
 //! What the service, the helper and the container's first process say to each other, and how:
 //! whole messages on a socket, with file descriptors beside them.
 
-use crate::{Limits, Mount, MountKind, fault::ToldFault};
+use crate::{Limits, Mount, MountKind, Privileges, fault::ToldFault};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
@@ -37,6 +37,8 @@ pub(super) struct Job {
     pub files: Vec<(PathBuf, String)>,
     /// What the container may use.
     pub limits: Limits,
+    /// What its root may do.
+    pub privileges: Privileges,
     /// Where its processes are counted.
     pub cgroup: super::cgroup::Group,
     /// Where sockets listen.
@@ -45,6 +47,8 @@ pub(super) struct Job {
     pub way_out: Option<super::network::WayOut>,
     /// Whose processes they are.
     pub user: User,
+    /// What they may have of the kernel's watchers of files.
+    pub watchers: Watchers,
     /// The runtime that makes the inner box, if one does.
     #[serde(default)]
     pub runtime: Option<super::runtime::RuntimeJob>,
@@ -70,6 +74,16 @@ impl Job {
     pub(super) fn needs_helper(&self) -> bool {
         self.user != User::HostRoot || self.way_out.is_some()
     }
+}
+
+/// The kernel's watchers of files, of which each of the machine's users has few: all containers that
+/// a user makes, and the user's own programs, have them together.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Watchers {
+    /// Watchers.
+    pub instances_max: u64,
+    /// Files that are watched.
+    pub watches_max: u64,
 }
 
 /// A folder of the host that is shown in the container, as it is or under an overlay.

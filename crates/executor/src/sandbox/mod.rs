@@ -11,11 +11,14 @@
 
 mod cgroup;
 mod config;
+mod disk;
+mod egress;
 mod engine;
 mod filter;
 mod first;
 mod helper;
 mod keeper;
+mod known;
 mod message;
 mod netlink;
 mod network;
@@ -36,8 +39,8 @@ pub use engine::DockerEngine;
 pub use netlink::Ipv4Range;
 pub use opening::Opening;
 pub use origin::{HELPER_VERB, helper_main};
+pub use remove::tree as remove_tree;
 pub use runtime::{OciRuntime, RuntimeKind};
 pub use service::Sandbox;
 
 pub(crate) use message::RootFileSystem;
-pub(crate) use remove::tree as remove_tree;

@@ -76,7 +76,8 @@ impl WayOut {
         for range in self.kept_back.iter().filter(|range| !is_open(range)) {
             requests.add_route(*range, None);
         }
-        let resolvers = self.resolvers.iter();
+        // The other end of the cable is there without a route.
+        let resolvers = self.resolvers.iter().filter(|resolver| **resolver != self.host);
         let resolvers = resolvers.map(|first| Ipv4Range { first: *first, prefix_bits: 32 });
         let resolvers = resolvers.filter(|range| !self.openings.contains(range));
         for range in self.openings.iter().copied().chain(resolvers) {

@@ -2,11 +2,12 @@
 
 use super::{
     config::OutboundNetwork,
+    egress::Gate,
     netlink::Ipv4Range,
     network::{CABLE_BITS, WayOut, interface_exists},
     opening::Opening,
 };
-use crate::{Fault, fault::Doing};
+use crate::{Fault, egress::Egress, fault::Doing};
 use std::{
     collections::BTreeMap,
     fs,
@@ -20,13 +21,14 @@ use std::{
     process::{Command, Stdio},
     sync::{Mutex, OnceLock},
 };
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 /// How the host's ends of all cables are called, with a number after it.
 const PREFIX: &str = "buildyard";
 /// The packet size of networks that say nothing else.
 const USUAL_MTU: u32 = 1500;
 /// The mark of packets to what is open, for as long as they are in the filter.
-const OPEN: &str = "0x02790000";
+pub(super) const OPEN: &str = "0x02790000";
 /// Where the tool for the kernel's packet filter may be.
 const FILTER_TOOLS: [&str; 4] =
     ["/usr/sbin/nft", "/sbin/nft", "/usr/bin/nft", "/usr/local/sbin/nft"];
@@ -78,15 +80,7 @@ impl Outside {
 
     /// A way out for one more container; none when this machine allows none.
     pub(super) fn take(&self) -> Option<WayOut> {
-        let ready = self.ready.get_or_init(|| {
-            self.arrange()
-                .inspect_err(|fault| {
-                    let error = fault as &dyn std::error::Error;
-                    tracing::warn!(error, "containers cannot reach the outside");
-                })
-                .ok()
-        });
-        let ready = ready.as_ref()?;
+        let ready = self.ready()?;
         if let Err(error) = self.forward_from_opened() {
             let error = &error as &dyn std::error::Error;
             tracing::warn!(error, "containers may not hear from what builds.network_allow opens");
@@ -106,8 +100,25 @@ impl Outside {
             return None;
         };
         taken.insert(number, Some(claim));
+        Some(self.way_out(number, ready))
+    }
+
+    /// What was found out when the first way out was wanted.
+    fn ready(&self) -> Option<&Ready> {
+        let ready = self.ready.get_or_init(|| {
+            self.arrange()
+                .inspect_err(|fault| {
+                    let error = fault as &dyn std::error::Error;
+                    tracing::warn!(error, "containers cannot reach the outside");
+                })
+                .ok()
+        });
+        ready.as_ref()
+    }
+
+    fn way_out(&self, number: u32, ready: &Ready) -> WayOut {
         let first = self.config.range.first.to_bits() + (number << (32 - CABLE_BITS));
-        Some(WayOut {
+        WayOut {
             interface: format!("{PREFIX}{number}"),
             host: Ipv4Addr::from_bits(first + 1),
             container: Ipv4Addr::from_bits(first + 2),
@@ -115,7 +126,32 @@ impl Outside {
             kept_back: self.config.kept_back.clone(),
             openings: self.opened(),
             resolvers: ready.resolvers.clone(),
-        })
+        }
+    }
+
+    /// Puts a gate on a way out. Who is told of denied names is told as long as the gate is kept.
+    pub(super) fn gate(
+        &self,
+        way_out: &mut WayOut,
+        egress: &Egress,
+    ) -> Result<(Gate, UnboundedReceiver<String>), Fault> {
+        let (tell, told) = unbounded_channel();
+        let resolvers = std::mem::replace(&mut way_out.resolvers, vec![way_out.host]);
+        Ok((Gate::put(way_out, egress, &resolvers, tell)?, told))
+    }
+
+    /// Puts the gate back that a container had which is found again.
+    pub(super) fn gate_again(
+        &self,
+        interface: &str,
+        egress: &Egress,
+    ) -> Result<(Gate, UnboundedReceiver<String>), Fault> {
+        let doing = "find a container's way out";
+        let number = number_of(interface);
+        let number = number.ok_or_else(|| Fault::because(doing, "it has a strange name"))?;
+        let ready = self.ready();
+        let ready = ready.ok_or_else(|| Fault::because(doing, "this machine has none any more"))?;
+        self.gate(&mut self.way_out(number, ready), egress)
     }
 
     /// The ranges that are open, each once.
@@ -170,12 +206,13 @@ impl Outside {
         };
         let mtu = fs::read_to_string(format!("/sys/class/net/{uplink}/mtu")).ok();
         let mtu = mtu.and_then(|mtu| mtu.trim().parse().ok()).unwrap_or(USUAL_MTU);
-        filter(&self.rules())?;
+        let resolvers = self.resolvers();
+        filter(&self.rules(&resolvers))?;
         for uplink in &uplinks {
             let file = format!("/proc/sys/net/ipv4/conf/{uplink}/forwarding");
             fs::write(&file, "1").doing_to("set", &file)?;
         }
-        Ok(Ready { mtu, resolvers: self.resolvers() })
+        Ok(Ready { mtu, resolvers })
     }
 
     /// The packet filter's rules: containers reach nothing of the host and nothing of each other,
@@ -183,17 +220,20 @@ impl Outside {
     ///
     /// All services of a machine share these. What each has opened is in a table of its own, which
     /// is looked at first and marks the packets that are let through.
-    fn rules(&self) -> String {
+    fn rules(&self, resolvers: &[Ipv4Addr]) -> String {
         let kept_back: Vec<String> =
             self.config.kept_back.iter().map(Ipv4Range::to_string).collect();
         let keep_back = if kept_back.is_empty() {
             String::new()
         } else {
             let ranges = kept_back.join(", ");
-            format!(
-                "iifname \"{PREFIX}*\" ip daddr {{ {ranges} }} meta l4proto {{ tcp, udp }} th dport 53 accept\n\
-                 iifname \"{PREFIX}*\" ip daddr {{ {ranges} }} drop\n"
-            )
+            let ask = |resolver: &Ipv4Addr| format!("{} accept\n", asking(*resolver));
+            // The machine's own are the same for all of its services.
+            let ask: String = match self.config.resolvers.is_empty() {
+                true => resolvers.iter().map(ask).collect(),
+                false => String::new(),
+            };
+            format!("{ask}iifname \"{PREFIX}*\" ip daddr {{ {ranges} }} drop\n")
         };
         let shared = format!(
             "table inet {PREFIX}\ndelete table inet {PREFIX}\ntable inet {PREFIX} {{\n\
@@ -210,16 +250,20 @@ impl Outside {
              ip saddr {} oifname != \"{PREFIX}*\" masquerade\n}}\n}}\n",
             self.config.range
         );
-        shared + &self.openings()
+        shared + &self.openings(resolvers)
     }
 
-    /// The rules of what this service has opened; without any, of their going.
-    fn openings(&self) -> String {
+    /// The rules of what this service has opened; without any, of their going. Resolvers of its own may
+    /// be asked for names wherever they are.
+    fn openings(&self, resolvers: &[Ipv4Addr]) -> String {
         let (table, openings) = (&self.openings_table, &self.config.openings);
         let begin = format!("table inet {table}\ndelete table inet {table}\n");
-        if openings.is_empty() {
+        let resolvers = if self.config.resolvers.is_empty() { &[] } else { resolvers };
+        if openings.is_empty() && resolvers.is_empty() {
             return begin;
         }
+        let ask = |resolver: &Ipv4Addr| format!("{} meta mark set {OPEN}\n", asking(*resolver));
+        let ask: String = resolvers.iter().map(ask).collect();
         let mark = |opening: &Opening| {
             format!("iifname \"{PREFIX}*\" {} meta mark set {OPEN}\n", opening.matcher())
         };
@@ -228,7 +272,7 @@ impl Outside {
         format!(
             "{begin}table inet {table} {{\n\
              chain input {{ type filter hook input priority -6; policy accept;\n{own}}}\n\
-             chain forward {{ type filter hook forward priority -6; policy accept;\n{open}}}\n}}\n"
+             chain forward {{ type filter hook forward priority -6; policy accept;\n{ask}{open}}}\n}}\n"
         )
     }
 
@@ -251,6 +295,11 @@ impl Outside {
         }
         found
     }
+}
+
+/// What a container's question for a name has, as the packet filter's rules say it.
+fn asking(resolver: Ipv4Addr) -> String {
+    format!("iifname \"{PREFIX}*\" ip daddr {resolver} meta l4proto {{ tcp, udp }} th dport 53")
 }
 
 fn number_of(interface: &str) -> Option<u32> {
@@ -289,7 +338,8 @@ fn routes() -> io::Result<Vec<(String, Ipv4Range)>> {
     Ok(routes.lines().skip(1).filter_map(route).collect())
 }
 
-fn filter(rules: &str) -> Result<(), Fault> {
+/// Has the packet filter do what the rules say: all of it or nothing.
+pub(super) fn filter(rules: &str) -> Result<(), Fault> {
     let doing = "set the rules of the packet filter";
     let tool = FILTER_TOOLS.into_iter().find(|tool| Path::new(tool).exists());
     let tool = tool.ok_or_else(|| Fault::because(doing, "the program nft is not installed"))?;

@@ -1,6 +1,6 @@
 //! What the container's first process gives up before it becomes the agent.
 
-use crate::{Fault, Limits, fault::Doing};
+use crate::{Fault, Limits, Privileges, fault::Doing};
 use rustix::{
     process::{Resource, Rlimit, getrlimit, setrlimit},
     thread::{
@@ -28,12 +28,19 @@ pub(crate) fn kept() -> Vec<String> {
     KEPT.iter_names().map(|(name, _)| format!("CAP_{name}")).collect()
 }
 
-/// Gives up all capabilities but those a plain container has, for good.
-pub(super) fn drop_capabilities() -> Result<(), Fault> {
+/// Gives up, for good, what root in the container must not be able to do.
+///
+/// With privileges of its own it keeps every capability that its user namespace gives but one: whoever
+/// may look into any process could look into the agent.
+pub(super) fn give_up(privileges: Privileges) -> Result<(), Fault> {
+    let kept = match privileges {
+        Privileges::Few => KEPT,
+        Privileges::Own => CapabilitySet::from_bits_retain(!CapabilitySet::SYS_PTRACE.bits()),
+    };
     // By number: the kernel may know capabilities that have no name here.
     for number in 0..u64::BITS {
         let capability = CapabilitySet::from_bits_retain(1 << number);
-        if KEPT.contains(capability) {
+        if kept.contains(capability) {
             continue;
         }
         match remove_capability_from_bounding_set(capability) {
@@ -45,12 +52,17 @@ pub(super) fn drop_capabilities() -> Result<(), Fault> {
     clear_ambient_capability_set().doing("give up ambient capabilities")?;
     let had = capabilities(None).doing("read capabilities")?.permitted;
     let sets = CapabilitySets {
-        effective: KEPT & had,
-        permitted: KEPT & had,
+        effective: kept & had,
+        permitted: kept & had,
         inheritable: CapabilitySet::empty(),
     };
     set_capabilities(None, sets).doing("give up capabilities")?;
-    set_no_new_privs(true).doing("forbid new privileges")
+    match privileges {
+        Privileges::Few => set_no_new_privs(true).doing("forbid new privileges"),
+        // Programs of its own containers may change users by their files' modes. Nothing outside
+        // of its user namespace is gained by it.
+        Privileges::Own => Ok(()),
+    }
 }
 
 /// Sets the limits of each process. They are only ever lowered.

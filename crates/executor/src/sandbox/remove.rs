@@ -16,7 +16,7 @@ use std::{
 ///
 /// Every folder in it is first moved to the top, so that neither a path nor the stack nor the number
 /// of open files grows with the depth.
-pub(crate) fn tree(path: &Path) -> io::Result<()> {
+pub fn tree(path: &Path) -> io::Result<()> {
     let mut moved = 0_u64;
     let mut waiting = vec![path.to_owned()];
     while let Some(folder) = waiting.pop() {

@@ -9,7 +9,7 @@ use super::{
     message::{Job, Source, User, receive},
     syscall::{MountAttributes, set_mount_attributes},
 };
-use crate::{Fault, Mount, MountKind, fault::Doing, inside::Inside};
+use crate::{Fault, Mount, MountKind, Privileges, fault::Doing, inside::Inside};
 use rustix::{
     fs::{
         AtFlags, CWD, Dev, FileType, Mode, OFlags, fchmod, makedev, mknodat, open, openat,
@@ -72,9 +72,44 @@ pub(super) const OVERLAY: [&str; 4] = ["written", "work", "merged", "under"];
 /// The names of the layers where a folder itself is the only one.
 const WHOLE: [&str; 1] = ["."];
 
+/// Where a container with privileges of its own keeps what an overlay cannot lie on: another one.
+const VOLUMES: [&str; 2] = ["/var/lib/docker", "/var/lib/containers"];
+/// The device for file systems of a container's own programs.
+const FUSE: (&str, u32, u32) = ("fuse", 10, 229);
+
 /// The folder of all the container's overlays.
 pub(super) fn overlays_folder(container: &Path) -> PathBuf {
     container.join("overlays")
+}
+
+/// Where the folder is that a container with privileges of its own sees as this volume.
+fn volume_in(overlays: &Path, volume: &str) -> PathBuf {
+    let name = Path::new(volume).file_name().expect("a volume has a name");
+    overlays.join("volumes").join(name)
+}
+
+/// What has to be made on the host for a container with privileges of its own: its volumes, and the
+/// device for file systems of its programs, where the host has it.
+pub(super) fn make_own(overlays: &Path, owner: Option<u32>) -> Result<(), Fault> {
+    let give = |path: &Path| match owner {
+        Some(owner) => std::os::unix::fs::chown(path, Some(owner), Some(owner)),
+        None => Ok(()),
+    };
+    for volume in VOLUMES {
+        let folder = volume_in(overlays, volume);
+        let made = std::fs::create_dir_all(&folder).and_then(|()| give(&folder));
+        made.doing_to("make the folder", &folder)?;
+    }
+    let (name, major, minor) = FUSE;
+    let device = overlays.join(name);
+    if owner.is_some() && Path::new("/dev").join(name).exists() {
+        let (kind, mode) = (FileType::CharacterDevice, Mode::from_raw_mode(0o600));
+        let made = mknodat(CWD, &device, kind, mode, makedev(major, minor));
+        made.map_err(std::io::Error::from)
+            .and_then(|()| give(&device))
+            .doing_to("make", &device)?;
+    }
+    Ok(())
 }
 
 /// How many overlays the container has.
@@ -87,9 +122,12 @@ pub(super) fn overlay_count(job: &Job) -> usize {
 pub(super) fn enter(job: &Job, helper: &OwnedFd) -> Result<(), Fault> {
     let mut laid = Laid::new(job, helper, Path::new("/usr"))?;
     laid.root.make_dev(job)?;
-    laid.root.make_proc()?;
+    laid.root.make_proc(job.privileges)?;
     laid.root.make_sys(job)?;
     laid.root.make_temporary_folders()?;
+    if job.privileges == Privileges::Own {
+        laid.root.attach_own(&laid.overlays.folder)?;
+    }
     for mount in &job.mounts {
         let tree = laid.mount(mount)?;
         laid.root.attach(&tree, &mount.container)?;
@@ -367,9 +405,33 @@ impl Root {
         self.attach(&tree, Path::new("/dev/mqueue"))
     }
 
-    fn make_proc(&self) -> Result<(), Fault> {
+    /// Attaches what the helper has made for a container with privileges of its own.
+    fn attach_own(&self, overlays: &Path) -> Result<(), Fault> {
+        for volume in VOLUMES {
+            let folder = volume_in(overlays, volume);
+            let source = Source { folder: &folder, below_as_well: false };
+            let tree = copy_of_mount(&source).doing_to("open the folder", &folder)?;
+            self.attach(&tree, Path::new(volume))?;
+        }
+        let device = overlays.join(FUSE.0);
+        if !device.exists() {
+            return Ok(());
+        }
+        let source = Source { folder: &device, below_as_well: false };
+        let tree = copy_of_mount(&source).doing_to("open the device", &device)?;
+        let dev = self.0.folder(Path::new("/dev"))?;
+        lay_over_file(&dev, FUSE.0, &tree).doing_to("make the device", FUSE.0)
+    }
+
+    fn make_proc(&self, privileges: Privileges) -> Result<(), Fault> {
         let tree = new_mount("proc", &[], inert()).doing("make /proc")?;
         self.attach(&tree, Path::new("/proc"))?;
+        match privileges {
+            Privileges::Few => {}
+            // Whoever may mount could take away what lies over it. What is the host's own there
+            // belongs to a user whom the container does not have.
+            Privileges::Own => return Ok(()),
+        }
         for path in READ_ONLY {
             self.make_read_only(path).doing_to("protect", path)?;
         }
@@ -379,11 +441,18 @@ impl Root {
     /// Mounts `/sys`, to be read; a kernel that refuses it leaves the folder empty.
     fn make_sys(&self, job: &Job) -> Result<(), Fault> {
         let read_only = inert() | MountAttrFlags::MOUNT_ATTR_RDONLY;
-        let tree = match new_mount("sysfs", &[], read_only) {
+        let attributes = match job.privileges {
+            Privileges::Few => read_only,
+            Privileges::Own => inert(),
+        };
+        let tree = match new_mount("sysfs", &[], attributes) {
             Err(Errno::PERM) => return self.0.folder(Path::new("/sys")).map(drop),
             tree => tree.doing("make /sys")?,
         };
         self.attach(&tree, Path::new("/sys"))?;
+        if job.privileges == Privileges::Own {
+            return self.show_cgroups(job);
+        }
         self.hide(HIDDEN.iter().filter(|path| path.starts_with("sys/")))?;
         self.show_cgroups(job)
     }
@@ -397,7 +466,11 @@ impl Root {
         let read_only = inert() | MountAttrFlags::MOUNT_ATTR_RDONLY;
         let (version, hierarchies) = job.cgroup.hierarchies();
         if version == Version::Two {
-            let tree = new_mount("cgroup2", &[], read_only).doing(doing)?;
+            let attributes = match job.privileges {
+                Privileges::Few => read_only,
+                Privileges::Own => inert(),
+            };
+            let tree = new_mount("cgroup2", &[], attributes).doing(doing)?;
             return self.attach(&tree, Path::new("/sys/fs/cgroup"));
         }
         let tree = new_mount("tmpfs", &[("mode", "755"), ("size", "64k")], inert()).doing(doing)?;
@@ -534,7 +607,11 @@ fn make_device(dev: impl AsFd, name: &str, number: Dev) -> rustix::io::Result<()
 fn bind_device(dev: &OwnedFd, name: &str) -> rustix::io::Result<()> {
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     let tree = open_tree(CWD, format!("/dev/{name}"), flags)?;
+    lay_over_file(dev, name, &tree)
+}
+
+fn lay_over_file(dev: &OwnedFd, name: &str, tree: &OwnedFd) -> rustix::io::Result<()> {
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
     let target = openat(dev, name, flags, Mode::from_raw_mode(0o644))?;
-    attach(&tree, &target)
+    attach(tree, &target)
 }

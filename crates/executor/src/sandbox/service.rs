@@ -6,21 +6,26 @@ mod in_engine;
 use super::{
     cgroup::{Group, Hierarchies},
     config::{Agent, SandboxConfig, Users},
+    disk::{DiskShare, DiskWatch},
+    egress::Gate,
     engine::{DockerEngine, Engine},
     helper,
-    keeper::{MEMORY_END, SIGNAL_BASE},
-    message::{DELIVERY, Job, RootFileSystem, ToService, User, receive, send},
+    keeper::MEMORY_END,
+    known::{First, Known, KnownContainers},
+    message::{DELIVERY, Job, RootFileSystem, ToService, User, Watchers, receive, send},
     network::WayOut,
     origin::Origin,
     outside::Outside,
     process::{self, Found},
     remove,
+    root::overlays_folder,
     runtime::{OciRuntime, RuntimeKind},
     state::{ContainerFolder, Locked, Plan, StateFolder},
     syscall,
 };
 use crate::{
-    Container, ContainerId, ContainerSpec, Executor, Exit, Fault, Image, LaunchError, Network,
+    Container, ContainerId, ContainerSpec, Executor, Exit, Fault, Image, LaunchError, Mount,
+    MountKind, Network, Privileges,
     fault::Doing,
     image::{HostTemplate, ImageSettings, Images},
 };
@@ -31,7 +36,7 @@ use rustix::{
 };
 use sha2::{Digest, Sha256};
 use std::{
-    collections::{HashMap, hash_map::DefaultHasher},
+    collections::hash_map::DefaultHasher,
     fs::{self, File, OpenOptions},
     hash::{Hash, Hasher},
     io::{self, Read, Seek, Write},
@@ -42,10 +47,10 @@ use std::{
         unix::fs::{OpenOptionsExt, PermissionsExt},
     },
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, Once},
+    sync::{Arc, Once},
     time::Duration,
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc::UnboundedReceiver};
 
 /// How long a killed container may take to be gone.
 const DEATH_SECONDS_MAX: u64 = 5;
@@ -86,10 +91,13 @@ struct Inner {
     outside: Outside,
     origin: Origin,
     users: Users,
+    watchers: Watchers,
     maker: Maker,
     /// Said once: that this machine cannot keep containers' users apart from its own.
     said_users: Once,
-    known: Mutex<HashMap<ContainerId, Arc<Known>>>,
+    known: Arc<KnownContainers>,
+    /// Ends those that take too much of the disk.
+    _disk: DiskWatch,
     /// Lets in as many launches at a time as the machine makes fastest: more of them would wait for
     /// each other inside the kernel, which makes networks one after the other.
     launching: Semaphore,
@@ -104,40 +112,6 @@ enum Maker {
     Runtime(OciRuntime, PathBuf),
     /// A container engine.
     Engine(Engine, PathBuf),
-}
-
-/// A container whose first process this service has a handle to.
-#[derive(Debug)]
-struct Known {
-    process: OwnedFd,
-    group: Group,
-    /// Whether the process is the keeper of an inner box, and not the agent.
-    is_keeper: bool,
-    ended: Mutex<Option<Exit>>,
-}
-
-impl Known {
-    /// How the container ended, whose first process has.
-    fn conclude(&self) -> Exit {
-        let mut ended = self.ended.lock().expect("no holder of this lock panics");
-        let reaped = || match self.told(process::reap(&self.process)) {
-            Exit::Killed { signal: libc::SIGKILL } if self.group.memory_kills() > 0 => {
-                Exit::OutOfMemory
-            }
-            exit => exit,
-        };
-        ended.get_or_insert_with(reaped).clone()
-    }
-
-    /// How the agent ended, by the end of the process that tells it.
-    fn told(&self, exit: Exit) -> Exit {
-        match exit {
-            Exit::Exited { code: Some(code) } if self.is_keeper && code > SIGNAL_BASE => {
-                Exit::Killed { signal: code - SIGNAL_BASE }
-            }
-            exit => exit,
-        }
-    }
 }
 
 impl Sandbox {
@@ -209,6 +183,12 @@ impl Sandbox {
         }
         let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let instance = instance(&config.state_dir)?;
+        let known = Arc::<KnownContainers>::default();
+        let disk = DiskWatch::start(
+            state.containers().to_owned(),
+            config.disk_reserve_bytes,
+            Arc::clone(&known),
+        )?;
         let agent = agent_in_memory(&config.agent)?;
         let maker = maker(&agent, &config.state_dir)?;
         let inner = Inner {
@@ -221,9 +201,11 @@ impl Sandbox {
             state,
             hierarchies,
             users,
+            watchers: watchers(),
             maker,
             said_users: Once::new(),
-            known: Mutex::default(),
+            known,
+            _disk: disk,
             launching: Semaphore::new(2 * processors),
         };
         inner.sweep()?;
@@ -304,6 +286,14 @@ impl Executor for Sandbox {
     }
 }
 
+/// What a container has outside of its folder.
+struct Belongings {
+    group: Group,
+    share: DiskShare,
+    /// The gate on its way out, and what it tells.
+    gate: Option<(Gate, UnboundedReceiver<String>)>,
+}
+
 /// What is known of a container that is looked for.
 enum Sight {
     /// It has a first process, running or just ended.
@@ -321,10 +311,18 @@ impl Inner {
             let reason = format!("a container listens on {LISTEN_MAX} addresses at most");
             return Err(Fault::because("start a container", reason).into());
         }
+        if spec.privileges == Privileges::Own && !matches!(self.maker, Maker::Sandbox) {
+            let reason = "another executor makes its inner box";
+            return Err(Fault::because("give a container privileges of its own", reason).into());
+        }
+        if (spec.privileges, self.user(&spec.id)) == (Privileges::Own, User::HostRoot) {
+            let reason = "its users would be the machine's own";
+            return Err(Fault::because("give a container privileges of its own", reason).into());
+        }
         let mut locked = loop {
             let locked = self.state.claim(&spec.id)?;
             if locked.folder.started()?.is_some() {
-                return Ok(self.found_again(&spec.id, &locked.folder)?);
+                return Ok(self.found_again(spec, &locked.folder)?);
             }
             if locked.folder.plan()?.is_none() {
                 break locked;
@@ -339,6 +337,7 @@ impl Inner {
         let mut started = self.start(spec, &base, self.user(&spec.id), &locked);
         if let Err(fault) = &started
             && fault.doing.starts_with(helper::APART)
+            && spec.privileges == Privileges::Few
         {
             self.say_that_users_are_the_host_s(fault);
             self.clear(locked)?;
@@ -349,7 +348,7 @@ impl Inner {
             Ok(container) => Ok(container),
             // The agent did run, if only for a moment: it must not run again.
             Err(_) if locked.folder.started()?.is_some() => {
-                Ok(self.found_again(&spec.id, &locked.folder)?)
+                Ok(self.found_again(spec, &locked.folder)?)
             }
             Err(fault) => {
                 self.images.release(locked.folder.path());
@@ -402,21 +401,21 @@ impl Inner {
         };
         let folder = &locked.folder;
         let group = self.hierarchies.group(&format!("{}.{}", spec.id, self.instance));
-        let way_out = self.way_out(spec.network);
-        let interface = way_out.as_ref().map(|way_out| way_out.interface.clone());
-        folder.write_plan(&Plan { cgroup: group.clone(), interface })?;
+        let (way_out, belongings) = self.provide(spec, group.clone(), folder)?;
         let job = Job {
             id: spec.id.to_string(),
             folder: folder.path().to_owned(),
             root: root.clone(),
-            mounts: spec.mounts.clone(),
+            mounts: mounts(spec),
             folders_in_memory: spec.folders_in_memory.clone(),
+            privileges: spec.privileges,
             files: etc_files(&spec.id, way_out.as_ref()),
             limits: spec.limits,
-            cgroup: group.clone(),
+            cgroup: group,
             listen: spec.listen.clone(),
             way_out,
             user,
+            watchers: self.watchers,
             runtime: match &self.maker {
                 Maker::Runtime(runtime, agent) => Some(runtime.job(agent.clone())),
                 Maker::Sandbox | Maker::Engine(..) => None,
@@ -439,21 +438,41 @@ impl Inner {
             journal.as_fd(),
             errors.as_fd(),
         ];
-        self.made(&spec.id, group, self.ask_helper(&delivery)?, locked)
+        self.made(&spec.id, belongings, self.ask_helper(&delivery)?, locked)
+    }
+
+    /// Plans what a container has outside of its folder, and provides what has to be there before it.
+    fn provide(
+        &self,
+        spec: &ContainerSpec,
+        group: Group,
+        folder: &ContainerFolder,
+    ) -> Result<(Option<WayOut>, Belongings), Fault> {
+        let mut way_out = self.way_out(spec.network);
+        let interface = way_out.as_ref().map(|way_out| way_out.interface.clone());
+        let share = disk_share(spec, folder);
+        let is_gated = way_out.is_some() && !spec.egress.is_open();
+        let plan = Plan { cgroup: group.clone(), interface, is_gated, share: share.clone() };
+        folder.write_plan(&plan)?;
+        let gate = way_out.as_mut().filter(|_| is_gated);
+        let gate = gate.map(|way_out| self.outside.gate(way_out, &spec.egress)).transpose()?;
+        Ok((way_out, Belongings { group, share, gate }))
     }
 
     /// Remembers a container that was made, unless it was not.
     fn made(
         &self,
         id: &ContainerId,
-        group: Group,
+        belongings: Belongings,
         made: Made,
         locked: &Locked,
     ) -> Result<Container, Fault> {
+        let Belongings { group, share, gate } = belongings;
         match locked.folder.started()? {
             Some(_) => {
-                self.remember(id, self.known(made.process, group));
-                Ok(Container { listeners: made.listeners })
+                let known = self.known(made.process, group, share);
+                let known = self.known.remember(id, known);
+                Ok(Container { denied: keep(gate, &known), ..Container::with(made.listeners) })
             }
             None => Err(Fault::because("start a container", "its first process ended early")),
         }
@@ -512,27 +531,21 @@ impl Inner {
         }
     }
 
-    fn known(&self, process: OwnedFd, group: Group) -> Known {
-        Known {
-            process,
-            group,
-            is_keeper: !matches!(self.maker, Maker::Sandbox),
-            ended: Mutex::default(),
-        }
-    }
-
-    fn remember(&self, id: &ContainerId, known: Known) -> Arc<Known> {
-        let known = Arc::new(known);
-        let mut all = self.known.lock().expect("no holder of this lock panics");
-        Arc::clone(all.entry(id.clone()).or_insert(known))
-    }
-
-    fn remembered(&self, id: &ContainerId) -> Option<Arc<Known>> {
-        self.known.lock().expect("no holder of this lock panics").get(id).cloned()
+    fn known(&self, process: OwnedFd, group: Group, share: DiskShare) -> Known {
+        let first = match self.maker {
+            Maker::Sandbox => First::Agent,
+            Maker::Runtime(..) | Maker::Engine(..) => First::Keeper,
+        };
+        Known::new(process, first, group, share)
     }
 
     /// The container that an id already has.
-    fn found_again(&self, id: &ContainerId, folder: &ContainerFolder) -> Result<Container, Fault> {
+    fn found_again(
+        &self,
+        spec: &ContainerSpec,
+        folder: &ContainerFolder,
+    ) -> Result<Container, Fault> {
+        let id = &spec.id;
         let doing = "take over a container's sockets";
         let running = match self.find(id) {
             Sight::Known(known)
@@ -543,7 +556,7 @@ impl Inner {
             _ => None,
         };
         let (Some(known), Some(started)) = (running, folder.started()?) else {
-            return Ok(Container { listeners: Vec::new() });
+            return Ok(Container::with(Vec::new()));
         };
         let count = RawFd::try_from(started.listeners).expect("few listeners");
         let take = || -> Result<Vec<TcpListener>, rustix::io::Errno> {
@@ -555,21 +568,35 @@ impl Inner {
         // at its very end, when it has none any more: both pass.
         for _ in 0..TAKE_OVER_TRIES_MAX {
             match take() {
-                Ok(listeners) => return Ok(Container { listeners }),
+                Ok(listeners) => {
+                    let denied = keep(self.gate_again(spec, folder)?, &known);
+                    return Ok(Container { listeners, denied });
+                }
                 Err(error) => {
                     tracing::debug!(%id, %error, "a container's sockets are not there");
                     if process::wait_for_end(&known.process, TAKE_OVER_PAUSE).doing(doing)? {
-                        return Ok(Container { listeners: Vec::new() });
+                        return Ok(Container::with(Vec::new()));
                     }
                 }
             }
         }
-        Ok(Container { listeners: take().doing(doing)? })
+        Ok(Container::with(take().doing(doing)?))
+    }
+
+    /// Puts the gate back that a container had before the service was restarted.
+    fn gate_again(
+        &self,
+        spec: &ContainerSpec,
+        folder: &ContainerFolder,
+    ) -> Result<Option<(Gate, UnboundedReceiver<String>)>, Fault> {
+        let plan = folder.plan()?.filter(|plan| plan.is_gated);
+        let interface = plan.and_then(|plan| plan.interface);
+        interface.map(|interface| self.outside.gate_again(&interface, &spec.egress)).transpose()
     }
 
     /// Looks for a container, in memory and then on disk.
     fn find(&self, id: &ContainerId) -> Sight {
-        if let Some(known) = self.remembered(id) {
+        if let Some(known) = self.known.get(id) {
             return Sight::Known(known);
         }
         match self.find_on_disk(id) {
@@ -591,8 +618,11 @@ impl Inner {
         };
         match started.process.find().doing("look for a container's process")? {
             Found::There(process) => {
-                let group = folder.plan()?.map_or_else(|| self.hierarchies.group(""), |p| p.cgroup);
-                Ok(Sight::Known(self.remember(id, self.known(process, group))))
+                let (group, share) = match folder.plan()? {
+                    Some(plan) => (plan.cgroup, plan.share),
+                    None => (self.hierarchies.group(""), DiskShare::default()),
+                };
+                Ok(Sight::Known(self.known.remember(id, self.known(process, group, share))))
             }
             Found::Gone => Ok(Sight::Ended(Exit::Exited { code: None })),
             Found::OtherBoot => Ok(Sight::Ended(Exit::Lost)),
@@ -603,7 +633,6 @@ impl Inner {
         match &self.maker {
             Maker::Sandbox | Maker::Runtime(..) => known.conclude(),
             Maker::Engine(engine, _) => {
-                let mut ended = known.ended.lock().expect("no holder of this lock panics");
                 let told = || match (process::reap(&known.process), engine.exit(id)) {
                     (
                         Exit::Exited { code: Some(MEMORY_END) },
@@ -611,7 +640,7 @@ impl Inner {
                     ) => Exit::OutOfMemory,
                     (_, exit) => exit,
                 };
-                ended.get_or_insert_with(told).clone()
+                known.conclude_by(told)
             }
         }
     }
@@ -645,7 +674,7 @@ impl Inner {
         }
         self.images.release(locked.folder.path());
         self.forget(locked)?;
-        self.known.lock().expect("no holder of this lock panics").remove(id);
+        self.known.forget(id);
         Ok(())
     }
 
@@ -664,6 +693,9 @@ impl Inner {
         if let Some(plan) = locked.folder.plan()? {
             remove_group(&plan.cgroup)?;
             if let Some(interface) = plan.interface {
+                if plan.is_gated {
+                    Gate::remove(&interface)?;
+                }
                 // The cable goes with the container's network, which the kernel takes apart on its
                 // own; doing it here would hold up every other change of the machine's network.
                 self.outside.give_back(&interface);
@@ -749,6 +781,37 @@ fn kill(process: &OwnedFd) -> Result<(), Fault> {
     }
     let reason = format!("it is there {DEATH_SECONDS_MAX} seconds after it was killed");
     Err(Fault::because("end a container", reason))
+}
+
+/// Keeps a gate for as long as its container is known; gives what it tells.
+fn keep(
+    gate: Option<(Gate, UnboundedReceiver<String>)>,
+    known: &Known,
+) -> Option<UnboundedReceiver<String>> {
+    let (gate, told) = gate?;
+    known.keep_gate(gate);
+    Some(told)
+}
+
+/// What is shown of the host. A container that may mount anything could make writable what is only
+/// to be read: it gets a layer of its own over it.
+fn mounts(spec: &ContainerSpec) -> Vec<Mount> {
+    let shown = |mount: &Mount| match (spec.privileges, mount.kind) {
+        (Privileges::Own, MountKind::ReadOnly) => {
+            Mount { kind: MountKind::CopyOnWrite, ..mount.clone() }
+        }
+        _ => mount.clone(),
+    };
+    spec.mounts.iter().map(shown).collect()
+}
+
+/// What a container may take of the disk, and where it does: what it writes over its image, its
+/// journal, and the folders that it was given to write to.
+fn disk_share(spec: &ContainerSpec, folder: &ContainerFolder) -> DiskShare {
+    let given = spec.mounts.iter().filter(|mount| mount.kind == MountKind::ReadWrite);
+    let mut places = vec![overlays_folder(folder.path()), spec.journal.clone()];
+    places.extend(given.map(|mount| mount.host.clone()));
+    DiskShare { bytes_max: spec.limits.disk_bytes, places }
 }
 
 /// Removes control groups, which the kernel may hold for a moment after the last process is gone.
@@ -843,14 +906,29 @@ fn agent_on_disk(agent: &File, state_dir: &Path) -> Result<PathBuf, Fault> {
 /// Forbids every change of a file in memory. While the kernel itself still holds one of its pages,
 /// which it may right after they were written on a busy machine, it answers that the file is busy.
 fn seal(file: &File) -> rustix::io::Result<()> {
-    let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
+    let content = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
+    let mut seals = content | SealFlags::EXEC;
     for _ in 1..SEAL_TRIES_MAX {
         match fcntl_add_seals(file, seals) {
             Err(rustix::io::Errno::BUSY) => std::thread::sleep(SEAL_PAUSE),
+            // Kernels before 6.3 cannot forbid that it is made unfit for execution.
+            Err(rustix::io::Errno::INVAL) if seals != content => seals = content,
             sealed => return sealed,
         }
     }
     fcntl_add_seals(file, seals)
+}
+
+/// What one container may have of the machine's watchers of files: an eighth.
+fn watchers() -> Watchers {
+    let part = |name: &str, usual: u64| {
+        let text = fs::read_to_string(format!("/proc/sys/fs/inotify/{name}")).unwrap_or_default();
+        text.trim().parse().unwrap_or(usual) / 8
+    };
+    Watchers {
+        instances_max: part("max_user_instances", 128),
+        watches_max: part("max_user_watches", 65_536),
+    }
 }
 
 /// A short name for a state folder, the same for as long as the folder is.

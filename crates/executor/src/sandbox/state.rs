@@ -5,7 +5,7 @@
 //! before it becomes the agent. The lock is held by everyone who works on the launch, so it is free
 //! only when the agent runs or nothing does.
 
-use super::{cgroup::Group, process::ProcessName, remove};
+use super::{cgroup::Group, disk::DiskShare, process::ProcessName, remove};
 use crate::{ContainerId, Exit, Fault, fault::Doing};
 use rustix::{
     fs::{
@@ -54,6 +54,12 @@ pub(super) struct Plan {
     pub cgroup: Group,
     /// The host's end of its cable to the outside.
     pub interface: Option<String>,
+    /// Whether there is a gate on its way out.
+    #[serde(default)]
+    pub is_gated: bool,
+    /// What it may take of the disk.
+    #[serde(default)]
+    pub share: DiskShare,
 }
 
 /// A container that was started.
@@ -117,7 +123,12 @@ impl StateFolder {
 
     /// The container's folder, whether it exists or not.
     pub(super) fn container(&self, id: &ContainerId) -> ContainerFolder {
-        ContainerFolder(self.containers.join(id.as_str()))
+        ContainerFolder::of(&self.containers, id)
+    }
+
+    /// The folder that all containers' folders are in.
+    pub(super) fn containers(&self) -> &Path {
+        &self.containers
     }
 
     /// The container's folder, made when missing, when all others have done with it.
@@ -240,6 +251,11 @@ fn spread(folder: &Path) {
 }
 
 impl ContainerFolder {
+    /// The folder of a container, in the folder of all containers.
+    pub(super) fn of(containers: &Path, id: &ContainerId) -> Self {
+        Self(containers.join(id.as_str()))
+    }
+
     /// Where it is.
     pub(super) fn path(&self) -> &Path {
         &self.0

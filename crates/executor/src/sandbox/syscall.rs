@@ -118,6 +118,19 @@ pub(super) fn arrange_descriptors(given: &[BorrowedFd<'_>]) -> io::Result<()> {
     if closed < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
+/// Filters this process's system calls, and those of all that come from it. It needs the right to
+/// administer the process's user namespace.
+pub(super) fn filter(program: &[seccompiler::sock_filter]) -> io::Result<()> {
+    let length = u16::try_from(program.len()).map_err(io::Error::other)?;
+    let given = libc::sock_fprog { len: length, filter: program.as_ptr().cast_mut().cast() };
+    // SAFETY: both structures are laid out as the kernel's, it only reads them, and they outlive
+    // the call.
+    let done = unsafe {
+        libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, &raw const given)
+    };
+    if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
 /// Closes all descriptors but `count` of them from `first` on. Nothing may be used after it that has
 /// one of the others.
 pub(super) fn close_all_but(first: RawFd, count: usize) -> io::Result<()> {

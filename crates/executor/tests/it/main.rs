@@ -7,9 +7,13 @@ mod agent;
 mod attacks;
 mod contract;
 mod crash;
+mod disk;
+mod egress;
 mod engines;
+mod escapes;
 mod images;
 mod outbound;
+mod privileged;
 mod rootless;
 mod runtimes;
 mod world;
@@ -29,9 +33,18 @@ fn main() -> ExitCode {
     if std::env::args().nth(1).is_some_and(|verb| verb == outbound::HOST_VERB) {
         return outbound::host();
     }
+    if std::env::args().nth(1).is_some_and(|verb| verb == egress::GATE_VERB) {
+        return egress::host();
+    }
+    if std::env::args().nth(1).is_some_and(|verb| verb == disk::SMALL_VERB) {
+        return disk::on_small_disk();
+    }
     let mut trials: Vec<Trial> = contract::promises::<contract::Fake>("scripted", &Maker::Sandbox);
     let mut local = contract::promises::<World>("sandbox", &Maker::Sandbox);
     local.extend(attacks::trials("sandbox", &Maker::Sandbox));
+    local.extend(escapes::trials("sandbox"));
+    local.extend(disk::trials("sandbox"));
+    local.extend(privileged::trials("sandbox"));
     local.extend(images::trials("sandbox"));
     local.extend(crash::trials("sandbox"));
     local.extend(runtimes::promises(RuntimeKind::Runc));
@@ -40,5 +53,7 @@ fn main() -> ExitCode {
     trials.extend(runtimes::trials());
     trials.extend(engines::trials());
     trials.extend(outbound::trials("sandbox"));
+    trials.extend(egress::trials("sandbox"));
+    trials.push(disk::small("sandbox"));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

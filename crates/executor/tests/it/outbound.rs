@@ -30,6 +30,15 @@ const CLIENT: &str = "import socket, sys\n\
 
 /// The tests of this file.
 pub(crate) fn trials(name: &str) -> Vec<Trial> {
+    let run = || in_a_network_of_its_own(HOST_VERB);
+    vec![
+        Trial::test(format!("{name}::a_way_out_leads_outside_and_nowhere_else"), run)
+            .with_ignored_flag(!possible()),
+    ]
+}
+
+/// Whether this machine can run tests of ways out; it says so when it cannot.
+pub(crate) fn possible() -> bool {
     let missing = TOOLS.iter().find(|tool| {
         let found = Command::new("which").arg(tool).stdout(Stdio::null()).status();
         !found.is_ok_and(|status| status.success())
@@ -38,19 +47,17 @@ pub(crate) fn trials(name: &str) -> Vec<Trial> {
     if !possible {
         eprintln!("no test of ways out: it needs root and {TOOLS:?}");
     }
-    vec![
-        Trial::test(format!("{name}::a_way_out_leads_outside_and_nowhere_else"), run)
-            .with_ignored_flag(!possible),
-    ]
+    possible
 }
 
-fn run() -> Result<(), Failed> {
+/// Runs this program once more with this argument, in a network of its own.
+pub(crate) fn in_a_network_of_its_own(verb: &str) -> Result<(), Failed> {
     let exe = std::env::current_exe()?;
     // With processes of its own too: whatever becomes of the test, they end with it.
     let done = Command::new("unshare")
         .args(["--net", "--pid", "--fork", "--mount-proc", "--kill-child"])
         .arg(exe)
-        .arg(HOST_VERB)
+        .arg(verb)
         .output()?;
     if done.status.success() {
         return Ok(());
@@ -73,7 +80,7 @@ fn wait_for(done: impl Fn() -> bool) {
 }
 
 /// A network that stands for the outside: a public server, a private one, and a metadata service.
-fn outside() -> [Child; 2] {
+pub(crate) fn outside() -> [Child; 2] {
     let holder = Command::new("unshare").args(["--net", "sleep", "60"]).spawn().expect("a network");
     let network = |pid: u32| std::fs::read_link(format!("/proc/{pid}/ns/net")).ok();
     let started = Instant::now();
@@ -91,6 +98,7 @@ fn outside() -> [Child; 2] {
             ip link set lo up
             ip link set up1 up
             ip address add 203.0.113.1/24 dev up1
+            for last in 3 4 5; do ip address add 203.0.113.$last/24 dev up1; done
             ip address add 10.9.9.9/32 dev lo
             ip address add 10.9.8.1/32 dev lo
             ip address add 10.9.8.2/32 dev lo

@@ -2,9 +2,9 @@
 
 use crate::agent::AGENT;
 use executor::{
-    Agent, ContainerId, ContainerSpec, DockerEngine, Executor, Exit, HostImage, Image, Images,
-    ImagesConfig, Limits, Network, OciRuntime, OutboundNetwork, RuntimeKind, Sandbox,
-    SandboxConfig, Script, Scripted,
+    Agent, ContainerId, ContainerSpec, DockerEngine, Egress, Executor, Exit, HostImage, Image,
+    Images, ImagesConfig, Limits, Network, OciRuntime, OutboundNetwork, Privileges, RuntimeKind,
+    Sandbox, SandboxConfig, Script, Scripted,
 };
 use std::{
     cell::RefCell,
@@ -108,6 +108,7 @@ pub(crate) fn config(folder: &Path) -> SandboxConfig {
         agent: Agent::File(AGENT.clone()),
         host_image: HostImage::default(),
         outbound: OutboundNetwork::default(),
+        disk_reserve_bytes: 0,
     }
 }
 
@@ -125,8 +126,11 @@ pub(crate) fn spec(folder: &Path, orders: &str) -> ContainerSpec {
             memory_bytes: 512 << 20,
             processes_max: 200,
             open_files_max: 1024,
+            disk_bytes: u64::MAX,
         },
+        privileges: Privileges::Few,
         network: Network::None,
+        egress: Egress::default(),
         listen: Vec::new(),
         orders: orders.as_bytes().to_vec(),
     }

@@ -297,6 +297,21 @@ pub(super) fn concurrent_build_limit() -> ServiceError {
     invalid("Invalid concurrent build limit: it must be at least 1")
 }
 
+/// Privileged mode, where the operator has not allowed it.
+// Ours: AWS's builds have machines of their own.
+pub(super) fn privileged_mode() -> ServiceError {
+    invalid(
+        "Invalid environment: privilegedMode is not allowed here; builds.privileged = true in the \
+         service's configuration allows it",
+    )
+}
+
+/// Privileged mode with an executor that cannot give it.
+// Ours.
+pub(super) fn privileged_executor(name: &str) -> ServiceError {
+    invalid(format!("Invalid environment: privilegedMode is not there with the executor {name}"))
+}
+
 /// Something that CodeBuild has and this service cannot build with yet.
 // Ours: a build that silently lacked it would be worse.
 pub(super) fn not_here_yet(what: &str) -> ServiceError {

@@ -235,7 +235,6 @@ pub(super) fn buildable(project: &Project, config: &Config) -> Checked {
     let s3_logs = project.logs_config.as_ref().and_then(|logs| logs.s3_logs.as_ref());
     let fleet = environment.fleet.as_ref().and_then(|fleet| fleet.fleet_arn.as_ref());
     let lacking = [
-        ("Privileged mode", environment.privileged_mode.unwrap_or_default()),
         ("A fleet", fleet.is_some()),
         ("A Docker server", environment.docker_server.is_some()),
         ("Logs to S3", s3_logs.is_some_and(|logs| logs.status.as_str() == "ENABLED")),
@@ -243,7 +242,19 @@ pub(super) fn buildable(project: &Project, config: &Config) -> Checked {
     ];
     match lacking.into_iter().find(|(_, wanted)| *wanted) {
         Some((what, _)) => Err(refusal::not_here_yet(what)),
+        None if environment.privileged_mode.unwrap_or_default() => privileged(project, config),
         None => Ok(()),
+    }
+}
+
+/// A build in privileged mode needs that the operator allows it, and an executor that can.
+fn privileged(project: &Project, config: &Config) -> Checked {
+    if !config.builds.privileged {
+        return Err(refusal::privileged_mode());
+    }
+    match executor(project, config)? {
+        ExecutorName::Sandbox => Ok(()),
+        other => Err(refusal::privileged_executor(other.as_str())),
     }
 }
 

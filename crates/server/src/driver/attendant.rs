@@ -43,7 +43,10 @@ use store::{
     logs::{Batch, LogError, NewEvent, StreamId},
 };
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{
+        mpsc::{self, UnboundedReceiver},
+        watch,
+    },
     time::{Instant, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -322,11 +325,33 @@ impl Attendant {
         };
         let provision = &self.grounds.provision;
         let spec = provision.spec(&charge.request, &occasion, container.clone(), journal);
-        let launched = self.executor.launch(&spec).await?;
+        let mut launched = self.executor.launch(&spec).await?;
+        self.tell_denied(launched.denied.take());
         let served =
             ServedBuild { request: Arc::clone(&charge.request), expires_at, gone: gone.clone() };
         (self.grounds.serve)(launched, served);
         Ok(notes.iter().map(|note| noted(self.grounds.machine.now(), note)).collect())
+    }
+
+    /// Has the log tell which names the build asks for in vain, until its container is gone.
+    fn tell_denied(&self, denied: Option<UnboundedReceiver<String>>) {
+        let (Some(mut denied), Some(target)) = (denied, self.charge.request.log_target()) else {
+            return;
+        };
+        let machine = Arc::clone(&self.grounds.machine);
+        tokio::spawn(async move {
+            let Ok(stream) = machine.log_stream(&target).await else { return };
+            while let Some(name) = denied.recv().await {
+                let line = noted(machine.now(), &format!("The network's rules deny {name}"));
+                let ingested_at = millis(line.at);
+                let events = [NewEvent { timestamp: ingested_at, message: line.text }];
+                // Nothing of the journal: what is known of how far that has been logged stays.
+                let batch = Batch { events: &events, source: None, ingested_at };
+                if let Err(error) = machine.append(stream, batch) {
+                    tracing::debug!(error = %chain(&error), "a denied name is not in the log");
+                }
+            }
+        });
     }
 
     /// The build's image, brought in when it has to be.
@@ -417,6 +442,12 @@ impl Attendant {
             }
         };
         if let Ended::Exited(exited) = ended {
+            if let Exited::OutOfDisk { .. } = exited {
+                let mut lines = follower.flush();
+                let line = noted(self.grounds.machine.now(), &exited.message());
+                lines.push(Line { position: follower.offset(), ..line });
+                self.log(stream, lines).await;
+            }
             self.driver.inputs(id, vec![(Input::Exited(exited), None)]).await;
         }
         // Only what is kept may be acted upon: a container that went before would be made again by
@@ -617,6 +648,9 @@ impl Attendant {
         tracing::warn!(build = %self.charge.request.id(), ?exit, "a container ended early");
         match exit {
             Exit::OutOfMemory => Exited::OutOfMemory,
+            Exit::OutOfDisk { used_bytes, bytes_max } => {
+                Exited::OutOfDisk { used_bytes: *used_bytes, bytes_max: *bytes_max }
+            }
             Exit::Exited { .. } | Exit::Killed { .. } | Exit::Lost | Exit::NeverStarted => {
                 Exited::Died
             }

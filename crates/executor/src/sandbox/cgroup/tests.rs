@@ -5,8 +5,13 @@ use crate::Limits;
 use std::{fs, path::PathBuf};
 use tempfile::TempDir;
 
-const LIMITS: Limits =
-    Limits { cpu_millis: 500, memory_bytes: 1 << 30, processes_max: 64, open_files_max: 1024 };
+const LIMITS: Limits = Limits {
+    cpu_millis: 500,
+    memory_bytes: 1 << 30,
+    processes_max: 64,
+    open_files_max: 1024,
+    disk_bytes: u64::MAX,
+};
 
 fn folders(groups: &str, mounts: &str) -> (Version, Vec<(String, PathBuf)>) {
     let found = Hierarchies::parse(groups, mounts);

@@ -1,6 +1,6 @@
 //! A container in a container engine: what is laid out for it on disk, and the keeper beside it.
 
-use super::{Inner, Job, Locked, Plan, RootFileSystem, append_to, etc_files, in_memory};
+use super::{Belongings, Inner, Job, Locked, RootFileSystem, append_to, etc_files, in_memory};
 use crate::{
     Container, ContainerSpec, Fault, MountKind,
     fault::Doing,
@@ -21,6 +21,13 @@ use std::{
     path::Path,
 };
 
+/// What stands beside a container that runs.
+struct Beside {
+    door: UnixListener,
+    journal: fs::File,
+    belongings: Belongings,
+}
+
 impl Inner {
     /// Starts a container of an image that the engine has.
     pub(super) fn start_in_engine(
@@ -32,9 +39,7 @@ impl Inner {
     ) -> Result<Container, Fault> {
         let folder = locked.folder.path();
         let cgroup = self.hierarchies.no_group();
-        let way_out = self.way_out(spec.network);
-        let interface = way_out.as_ref().map(|way_out| way_out.interface.clone());
-        locked.folder.write_plan(&Plan { cgroup: cgroup.clone(), interface })?;
+        let (way_out, belongings) = self.provide(spec, cgroup.clone(), &locked.folder)?;
         let door = open_door(folder, agent)?;
         let files = etc_files(&spec.id, way_out.as_ref());
         let mut mounts = vec![bind(&folder.join(DOOR), Path::new(DOOR_PLACE), true)];
@@ -50,31 +55,33 @@ impl Inner {
             root: RootFileSystem { layers: Vec::new(), folders: Vec::new() },
             mounts: Vec::new(),
             folders_in_memory: Vec::new(),
+            privileges: spec.privileges,
             files: Vec::new(),
             limits: spec.limits,
             cgroup,
             listen: spec.listen.clone(),
             way_out,
             user: Engine::user(),
+            watchers: self.watchers,
             runtime: None,
             engine: Some(made),
         };
-        self.keep(spec, &job, &door, &journal, locked)
+        self.keep(&spec.orders, &job, Beside { door, journal, belongings }, locked)
     }
 
     /// Has a keeper stand beside a container that runs, whose agent is at the door.
     fn keep(
         &self,
-        spec: &ContainerSpec,
+        orders: &[u8],
         job: &Job,
-        door: &UnixListener,
-        journal: &fs::File,
+        beside: Beside,
         locked: &Locked,
     ) -> Result<Container, Fault> {
+        let Beside { door, journal, belongings } = beside;
         let note = locked.folder.open_started()?;
         let text = serde_json::to_vec(job).map_err(io::Error::from).doing("spell the job")?;
         let text = in_memory("job", &text).doing("pass the job on")?;
-        let orders = in_memory("orders", &spec.orders).doing("pass the orders on")?;
+        let orders = in_memory("orders", orders).doing("pass the orders on")?;
         let errors = locked.folder.path().join("agent-errors");
         let errors = append_to(&errors).doing_to("open", &errors)?;
         let delivery: [BorrowedFd<'_>; DELIVERY.len()] = [
@@ -86,7 +93,9 @@ impl Inner {
             journal.as_fd(),
             errors.as_fd(),
         ];
-        self.made(&spec.id, job.cgroup.clone(), self.ask_helper(&delivery)?, locked)
+        let id = locked.folder.id();
+        let id = id.ok_or_else(|| Fault::because("start a container", "it has no id"))?;
+        self.made(&id, belongings, self.ask_helper(&delivery)?, locked)
     }
 }
 

@@ -26,7 +26,7 @@ impl Executor for Hands {
             if !lasting.containers.contains_key(id) {
                 lasting.begin(id, at);
             }
-            Ok(Container { listeners: Vec::new() })
+            Ok(Container::with(Vec::new()))
         };
         self.0.slow_call("launch", id.as_str(), launch).await
     }

@@ -1,0 +1,285 @@
+//! What containers take of the disk: no one more than its limit, and all together leave a reserve.
+//!
+//! No file system has to know of it. While containers run, the free space is looked at a few times
+//! a second, which costs nothing; only when it has fallen so far that a container may be over its
+//! limit, what they have written is counted. A container that is over it is ended. So is the largest
+//! when the reserve is touched, whoever wrote last. Without containers nobody looks.
+
+use super::{
+    known::{Known, KnownContainers},
+    state::ContainerFolder,
+};
+use crate::{ContainerId, DiskUsed, Exit, Fault, disk_used, fault::Doing};
+use rustix::{fs::statvfs, process::Signal, process::pidfd_send_signal};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::HashSet,
+    fs, io,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+/// How often the free space is looked at while containers run.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// After this part of a limit has been written by anybody, it is worth counting.
+const COUNTED_PART: u64 = 64;
+/// How long a container that is ended for the reserve has for going, before another is.
+const SPARED: Duration = Duration::from_secs(5);
+/// A container with less than this part of the reserve is not ended for it: it would be no help.
+const HELPFUL_PART: u64 = 16;
+/// The part of a file system's files that is the reserve of them.
+const FILES_PART: u64 = 100;
+/// What a file costs, when only their number is known.
+const FILE_BYTES: u64 = 4096;
+/// What the kernel calls an overlay's file system.
+const OVERLAY: rustix::fs::FsWord = 0x794c_7630;
+
+/// What a container may take of the disk, and where what it takes is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct DiskShare {
+    /// Bytes at most.
+    pub bytes_max: u64,
+    /// The folders and files that it writes to.
+    pub places: Vec<PathBuf>,
+}
+
+impl Default for DiskShare {
+    /// That of a container which an older service has started.
+    fn default() -> Self {
+        Self { bytes_max: u64::MAX, places: Vec::new() }
+    }
+}
+
+impl DiskShare {
+    /// What is taken by now. What cannot be counted takes nothing.
+    fn used(&self) -> DiskUsed {
+        let mut used = DiskUsed::default();
+        for place in &self.places {
+            match fs::symlink_metadata(place) {
+                Ok(found) if found.is_dir() => {
+                    used += disk_used(place)
+                        .inspect_err(|error| {
+                            tracing::warn!(place = %place.display(), %error, "not counted");
+                        })
+                        .unwrap_or_default();
+                }
+                Ok(found) => used += DiskUsed { bytes: found.blocks() * 512, files: 1 },
+                Err(_) => {}
+            }
+        }
+        used
+    }
+}
+
+/// What processes hold open of files that have no name any more.
+fn nameless(processes: &[u32]) -> DiskUsed {
+    let mut used = DiskUsed::default();
+    let mut seen = HashSet::new();
+    for process in processes {
+        for kind in ["fd", "map_files"] {
+            let open = fs::read_dir(format!("/proc/{process}/{kind}")).into_iter().flatten();
+            for file in open.flatten().map(|entry| entry.path()) {
+                let Ok(found) = fs::metadata(&file) else { continue };
+                let is_overlay =
+                    || rustix::fs::statfs(&file).is_ok_and(|system| system.f_type == OVERLAY);
+                if found.is_file()
+                    && found.nlink() == 0
+                    && is_overlay()
+                    && seen.insert((found.dev(), found.ino()))
+                {
+                    used += DiskUsed { bytes: found.blocks() * 512, files: 1 };
+                }
+            }
+        }
+    }
+    used
+}
+
+/// The thread that looks.
+#[derive(Debug)]
+pub(super) struct DiskWatch {
+    containers: Arc<KnownContainers>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl DiskWatch {
+    /// Starts to look after the containers of this folder.
+    pub(super) fn start(
+        folder: PathBuf,
+        reserve_bytes: u64,
+        containers: Arc<KnownContainers>,
+    ) -> Result<Self, Fault> {
+        let mut ledger = Ledger::new(reserve_bytes);
+        let watched = Arc::clone(&containers);
+        let watch = move || {
+            while let Some(running) = watched.next_look(LOOK_EVERY) {
+                let Ok(free) = Free::of(&folder) else { continue };
+                for end in ledger.look(free, &running, Instant::now()) {
+                    end.carry_out(&folder);
+                }
+            }
+        };
+        let thread = thread::Builder::new().name("disk".to_owned()).stack_size(256 * 1024);
+        let thread = thread.spawn(watch).doing("start the thread that watches the disk")?;
+        Ok(Self { containers, thread: Some(thread) })
+    }
+}
+
+impl Drop for DiskWatch {
+    fn drop(&mut self) {
+        self.containers.close();
+        if let Some(thread) = self.thread.take() {
+            // A panic there has been printed, and nobody is left to be told.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What is free of a file system.
+#[derive(Clone, Copy, Debug)]
+struct Free {
+    bytes: u64,
+    files: u64,
+    files_in_all: u64,
+}
+
+impl Free {
+    fn of(folder: &Path) -> io::Result<Self> {
+        let found = statvfs(folder)?;
+        Ok(Self {
+            bytes: found.f_bavail * found.f_frsize,
+            files: found.f_favail,
+            files_in_all: found.f_files,
+        })
+    }
+
+    /// How much less it is than before, in bytes.
+    fn fallen_since(&self, before: &Self) -> u64 {
+        let files = before.files.saturating_sub(self.files).saturating_mul(FILE_BYTES);
+        before.bytes.saturating_sub(self.bytes).saturating_add(files)
+    }
+
+    fn is_below(&self, reserve_bytes: u64) -> bool {
+        // Some file systems make files as they are needed, and count none.
+        let few_files = self.files_in_all > 0 && self.files < self.files_in_all / FILES_PART;
+        self.bytes < reserve_bytes || few_files
+    }
+}
+
+/// A container, as far as the ledger has to know it.
+pub(super) trait Taker {
+    /// Bytes at most.
+    fn bytes_max(&self) -> u64;
+    /// What it took when it was counted last.
+    fn counted(&self) -> u64;
+    /// Counts what it takes.
+    fn count(&self) -> u64;
+}
+
+impl Taker for (ContainerId, Arc<Known>) {
+    fn bytes_max(&self) -> u64 {
+        self.1.share.bytes_max
+    }
+
+    fn counted(&self) -> u64 {
+        self.1.counted()
+    }
+
+    fn count(&self) -> u64 {
+        let mut used = self.1.share.used();
+        used += nameless(&self.1.group.processes());
+        self.1.set_counted(used.bytes);
+        used.bytes
+    }
+}
+
+/// A container that is to end, and why.
+#[derive(Debug, PartialEq, Eq)]
+struct End<T> {
+    container: T,
+    exit: Exit,
+}
+
+impl End<(ContainerId, Arc<Known>)> {
+    fn carry_out(self, containers: &Path) {
+        let (id, known) = self.container;
+        tracing::warn!(%id, exit = ?self.exit, "a container is ended for the disk");
+        known.overran(self.exit.clone());
+        // For a service that comes after this one. It may fail: the disk is full.
+        let _ = ContainerFolder::of(containers, &id).write_ended(&self.exit);
+        if let Err(error) = pidfd_send_signal(&known.process, Signal::KILL) {
+            tracing::debug!(%id, %error, "it has ended by itself");
+        }
+    }
+}
+
+/// What is known of the disk, and when it is worth counting.
+struct Ledger {
+    reserve_bytes: u64,
+    last: Option<Free>,
+    /// By how much the free space has fallen since it was counted, whatever has become free.
+    fallen: u64,
+    /// When a container may be ended for the reserve again.
+    spared_until: Option<Instant>,
+}
+
+impl Ledger {
+    fn new(reserve_bytes: u64) -> Self {
+        Self { reserve_bytes, last: None, fallen: 0, spared_until: None }
+    }
+
+    /// Takes notice of the free space, and says which containers are to end.
+    fn look<T: Taker + Clone>(&mut self, free: Free, running: &[T], now: Instant) -> Vec<End<T>> {
+        let fallen = self.last.map_or(0, |last| free.fallen_since(&last));
+        self.fallen = self.fallen.saturating_add(fallen);
+        self.last = Some(free);
+        let low =
+            free.is_below(self.reserve_bytes) && self.spared_until.is_none_or(|until| until <= now);
+        if self.fallen < worth_counting(running) && !low {
+            return Vec::new();
+        }
+        self.fallen = 0;
+        let mut ends = Vec::new();
+        let mut largest: Option<(u64, &T)> = None;
+        for container in running {
+            let (used_bytes, limit) = (container.count(), container.bytes_max());
+            if used_bytes > limit {
+                let exit = Exit::OutOfDisk { used_bytes, bytes_max: Some(limit) };
+                ends.push(End { container: container.clone(), exit });
+            } else if largest.is_none_or(|(bytes, _)| bytes < used_bytes) {
+                largest = Some((used_bytes, container));
+            }
+        }
+        if low {
+            self.spared_until = Some(now + SPARED);
+            let helpful = largest.filter(|(bytes, _)| *bytes >= self.reserve_bytes / HELPFUL_PART);
+            if let (true, Some((used_bytes, container))) = (ends.is_empty(), helpful) {
+                let exit = Exit::OutOfDisk { used_bytes, bytes_max: None };
+                ends.push(End { container: container.clone(), exit });
+            } else if ends.is_empty() {
+                tracing::warn!(
+                    free_bytes = free.bytes,
+                    free_files = free.files,
+                    "the disk is full"
+                );
+            }
+        }
+        ends
+    }
+}
+
+/// How far the free space must fall before a container can be over its limit: by half of what it
+/// may still take, so that what is written grows no faster than the counting.
+fn worth_counting<T: Taker>(running: &[T]) -> u64 {
+    let part = |container: &T| {
+        let left = container.bytes_max().saturating_sub(container.counted());
+        (left / 2).max(container.bytes_max() / COUNTED_PART)
+    };
+    running.iter().map(part).min().unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

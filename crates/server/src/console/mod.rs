@@ -29,7 +29,7 @@ use axum::{
 use std::sync::Arc;
 
 /// Where the console is.
-pub const PATH: &str = "/console";
+const PATH: &str = "/console";
 
 /// All that a page may load comes from here, no script stands in a page, and no other page may show
 /// it in a frame.
@@ -37,7 +37,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
                       connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// The console's routes.
-pub fn routes() -> Router<Arc<Front>> {
+pub(crate) fn routes() -> Router<Arc<Front>> {
     Router::new()
         .route("/console/assets/{version}/{name}", get(assets::asset))
         .merge(session::routes())
@@ -47,7 +47,7 @@ pub fn routes() -> Router<Arc<Front>> {
 
 /// Whether a request is for the console, and not of S3 for a bucket called `console`: those are
 /// signed.
-pub fn is_for_console(request: &Request) -> bool {
+pub(crate) fn is_for_console(request: &Request) -> bool {
     let path = request.uri().path();
     let is_path = path == PATH || path.strip_prefix(PATH).is_some_and(|rest| rest.starts_with('/'));
     let query = request.uri().query().unwrap_or_default();

@@ -153,14 +153,14 @@ function yaml(line) {
     const parts = [];
     let last = 0;
     for (const match of before.matchAll(/"(?:\\.|[^"])*"|'[^']*'|\$\{?\w+\}?/g)) {
-      parts.push(before.slice(last, match.index), part(match[0][0] === "$" ? "variable" : "text", match[0]));
+      parts.push(before.slice(last, match.index), part(match[0][0] === "$" ? "y-variable" : "y-text", match[0]));
       last = match.index + match[0].length;
     }
     parts.push(before.slice(last));
-    if (comment) parts.push(part("comment", text.slice(comment.index)));
+    if (comment) parts.push(part("y-comment", text.slice(comment.index)));
     return parts;
   };
-  return found ? [found[1], part("key", found[2]), found[3], ...value(found[4])] : value(line);
+  return found ? [found[1], part("y-key", found[2]), found[3], ...value(found[4])] : value(line);
 }
 
 addEventListener("DOMContentLoaded", () => {

@@ -30,7 +30,10 @@ class Log {
     this.window.className = "window";
     this.listen();
     this.arrange();
-    if (this.here !== null) { this.follow = false; this.go(this.here); }
+    // What went wrong is what most come for.
+    const failed = panel.dataset.line === "" ? null : Number(panel.dataset.line) - 1;
+    const line = this.here ?? failed;
+    if (line !== null) { this.follow = false; this.go(line, this.here === null); }
     this.showFollow();
     if (this.live) this.hear();
   }
@@ -99,7 +102,7 @@ class Log {
   }
 
   // Where a line is, after whatever hides it is unfolded.
-  go(line) {
+  go(line, quietly = false) {
     line = Math.max(0, Math.min(line, this.count - 1));
     for (const part of this.parts) {
       if (part.heading && part.isFolded && this.holds(part.heading, line)) this.folded.delete(part.key);
@@ -113,7 +116,7 @@ class Log {
     if (!part) return;
     const top = part.top + (line - part.first) * ROW;
     this.scrollTo(top - this.rows.clientHeight / 3);
-    this.panel.scrollIntoView({ block: "nearest" });
+    if (!quietly) this.panel.scrollIntoView({ block: "nearest" });
   }
 
   holds(phase, line) {
@@ -342,7 +345,9 @@ class Log {
     news.addEventListener("standing", (event) => {
       const standing = JSON.parse(event.data);
       const place = document.querySelector("#standing");
+      const details = document.querySelector("#details");
       if (!place.contains(document.activeElement)) place.innerHTML = standing.html;
+      if (details.innerHTML !== standing.details) details.innerHTML = standing.details;
       showTimes(place);
       document.title = standing.title;
       this.outline = JSON.parse(standing.outline);
@@ -352,6 +357,7 @@ class Log {
         showTimes(place);
         this.live = this.follow = false;
         this.panel.querySelector("#log-live").hidden = true;
+        this.panel.querySelector("#log-follow").hidden = true;
         this.showFollow();
       }
       this.arrange();

@@ -51,16 +51,17 @@ pub(super) fn routes() -> Router<Arc<Front>> {
 struct BuildPage {
     frame: Frame,
     standing: Standing,
+    details: Details,
     path: String,
     lines: String,
     line_count: u64,
     outline: String,
 }
 
-/// What changes while a build runs.
+/// How a build stands, which changes while it runs.
 #[derive(Template)]
 #[template(path = "standing.html")]
-struct Standing {
+pub(super) struct Standing {
     form_token: String,
     path: String,
     project: String,
@@ -77,6 +78,12 @@ struct Standing {
     is_complete: bool,
     why: Option<Why>,
     bars: Vec<Bar>,
+}
+
+/// What a build is made of and has made.
+#[derive(Template)]
+#[template(path = "details.html")]
+struct Details {
     facts: Vec<Fact>,
     artifacts: Vec<Artifact>,
     exported: Vec<(String, String)>,
@@ -162,20 +169,33 @@ async fn build(
     let path = standing.path.clone();
     let lines = log::said(line_count);
     let outline = serde_json::to_string(&outline).unwrap_or_default();
-    Ok(page(BuildPage { frame, standing, path, lines, line_count, outline }))
+    let details = Details::new(&build);
+    Ok(page(BuildPage { frame, standing, details, path, lines, line_count, outline }))
 }
 
-/// How a build stands, as the page shows it, and the outline of its log.
-pub(super) async fn standing(
+/// What a page that shows a build is told of it while it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Told {
+    pub(super) standing: String,
+    pub(super) details: String,
+    pub(super) outline: String,
+}
+
+/// How a build stands, as the page shows it.
+pub(super) async fn told(
     front: &Arc<Front>,
     visitor: &Visitor,
     build: &codebuild::Build,
-) -> Option<(String, String)> {
+) -> Option<Told> {
     let log = Log::of(front, visitor, build).await;
     let commands = commands(front, visitor, build).await;
     let outline = outline(log.as_ref(), build, &commands).await;
     let standing = Standing::new(visitor, build, &commands, &outline);
-    Some((standing.render().ok()?, serde_json::to_string(&outline).ok()?))
+    Some(Told {
+        standing: standing.render().ok()?,
+        details: Details::new(build).render().ok()?,
+        outline: serde_json::to_string(&outline).ok()?,
+    })
 }
 
 /// What is known of a build's commands, the first of them.
@@ -288,11 +308,6 @@ impl Standing {
         let start = build.start_time.unwrap_or(now);
         let took = build.end_time.unwrap_or(now).millis() - start.millis();
         let project = build.project_name.clone().unwrap_or_default();
-        let variables = build.environment.iter().flat_map(|environment| {
-            environment.environment_variables.iter().flatten().map(|variable| {
-                (variable.name.clone(), variable.value.clone())
-            })
-        });
         Self {
             form_token: visitor.form_token.clone(),
             path: shown::build_path(build.id.as_deref().unwrap_or_default()),
@@ -313,6 +328,22 @@ impl Standing {
             is_complete: build.build_complete.unwrap_or_default(),
             why: why(build, commands, outline),
             bars: bars(build, now),
+        }
+    }
+
+    /// The number, from 1, of the line with the command that failed.
+    fn failed_line(&self) -> Option<u64> {
+        self.why.as_ref()?.line
+    }
+}
+
+impl Details {
+    fn new(build: &codebuild::Build) -> Self {
+        let variables = build.environment.iter().flat_map(|environment| {
+            let variables = environment.environment_variables.iter().flatten();
+            variables.map(|variable| (variable.name.clone(), variable.value.clone()))
+        });
+        Self {
             facts: facts(build),
             artifacts: artifacts(build),
             exported: build

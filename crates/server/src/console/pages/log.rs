@@ -3,7 +3,10 @@
 //! The browser has only the lines that are seen. It asks for others by their numbers, and is told
 //! of new ones as they are written.
 
-use super::shown;
+use super::{
+    build::{self, Told},
+    shown,
+};
 use crate::{
     console::{ansi, answer::NoPage, session::Visitor, words},
     fault::chain,
@@ -22,7 +25,12 @@ use axum::{
 };
 use futures::{Stream, StreamExt, stream};
 use serde::{Deserialize, Serialize};
-use std::{convert::Infallible, io, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use store::logs::{LogError, LogEvent, LogStore, StreamId, Subscription, TailFilter};
 use tokio::{sync::watch, task::spawn_blocking, time::timeout};
 use wire::codebuild;
@@ -35,6 +43,8 @@ const FOUND_MAX: usize = 5_000;
 const NEWS_LINES_MAX: u64 = 200;
 /// News are not sent more often, so that a fast log does not fill the line with them.
 const NEWS_EVERY: Duration = Duration::from_millis(40);
+/// How a build stands is not told more often, until it ends.
+const TOLD_EVERY: Duration = Duration::from_millis(150);
 /// How often a page looks by itself whether its build has gone on.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// Lines of a log that are read at a time for the file.
@@ -242,8 +252,8 @@ struct Feed {
     changed: watch::Receiver<u64>,
     /// Lines that the page knows of.
     known: u64,
-    /// What the page was told last of how the build stands.
-    told: String,
+    /// What the page was told last of how the build stands, and when.
+    told: Option<(Told, Instant)>,
     ended: bool,
 }
 
@@ -252,6 +262,7 @@ struct Standing {
     mark: &'static str,
     title: String,
     html: String,
+    details: String,
     outline: String,
     ended: bool,
 }
@@ -265,7 +276,7 @@ async fn news(
     build_of(&front, &visitor, id.clone()).await?;
     let known = place.first;
     let changed = front.grounds.changed.subscribe();
-    let (log, tail, told) = (None, None, String::new());
+    let (log, tail, told) = (None, None, None);
     let feed = Feed { front, visitor, id, log, tail, changed, known, told, ended: false };
     let events = stream::unfold(feed, |mut feed| async move {
         let events = feed.next().await?;
@@ -301,16 +312,23 @@ impl Feed {
     }
 
     async fn standing(&mut self, build: &codebuild::Build) -> Option<Event> {
-        let (html, outline) = super::build::standing(&self.front, &self.visitor, build).await?;
-        if html == self.told {
+        let ended = build.build_complete.unwrap_or_default();
+        let soon = self.told.as_ref().is_some_and(|(_, at)| at.elapsed() < TOLD_EVERY);
+        if soon && !ended {
             return None;
         }
-        self.told.clone_from(&html);
-        self.ended = build.build_complete.unwrap_or_default();
+        let told = build::told(&self.front, &self.visitor, build).await?;
+        if self.told.as_ref().is_some_and(|(before, _)| *before == told) && !ended {
+            return None;
+        }
+        self.told = Some((told.clone(), Instant::now()));
+        let Told { standing: html, details, outline } = told;
+        self.ended = ended;
         let (mark, number) = (shown::mark(build), build.build_number.unwrap_or_default());
         let project = build.project_name.as_deref().unwrap_or_default();
         let title = format!("Build {number} of {project} {} · Buildyard", mark.word());
-        let news = Standing { mark: mark.class(), title, html, outline, ended: self.ended };
+        let mark = mark.class();
+        let news = Standing { mark, title, html, details, outline, ended };
         Event::default().event("standing").json_data(news).ok()
     }
 

@@ -91,6 +91,11 @@ def project_of(yard, *commands):
     return name
 
 
+def make_bucket(s3, name):
+    where = {"LocationConstraint": harness.REGION}
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration=where)
+
+
 def path_of(build):
     return "/console/builds/" + build["id"].replace(":", "/")
 
@@ -161,7 +166,7 @@ def test_assets_are_small_and_kept(browser):
 
 def test_a_bucket_called_console_is_still_a_bucket(yard):
     s3 = yard.client("s3")
-    s3.create_bucket(Bucket="console")
+    make_bucket(s3, "console")
     s3.put_object(Bucket="console", Key="projects", Body=b"an object")
     assert s3.get_object(Bucket="console", Key="projects")["Body"].read() == b"an object"
     s3.delete_object(Bucket="console", Key="projects")
@@ -348,7 +353,7 @@ def test_a_page_is_told_what_is_new(browser, yard):
 def test_objects_are_browsed_and_kept_as_files(browser, yard):
     s3 = yard.client("s3")
     bucket = unique("browsed")
-    s3.create_bucket(Bucket=bucket)
+    make_bucket(s3, bucket)
     s3.put_object(Bucket=bucket, Key="a folder/page.html", Body=b"<script>alert(1)</script>")
     page = browser.get(f"/console/objects/{bucket}")
     assert "a folder/" in page

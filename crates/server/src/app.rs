@@ -124,11 +124,7 @@ impl App {
                 config: Arc::clone(&config),
             },
             logs: LogsService::new(logs.clone(), &account_id),
-            s3: s3::service(
-                objects.clone(),
-                Arc::clone(&identity) as Arc<dyn s3::Access>,
-                s3::Config { account_id: account_id.clone(), ..s3::Config::default() },
-            ),
+            s3: buckets(&objects, &identity, &account_id),
             secrets,
             parameters,
             identity,
@@ -220,6 +216,11 @@ fn lock(data_dir: &Path) -> anyhow::Result<File> {
         }
         Err(fs::TryLockError::Error(error)) => Err(error).context("failed to lock the data folder"),
     }
+}
+
+fn buckets(objects: &ObjectStore, identity: &Arc<Identity>, account_id: &str) -> s3::S3Service {
+    let config = s3::Config { account_id: account_id.to_owned(), ..s3::Config::default() };
+    s3::service(objects.clone(), Arc::clone(identity) as Arc<dyn s3::Access>, config)
 }
 
 /// The images that this machine has.

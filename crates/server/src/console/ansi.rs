@@ -21,7 +21,7 @@ pub(super) fn html(line: &str) -> String {
         parser.advance(&mut drawer, before.as_bytes());
         drawer.mute = false;
     }
-    parser.advance(&mut drawer, last[..cut].as_bytes());
+    parser.advance(&mut drawer, &last.as_bytes()[..cut]);
     drawer.close();
     let mut html = drawer.html;
     if cut < last.len() {
@@ -55,12 +55,9 @@ impl Look {
             }
             classes.push_str(class);
         };
-        for (is_on, class) in [
-            (self.bold, "b"),
-            (self.faint, "f"),
-            (self.italic, "i"),
-            (self.underlined, "u"),
-        ] {
+        for (is_on, class) in
+            [(self.bold, "b"), (self.faint, "f"), (self.italic, "i"), (self.underlined, "u")]
+        {
             if is_on {
                 add(class);
             }
@@ -220,7 +217,10 @@ mod tests {
 
     #[test]
     fn markup_is_text() {
-        check("<script>alert(1)</script> & \"x\"", "&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;x&quot;");
+        check(
+            "<script>alert(1)</script> & \"x\"",
+            "&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;x&quot;",
+        );
         check("\x1b[31m<b>\x1b[0m", "<span class=\"c1\">&lt;b&gt;</span>");
     }
 
@@ -254,6 +254,10 @@ mod tests {
     fn a_very_long_line_is_cut_and_says_so() {
         let long = "é".repeat(SHOWN_BYTES_MAX);
         let shown = html(&long);
-        assert!(shown.ends_with("<i class=cut>… 8.0 KiB more</i>"), "{}", &shown[shown.len() - 60..]);
+        assert!(
+            shown.ends_with("<i class=cut>… 8.0 KiB more</i>"),
+            "{}",
+            &shown[shown.len() - 60..]
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! What a browser sends with a form.
 
 use axum::{
-    body::{Bytes, to_bytes},
+    body::to_bytes,
     extract::{FromRequest, Request},
     http::{StatusCode, header::HOST, header::ORIGIN},
     response::{IntoResponse, Response},
@@ -44,10 +44,7 @@ impl Form {
 
     /// The texts of all fields of this name.
     pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.fields
-            .iter()
-            .filter(move |(field, _)| field == name)
-            .map(|(_, value)| value.as_str())
+        self.fields.iter().filter(move |(field, _)| field == name).map(|(_, value)| value.as_str())
     }
 }
 
@@ -65,7 +62,7 @@ impl<S: Send + Sync> FromRequest<S> for Form {
             }
         }
         match to_bytes(request.into_body(), BYTES_MAX).await {
-            Ok(body) => Ok(Self::parse(&Bytes::from(body))),
+            Ok(body) => Ok(Self::parse(&body)),
             Err(_) => Err(StatusCode::PAYLOAD_TOO_LARGE.into_response()),
         }
     }

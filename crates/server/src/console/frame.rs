@@ -72,7 +72,11 @@ impl Frame {
             ("Objects", "/console/objects", Section::Objects),
             ("Settings", "/console/settings", Section::Settings),
         ]
-        .map(|(name, path, section)| Entry { name, path, is_here: section == self.section })
+        .map(|(name, path, section)| Entry {
+            name,
+            path,
+            is_here: section == self.section,
+        })
     }
 
     /// What each form of the page holds.

@@ -4,8 +4,8 @@
 //! be told. A page is a struct, a handler and a template. Scripts are few and our own; nothing is
 //! loaded from elsewhere, which the pages' policy forbids.
 
-mod answer;
 mod ansi;
+mod answer;
 mod assets;
 mod form;
 mod frame;

@@ -203,7 +203,8 @@ mod tests {
         for own in ["/console", "/console/projects?q=a", "/console?x"] {
             assert_eq!(own_page(own), own);
         }
-        for other in ["", "https://example.com", "//example.com", "/consoles", "/console/\n", "/x"] {
+        for other in ["", "https://example.com", "//example.com", "/consoles", "/console/\n", "/x"]
+        {
             assert_eq!(own_page(other), "/console");
         }
     }

@@ -60,29 +60,28 @@ pub struct Front {
 
 /// The routes, for requests that come in at `origin`.
 pub fn router(front: Arc<Front>, origin: Origin) -> Router {
-    let services = services(Arc::clone(&front), &origin);
-    match origin {
-        // A build has no browser.
-        Origin::Build { .. } => services,
-        Origin::Port => {
-            let pages = pages::routes().with_state(front);
-            services.layer(from_fn(move |request: Request, next: Next| {
-                let pages = pages.clone();
-                async move {
-                    if !pages::is_for_console(&request) {
-                        return next.run(request).await;
-                    }
-                    match pages.oneshot(request).await {
-                        Ok(response) => response,
-                        Err(never) => match never {},
-                    }
-                }
-            }))
-        }
+    // A build has no browser.
+    let has_console = matches!(origin, Origin::Port);
+    let services = services(Arc::clone(&front), origin);
+    if !has_console {
+        return services;
     }
+    let pages = pages::routes().with_state(front);
+    services.layer(from_fn(move |request: Request, next: Next| {
+        let pages = pages.clone();
+        async move {
+            if !pages::is_for_console(&request) {
+                return next.run(request).await;
+            }
+            match pages.oneshot(request).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            }
+        }
+    }))
 }
 
-fn services(front: Arc<Front>, origin: &Origin) -> Router {
+fn services(front: Arc<Front>, origin: Origin) -> Router {
     Router::new()
         .route("/health", get(status::health))
         .route("/metrics", get(status::metrics))
@@ -92,7 +91,7 @@ fn services(front: Arc<Front>, origin: &Origin) -> Router {
         .route("/-/builds/{id}/commands", get(commands::commands))
         .route("/-/console", post(console::console))
         .fallback(service)
-        .layer(Extension(origin.clone()))
+        .layer(Extension(origin))
         .with_state(front)
 }
 

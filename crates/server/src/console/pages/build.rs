@@ -213,11 +213,7 @@ async fn commands(
         .collect()
 }
 
-async fn outline(
-    log: Option<&Log>,
-    build: &codebuild::Build,
-    commands: &[KeptCommand],
-) -> Outline {
+async fn outline(log: Option<&Log>, build: &codebuild::Build, commands: &[KeptCommand]) -> Outline {
     let Some(log) = log else { return Outline { phases: Vec::new(), commands: Vec::new() } };
     let behind: Vec<u64> = commands.iter().map(|command| command.log_behind).collect();
     let begun: Vec<(String, i64)> = build
@@ -350,7 +346,9 @@ impl Details {
                 .exported_environment_variables
                 .iter()
                 .flatten()
-                .map(|one| (one.name.clone().unwrap_or_default(), one.value.clone().unwrap_or_default()))
+                .map(|one| {
+                    (one.name.clone().unwrap_or_default(), one.value.clone().unwrap_or_default())
+                })
                 .collect(),
             variables: variables.collect(),
             reports: build.report_arns.clone().unwrap_or_default(),
@@ -360,9 +358,10 @@ impl Details {
 
 /// The first phase that went wrong, and what it says.
 fn why(build: &codebuild::Build, commands: &[KeptCommand], outline: &Outline) -> Option<Why> {
-    let failed = build.phases.iter().flatten().find(|phase| {
-        matches!(phase_mark(phase), Mark::Failed | Mark::Fault | Mark::TimedOut)
-    })?;
+    let failed =
+        build.phases.iter().flatten().find(|phase| {
+            matches!(phase_mark(phase), Mark::Failed | Mark::Fault | Mark::TimedOut)
+        })?;
     let context = failed.contexts.iter().flatten().next()?;
     let phase = name(failed);
     // The command that ended the phase is its last one that failed.

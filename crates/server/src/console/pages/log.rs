@@ -67,7 +67,11 @@ pub(super) struct Log {
 
 impl Log {
     /// The log of a build, once it has one.
-    pub(super) async fn of(front: &Front, visitor: &Visitor, build: &codebuild::Build) -> Option<Self> {
+    pub(super) async fn of(
+        front: &Front,
+        visitor: &Visitor,
+        build: &codebuild::Build,
+    ) -> Option<Self> {
         let location = build.logs.as_ref()?;
         let (group, name) = (location.group_name.clone()?, location.stream_name.clone()?);
         let (logs, region) = (front.logs.store().clone(), visitor.caller.region.clone());
@@ -297,7 +301,8 @@ impl Feed {
                 self.log = Log::of(&self.front, &self.visitor, &build).await;
                 self.tail = self.log.as_ref().and_then(|log| {
                     let location = build.logs.as_ref()?;
-                    let (group, name) = (location.group_name.as_ref()?, location.stream_name.as_ref()?);
+                    let (group, name) =
+                        (location.group_name.as_ref()?, location.stream_name.as_ref()?);
                     log.subscribe(name, group, &self.visitor.caller.region)
                 });
             }
@@ -339,7 +344,11 @@ impl Feed {
             .read(move |logs, id| {
                 let count = logs.line_count(id)?;
                 let first = known.max(count.saturating_sub(NEWS_LINES_MAX));
-                if count > known { read_lines(logs, id, first, LINES_MAX).map(Some) } else { Ok(None) }
+                if count > known {
+                    read_lines(logs, id, first, LINES_MAX).map(Some)
+                } else {
+                    Ok(None)
+                }
             })
             .await
             .ok()??;
@@ -356,7 +365,9 @@ impl Feed {
                 None => std::future::pending().await,
             }
         };
-        let news = async { tokio::select! { () = line => {}, _ = changed.changed() => {} } };
+        let news = async {
+            tokio::select! { () = line => {}, _ = changed.changed() => {} }
+        };
         // Without any, it is looked whether the page should know that time has passed.
         let _ = timeout(LOOK_EVERY, news).await;
         // What comes in the same moment is told together.

@@ -107,11 +107,8 @@ async fn objects(
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, NoPage> {
     let prefix = wanted.prefix;
-    let query = ListingQuery {
-        prefix: prefix.clone(),
-        delimiter: Some("/".to_owned()),
-        limit: SHOWN_MAX,
-    };
+    let query =
+        ListingQuery { prefix: prefix.clone(), delimiter: Some("/".to_owned()), limit: SHOWN_MAX };
     let after = wanted.after.map(|marker| After::marker(marker, &query));
     let listing = front.objects.list(&bucket, query, after).await?;
     let now = shown::now();
@@ -142,7 +139,8 @@ async fn objects(
         });
     }
     let next = last.filter(|_| listing.is_truncated);
-    let next = next.map(|key| format!("{path}?prefix={}&after={}", escaped(&prefix), escaped(&key)));
+    let next =
+        next.map(|key| format!("{path}?prefix={}&after={}", escaped(&prefix), escaped(&key)));
     let parts = parts(&path, folder);
     let title = format!("{bucket}/{prefix}");
     let frame = Frame::new(&front, visitor, title, Section::Objects).await;

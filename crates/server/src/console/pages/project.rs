@@ -59,11 +59,7 @@ struct Wanted {
 }
 
 /// The project of that name.
-pub(super) async fn find(
-    front: &Front,
-    caller: &Caller,
-    name: &str,
-) -> Result<Project, NoPage> {
+pub(super) async fn find(front: &Front, caller: &Caller, name: &str) -> Result<Project, NoPage> {
     let input = BatchGetProjectsInput { names: vec![name.to_owned()] };
     let found = front.codebuild.batch_get_projects(caller, input).await?.projects;
     found
@@ -91,7 +87,7 @@ async fn project(
     let found = shown::builds(&front, &caller, listed.ids.unwrap_or_default()).await?;
     let now = shown::now();
     let builds = found.iter().map(|build| BuildRow::new(build, now)).collect();
-    let strip = strip(last_builds(&front, &caller, &name, STRIP).await?);
+    let strip = strip(&last_builds(&front, &caller, &name, STRIP).await?);
     let frame = Frame::new(&front, visitor, name.clone(), Section::Projects).await;
     Ok(page(ProjectPage {
         frame,
@@ -118,10 +114,13 @@ fn facts(project: &Project) -> Vec<(&'static str, String)> {
     }
     if let Some(artifacts) = &project.artifacts {
         let location = artifacts.location.as_deref().unwrap_or_default();
-        fact("Artifacts", Some(match location {
-            "" => "none".to_owned(),
-            bucket => format!("s3://{bucket}"),
-        }));
+        fact(
+            "Artifacts",
+            Some(match location {
+                "" => "none".to_owned(),
+                bucket => format!("s3://{bucket}"),
+            }),
+        );
     }
     if let Some(cache) = &project.cache {
         fact("Cache", Some(cache.r#type.as_str().to_owned()));

@@ -178,7 +178,7 @@ async fn save(
     if !visitor.has_sent(form) {
         return Err(NoPage::old_form());
     }
-    let document = document(form, before, !name.is_empty());
+    let document = document(form, &before, !name.is_empty());
     let problem = match &document {
         Err(problem) => problem.clone(),
         Ok(document) => {
@@ -190,7 +190,8 @@ async fn save(
             let body = document.to_string();
             // As bytes, so that what the model says of each member is checked as for any client.
             let caller = &visitor.caller;
-            match wire::codebuild::call(&front.codebuild, caller, operation, body.as_bytes()).await {
+            match wire::codebuild::call(&front.codebuild, caller, operation, body.as_bytes()).await
+            {
                 Ok(_) => {
                     let name = said(document.get("name"));
                     return Ok(see_other(&shown::project_path(&name)));
@@ -214,7 +215,7 @@ async fn save(
 }
 
 /// The document that a form asks for.
-fn document(form: &Form, before: Value, is_change: bool) -> Result<Value, String> {
+fn document(form: &Form, before: &Value, is_change: bool) -> Result<Value, String> {
     let mut document = Map::new();
     for name in fields::OBJECTS {
         if let Some(object) = before.get(name).filter(|object| object.is_object()) {
@@ -226,8 +227,10 @@ fn document(form: &Form, before: Value, is_change: bool) -> Result<Value, String
         let text = form.text(field.place);
         let value = match field.kind {
             Kind::Tick => Some(json!(form.ticked(field.place))),
-            _ if text.trim().is_empty() => field.cleared(&before, is_change),
-            Kind::Number => Some(text.trim().parse::<i64>().map_or_else(|_| json!(text), Value::from)),
+            _ if text.trim().is_empty() => field.cleared(before, is_change),
+            Kind::Number => {
+                Some(text.trim().parse::<i64>().map_or_else(|_| json!(text), Value::from))
+            }
             Kind::List => {
                 Some(text.split([',', '\n']).map(str::trim).filter(|one| !one.is_empty()).collect())
             }
@@ -307,8 +310,7 @@ async fn check(visitor: Visitor, form: Form) -> Result<Response, NoPage> {
     }
     let text = form.text("buildspec");
     // A path is not a buildspec.
-    let problems =
-        if text.contains('\n') { buildspec::parse(text).problems } else { Vec::new() };
+    let problems = if text.contains('\n') { buildspec::parse(text).problems } else { Vec::new() };
     let found: Vec<Found> = problems
         .into_iter()
         .map(|problem| Found {

@@ -124,7 +124,7 @@ async fn row(front: &Arc<Front>, caller: &Caller, project: &Project) -> Result<R
     let name = project.name.clone().unwrap_or_default();
     let builds = last_builds(front, caller, &name, STRIP).await?;
     let last = builds.first().map(|build| BuildRow::new(build, shown::now()));
-    let builds = strip(builds);
+    let builds = strip(&builds);
     let usual = usual(&builds);
     Ok(Row {
         path: shown::project_path(&name),
@@ -143,20 +143,17 @@ pub(super) async fn last_builds(
     name: &str,
     count: usize,
 ) -> Result<Vec<wire::codebuild::Build>, ServiceError> {
-    let input =
-        ListBuildsForProjectInput { project_name: name.to_owned(), ..Default::default() };
+    let input = ListBuildsForProjectInput { project_name: name.to_owned(), ..Default::default() };
     let ids = front.codebuild.list_builds_for_project(caller, input).await?.ids;
     shown::builds(front, caller, ids.into_iter().flatten().take(count).collect()).await
 }
 
 /// Makes bars of builds that come newest first; the newest ends up at the right.
-pub(super) fn strip(builds: Vec<wire::codebuild::Build>) -> Vec<Bar> {
+pub(super) fn strip(builds: &[wire::codebuild::Build]) -> Vec<Bar> {
     let now = shown::now();
     let rows: Vec<BuildRow> = builds.iter().rev().map(|build| BuildRow::new(build, now)).collect();
     let longest = rows.iter().map(|row| row.duration_millis).max().unwrap_or(0).max(1);
-    rows.into_iter()
-        .map(|row| Bar { height: 3 + row.duration_millis * 9 / longest, row })
-        .collect()
+    rows.into_iter().map(|row| Bar { height: 3 + row.duration_millis * 9 / longest, row }).collect()
 }
 
 /// How long the builds that succeeded took: the middle one of them.
@@ -164,7 +161,7 @@ fn usual(bars: &[Bar]) -> String {
     let succeeded = bars.iter().filter(|bar| bar.row.mark == Mark::Succeeded);
     let mut durations: Vec<i64> = succeeded.map(|bar| bar.row.duration_millis).collect();
     durations.sort_unstable();
-    durations.get(durations.len() / 2).map_or_else(String::new, |millis| {
-        crate::console::words::duration(*millis)
-    })
+    durations
+        .get(durations.len() / 2)
+        .map_or_else(String::new, |millis| crate::console::words::duration(*millis))
 }

@@ -198,7 +198,9 @@ pub(super) async fn builds(
     // AWS: a hundred at a time.
     for ids in ids.chunks(100) {
         let input = BatchGetBuildsInput { ids: ids.to_vec() };
-        found.extend(front.codebuild.batch_get_builds(caller, input).await?.builds.into_iter().flatten());
+        found.extend(
+            front.codebuild.batch_get_builds(caller, input).await?.builds.into_iter().flatten(),
+        );
     }
     Ok(found)
 }

@@ -118,10 +118,7 @@ async fn ask(
 }
 
 /// The variables of a build that its project does not have, or has with another value.
-fn changed_variables(
-    project: &Project,
-    build: &wire::codebuild::Build,
-) -> Vec<(String, String)> {
+fn changed_variables(project: &Project, build: &wire::codebuild::Build) -> Vec<(String, String)> {
     let of = |environment: Option<&wire::codebuild::ProjectEnvironment>| {
         let variables = environment.and_then(|it| it.environment_variables.clone());
         variables.unwrap_or_default()
@@ -182,7 +179,8 @@ fn request(name: &str, form: &Form) -> Value {
     }
     if let Some(minutes) = form.given("timeout") {
         // What is no number is left to the model to refuse.
-        let minutes = minutes.parse::<i32>().map_or_else(|_| json!(minutes), |number| json!(number));
+        let minutes =
+            minutes.parse::<i32>().map_or_else(|_| json!(minutes), |number| json!(number));
         request.insert("timeoutInMinutesOverride".to_owned(), minutes);
     }
     let variables: Vec<Value> = form

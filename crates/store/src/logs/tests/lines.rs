@@ -51,7 +51,10 @@ fn a_line_is_found_by_its_time_and_by_its_source() {
 fn lines_that_hold_a_text_are_found_whatever_its_case() {
     let (_folder, store, id) = filled();
     let found = store.find_lines(id, "LINE 299", 100).unwrap();
-    assert_eq!(found.numbers, [299, 2_990, 2_991, 2_992, 2_993, 2_994, 2_995, 2_996, 2_997, 2_998, 2_999]);
+    assert_eq!(
+        found.numbers,
+        [299, 2_990, 2_991, 2_992, 2_993, 2_994, 2_995, 2_996, 2_997, 2_998, 2_999]
+    );
     assert!(found.is_all);
     let found = store.find_lines(id, "line", 7).unwrap();
     assert_eq!((found.numbers.len(), found.is_all), (7, false));

@@ -180,7 +180,11 @@ pub(super) const GROUPS: &[Group] = &[
                 "",
                 LogsConfigStatusType::VALUES,
             ),
-            text("/logsConfig/cloudWatchLogs/groupName", "Group", "/aws/codebuild/NAME when empty."),
+            text(
+                "/logsConfig/cloudWatchLogs/groupName",
+                "Group",
+                "/aws/codebuild/NAME when empty.",
+            ),
             text("/logsConfig/cloudWatchLogs/streamName", "Stream prefix", ""),
         ],
     },

@@ -86,7 +86,7 @@ function editBuildspec(area) {
   colours.setAttribute("aria-hidden", "true");
   const told = document.createElement("ul");
   told.className = "problems";
-  told.setAttribute("role", "status");
+  told.setAttribute("aria-live", "polite");
   area.replaceWith(frame);
   frame.append(colours, area);
   frame.after(told);

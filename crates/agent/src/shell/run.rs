@@ -2,6 +2,7 @@
 
 use crate::fault::{Doing, Fault};
 use crate::layout::Layout;
+use crate::new_files::write_anew;
 use crate::output::Output;
 use crate::processes::{Exit, wait_for};
 use crate::shell::User;
@@ -9,7 +10,7 @@ use crate::shell::script::{Carried, Script};
 use crate::shell::state::{Change, State};
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -226,13 +227,9 @@ impl Shell {
                 Carried::Nothing => None,
             },
         };
-        let path = self.layout.script();
         // A shell in the background may still read the file that is there.
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-            _ => fs::File::create_new(&path).and_then(|mut file| file.write_all(&script.text())),
-        }
-        .doing(|| "write script.sh".to_owned())?;
+        write_anew(&self.layout.script(), &script.text())
+            .doing(|| "write script.sh".to_owned())?;
         if let Some(user) = user {
             chown(self.layout.tmp(), Some(user.uid), Some(user.gid))
                 .doing(|| format!("give the shell's state to {}", user.name))?;

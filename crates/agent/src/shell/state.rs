@@ -3,6 +3,7 @@
 
 use crate::fault::{Doing, Fault};
 use crate::layout::Layout;
+use crate::new_files::{read_itself, write_anew};
 use crate::shell::exports::{self, Saved};
 use crate::shell::script::{env_file, is_shell_name};
 use std::cell::Cell;
@@ -104,7 +105,7 @@ impl State {
         let Some(text) = &self.text else { return Ok(None) };
         let path = self.layout.env_file();
         if !self.is_written.get() {
-            fs::write(&path, text).doing(|| "write env.sh".to_owned())?;
+            write_anew(&path, text).doing(|| "write env.sh".to_owned())?;
             self.is_written.set(true);
         }
         Ok(Some(path))
@@ -113,7 +114,7 @@ impl State {
     /// Takes over what a command saved. One that left its shell early saved nothing.
     pub(super) fn take_over(&mut self) -> Result<Change, Fault> {
         let path = self.layout.saved_state();
-        let bytes = match fs::read(&path) {
+        let bytes = match read_itself(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Change::None),
             Err(error) => return Err(error).doing(|| "read the shell's state".to_owned()),

@@ -34,7 +34,7 @@ impl Runc {
             return Ok(None);
         }
         let bundles = [("runc-true", &["/bin/true"][..]), ("runc-shell", &["/bin/sh", "-c", ":"])]
-            .map(|(name, arguments)| bundle(&folder.join(name), arguments));
+            .map(|(name, arguments)| bundle(&folder.join(name), arguments, &[]));
         let [one, two] = bundles;
         Ok(Some(Self { bundles: [one?, two?] }))
     }
@@ -59,9 +59,10 @@ impl Runc {
     }
 }
 
-fn bundle(folder: &Path, arguments: &[&str]) -> Result<PathBuf> {
+/// Makes a bundle that shows the machine's tool folders and, where they are, `more` folders.
+pub(crate) fn bundle(folder: &Path, arguments: &[&str], more: &[PathBuf]) -> Result<PathBuf> {
     let root = folder.join("rootfs");
-    fs::create_dir_all(&root)?;
+    fs::create_dir_all(root.join("tmp"))?;
     let made = Command::new("runc").arg("spec").current_dir(folder).status()?;
     ensure!(made.success(), "runc makes no configuration");
     let file = folder.join("config.json");
@@ -70,14 +71,16 @@ fn bundle(folder: &Path, arguments: &[&str]) -> Result<PathBuf> {
     config["process"]["args"] = json!(arguments);
     // The default asks for a limit that not every root may set.
     config["process"]["rlimits"] = json!([]);
+    config["root"]["readonly"] = json!(false);
     let mounts = config["mounts"].as_array_mut().context("a list of mounts")?;
-    for tools in ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/opt"] {
+    let tools = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/opt"].map(Path::new);
+    for tools in tools.into_iter().chain(more.iter().map(PathBuf::as_path)) {
         let Ok(found) = fs::symlink_metadata(tools) else { continue };
-        let place = root.join(&tools[1..]);
+        let place = root.join(tools.strip_prefix("/")?);
         if found.is_symlink() {
             symlink(fs::read_link(tools)?, place)?;
         } else {
-            fs::create_dir(place)?;
+            fs::create_dir_all(place)?;
             let options = json!(["bind", "ro"]);
             mounts.push(json!({
                 "destination": tools, "type": "bind", "source": tools, "options": options,

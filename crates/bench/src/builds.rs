@@ -118,14 +118,17 @@ fn wait(client: &mut Client, id: &str) -> Result<()> {
 /// From the first StartBuild of many until BatchGetBuilds says SUCCEEDED of the last.
 pub(crate) fn crowd(service: &Service, count: usize) -> Result<Duration> {
     let clients: Vec<Client> =
-        (0..CROWD_CLIENTS).map(|_| service.client()).collect::<Result<_>>()?;
+        (0..CROWD_CLIENTS.min(count)).map(|_| service.client()).collect::<Result<_>>()?;
+    let starters = clients.len();
     let began = Instant::now();
     let ids: Vec<String> = thread::scope(|scope| {
         let starters: Vec<_> = clients
             .into_iter()
-            .map(|mut client| {
+            .enumerate()
+            .map(|(at, mut client)| {
                 scope.spawn(move || -> Result<Vec<String>> {
-                    (0..count / CROWD_CLIENTS).map(|_| start(&mut client, NO_OP)).collect()
+                    let shared = (at..count).step_by(starters);
+                    shared.map(|_| start(&mut client, NO_OP)).collect()
                 })
             })
             .collect();

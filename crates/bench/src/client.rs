@@ -16,6 +16,8 @@ pub(crate) struct Client {
     connection: BufReader<TcpStream>,
     address: SocketAddr,
     credentials: Credentials,
+    /// Whether the other side has said that it closes the connection.
+    closed: bool,
 }
 
 /// What the service answered.
@@ -27,9 +29,7 @@ pub(crate) enum Answer {
 
 impl Client {
     pub(crate) fn connect(address: SocketAddr, credentials: Credentials) -> Result<Self> {
-        let stream = TcpStream::connect(address).context("a connection")?;
-        stream.set_nodelay(true).context("a connection without delay")?;
-        Ok(Self { connection: BufReader::new(stream), address, credentials })
+        Ok(Self { connection: connected(address)?, address, credentials, closed: false })
     }
 
     pub(crate) fn codebuild(&mut self, operation: &str, input: &Value) -> Result<Value> {
@@ -45,9 +45,16 @@ impl Client {
 
     fn call(&mut self, service: &str, target: &str, input: &Value) -> Result<Answer> {
         let body = serde_json::to_vec(input)?;
+        if self.closed {
+            self.connection = connected(self.address)?;
+        }
         self.send(service, target, &body).context("a request")?;
         let (status, answer) = self.receive().context("an answer")?;
-        let output: Value = serde_json::from_slice(&answer)?;
+        // Some answer nothing where there is nothing to say.
+        let output: Value = match &answer[..] {
+            [] => Value::Null,
+            answer => serde_json::from_slice(answer)?,
+        };
         if status == 200 {
             return Ok(Answer::Done(output));
         }
@@ -80,6 +87,7 @@ impl Client {
         self.connection.read_line(&mut line)?;
         let status = line.split(' ').nth(1).and_then(|word| word.parse().ok());
         let status = status.with_context(|| format!("no status line: {line:?}"))?;
+        self.closed = line.starts_with("HTTP/1.0");
         let mut length = 0;
         loop {
             line.clear();
@@ -87,6 +95,9 @@ impl Client {
             match line.trim_end().split_once(": ") {
                 Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
                     length = value.parse()?;
+                }
+                Some((name, value)) if name.eq_ignore_ascii_case("connection") => {
+                    self.closed = value.eq_ignore_ascii_case("close");
                 }
                 Some(_) => {}
                 None => break,
@@ -96,4 +107,10 @@ impl Client {
         self.connection.read_exact(&mut body)?;
         Ok((status, body))
     }
+}
+
+fn connected(address: SocketAddr) -> Result<BufReader<TcpStream>> {
+    let stream = TcpStream::connect(address).context("a connection")?;
+    stream.set_nodelay(true).context("a connection without delay")?;
+    Ok(BufReader::new(stream))
 }

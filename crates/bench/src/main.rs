@@ -13,6 +13,7 @@ mod client;
 mod executors;
 mod memory;
 mod output;
+mod race;
 mod report;
 mod service;
 
@@ -46,6 +47,18 @@ struct Cli {
     /// What is measured; everything, unless some are named.
     #[arg(long, value_enum)]
     measure: Vec<Measure>,
+    /// Races with others instead, and writes the results into a folder.
+    #[arg(long)]
+    race: bool,
+    /// What is raced; everything, unless some are named.
+    #[arg(long, value_enum)]
+    row: Vec<race::Group>,
+    /// Where peers are installed that are no packages of the machine.
+    #[arg(long, value_name = "FOLDER", default_value = "target/peers")]
+    peers: PathBuf,
+    /// Where the race's results are kept.
+    #[arg(long, value_name = "FOLDER", default_value = "bench")]
+    results: PathBuf,
 }
 
 /// Something to measure.
@@ -72,6 +85,9 @@ fn main() -> Result<()> {
     let mut cli = Cli::parse();
     cli.program = cli.program.canonicalize().context("the program to measure")?;
     let mut report = Report;
+    if cli.race {
+        return race(cli);
+    }
     report.machine();
     let wanted = |measure| cli.measure.is_empty() || cli.measure.contains(&measure);
     if wanted(Measure::Builds) {
@@ -92,6 +108,16 @@ fn main() -> Result<()> {
     let size = std::fs::metadata(&cli.program).context("the program's size")?.len();
     report.size("the program on disk", size);
     Ok(())
+}
+
+fn race(cli: Cli) -> Result<()> {
+    race::run(&race::Race {
+        program: &cli.program,
+        peers: std::path::absolute(cli.peers)?,
+        results: cli.results,
+        groups: cli.row,
+        machine: report::machine(),
+    })
 }
 
 fn one_by_one(cli: &Cli, report: &mut Report) -> Result<()> {

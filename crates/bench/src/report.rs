@@ -23,20 +23,7 @@ pub(crate) struct Report;
 impl Report {
     /// Says what the machine is, and whether it is idle.
     pub(crate) fn machine(&mut self) {
-        let read = |file: &str| fs::read_to_string(file).unwrap_or_default();
-        let cpu = read("/proc/cpuinfo");
-        let model = cpu.lines().find_map(|line| line.strip_prefix("model name\t: "));
-        let count = cpu.lines().filter(|line| line.starts_with("processor")).count();
-        let memory = read("/proc/meminfo");
-        let memory = memory.split_whitespace().nth(1).and_then(|word| word.parse::<u64>().ok());
-        let load = read("/proc/loadavg");
-        line(&format!(
-            "machine: {count} x {}, {} GiB, Linux {}, load {}",
-            model.unwrap_or("processor"),
-            memory.unwrap_or_default() >> 20,
-            read("/proc/sys/kernel/osrelease").trim(),
-            load.split(' ').next().unwrap_or_default(),
-        ));
+        line(&machine());
     }
 
     pub(crate) fn times(&mut self, what: &str, times: &Times) {
@@ -81,6 +68,24 @@ impl Report {
     pub(crate) fn size(&mut self, what: &str, bytes: u64) {
         line(&format!("{what}: {:.2} MiB", bytes as f64 / f64::from(1 << 20)));
     }
+}
+
+/// What the machine is, and how busy.
+pub(crate) fn machine() -> String {
+    let read = |file: &str| fs::read_to_string(file).unwrap_or_default();
+    let cpu = read("/proc/cpuinfo");
+    let model = cpu.lines().find_map(|line| line.strip_prefix("model name\t: "));
+    let count = cpu.lines().filter(|line| line.starts_with("processor")).count();
+    let memory = read("/proc/meminfo");
+    let memory = memory.split_whitespace().nth(1).and_then(|word| word.parse::<u64>().ok());
+    let load = read("/proc/loadavg");
+    format!(
+        "machine: {count} x {}, {} GiB, Linux {}, load {}",
+        model.unwrap_or("processor"),
+        memory.unwrap_or_default() >> 20,
+        read("/proc/sys/kernel/osrelease").trim(),
+        load.split(' ').next().unwrap_or_default(),
+    )
 }
 
 fn line(text: &str) {

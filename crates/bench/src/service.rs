@@ -36,6 +36,7 @@ impl Service {
             .arg(folder.join("data"))
             .arg("--config")
             .arg(&file)
+            .env("BUILDYARD_AT_STOP", "stop")
             .env("BUILDYARD_ROOT_ACCESS_KEY_ID", ACCESS_KEY_ID)
             .env("BUILDYARD_ROOT_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY)
             .stdin(Stdio::null())
@@ -48,6 +49,20 @@ impl Service {
         let address = line.trim().strip_prefix("listening on http://");
         let address = address.with_context(|| format!("the service says {line:?}"))?.parse()?;
         Ok(Self { process, address })
+    }
+
+    /// The processor time that it and all that it has waited for have used, builds among them.
+    pub(crate) fn processor_time(&self) -> Result<Duration> {
+        processor_time_of(&self.process.id().to_string())
+    }
+
+    /// Asks it to stop its builds and to end, and waits for that.
+    pub(crate) fn stop(mut self) -> Result<()> {
+        let id = i32::try_from(self.process.id())?;
+        let process = rustix::process::Pid::from_raw(id).context("a process")?;
+        rustix::process::kill_process(process, rustix::process::Signal::TERM)?;
+        self.process.wait()?;
+        Ok(())
     }
 
     /// Where it takes requests.
@@ -127,4 +142,14 @@ pub(crate) fn memory_of(process: u32, measure: &str) -> Result<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(measure));
     let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
     Ok(kibibytes.context("the kernel's account of the memory")? * 1024)
+}
+
+/// The processor time of a process and of its children that have been waited for.
+pub(crate) fn processor_time_of(process: &str) -> Result<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
+    // The name in front may have spaces.
+    let (_, numbers) = stat.rsplit_once(')').context("a process's name")?;
+    let ticks = numbers.split_whitespace().skip(11).take(4).map(str::parse::<u64>);
+    let ticks: u64 = ticks.sum::<Result<u64, _>>()?;
+    Ok(Duration::from_millis(ticks * 1_000 / rustix::param::clock_ticks_per_second()))
 }

@@ -47,6 +47,7 @@ use tokio::{
         mpsc::{self, UnboundedReceiver},
         watch,
     },
+    task::yield_now,
     time::{Instant, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -506,6 +507,9 @@ impl Attendant {
             }
             self.grounds.tally.read_to(self.charge.request.id(), follower.offset());
             self.driver.inputs(self.charge.request.id(), inputs).await;
+            // Nothing above need ever wait: builds that flood would keep their threads, and all
+            // others, and the API, would wait.
+            yield_now().await;
         }
         Ok(finished)
     }

@@ -11,7 +11,7 @@ use crate::{
     fault,
     http::{Front, Origin, router},
     identity::{Identity, RootKeys},
-    images::{BuildImages, Names},
+    images::{BuildImages, CuratedImages, Names},
     local_caches::LocalCaches,
     logs::LogsService,
     parameters::{self, ParametersService},
@@ -85,7 +85,9 @@ impl App {
         let readable = secrets.readable.clone();
         let secrets = SecretsService::new(store.clone(), vault.clone(), readable, upstream);
         let secrets = Arc::new(secrets);
-        let images = build_images(&config, images, &secrets);
+        let names = Names::new(config.images.names.clone());
+        let curated = CuratedImages::new(images.clone(), names.clone());
+        let images = BuildImages::new(images, names, Some(Arc::clone(&secrets)));
         let upstream = upstream_of("parameters", parameters.upstream.as_ref())?;
         let readable = parameters.readable.clone();
         let parameters = ParametersService::new(store.clone(), vault.clone(), readable, upstream);
@@ -121,6 +123,7 @@ impl App {
                 store: store.clone(),
                 driver,
                 credentials: SourceCredentials::new(store.clone(), vault),
+                images: curated,
                 config: Arc::clone(&config),
             },
             logs: LogsService::new(logs.clone(), &account_id),
@@ -227,11 +230,6 @@ fn buckets(objects: &ObjectStore, identity: &Arc<Identity>, account_id: &str) ->
 pub(crate) fn images(config: &Config, data_dir: &Path) -> anyhow::Result<Images> {
     let images = Images::open(config.images.config(data_dir));
     images.context("failed to prepare the folder for images")
-}
-
-fn build_images(config: &Config, images: Images, secrets: &Arc<SecretsService>) -> BuildImages {
-    let names = Names::new(config.images.names.clone());
-    BuildImages::new(images, names, Some(Arc::clone(secrets)))
 }
 
 fn local_caches(config: &Config, data_dir: &Path) -> anyhow::Result<LocalCaches> {

@@ -85,9 +85,7 @@ impl App {
         let readable = secrets.readable.clone();
         let secrets = SecretsService::new(store.clone(), vault.clone(), readable, upstream);
         let secrets = Arc::new(secrets);
-        let names = Names::new(config.images.names.clone());
-        let curated = CuratedImages::new(images.clone(), names.clone());
-        let images = BuildImages::new(images, names, Some(Arc::clone(&secrets)));
+        let (curated, images) = offered(&config, images, &secrets);
         let upstream = upstream_of("parameters", parameters.upstream.as_ref())?;
         let readable = parameters.readable.clone();
         let parameters = ParametersService::new(store.clone(), vault.clone(), readable, upstream);
@@ -230,6 +228,17 @@ fn buckets(objects: &ObjectStore, identity: &Arc<Identity>, account_id: &str) ->
 pub(crate) fn images(config: &Config, data_dir: &Path) -> anyhow::Result<Images> {
     let images = Images::open(config.images.config(data_dir));
     images.context("failed to prepare the folder for images")
+}
+
+/// The images that clients are told of, and those that builds have.
+fn offered(
+    config: &Config,
+    images: Images,
+    secrets: &Arc<SecretsService>,
+) -> (CuratedImages, BuildImages) {
+    let names = Names::new(config.images.names.clone());
+    let curated = CuratedImages::new(images.clone(), names.clone());
+    (curated, BuildImages::new(images, names, Some(Arc::clone(secrets))))
 }
 
 fn local_caches(config: &Config, data_dir: &Path) -> anyhow::Result<LocalCaches> {

@@ -41,10 +41,10 @@ impl CuratedImages {
 
     /// All of them that are in place, by their names. No registry is asked. Blocks.
     pub fn list(&self) -> Result<Vec<CuratedImage>, LaunchError> {
-        let mut listed = vec![self.look("host", Image::Host)?];
+        let mut listed = vec![self.look("host", &Image::Host)?];
         for name in self.names.told().filter(|name| *name != "host") {
             if let Some(image) = self.in_place(name)? {
-                listed.push(self.look(name, image)?);
+                listed.push(self.look(name, &image)?);
             }
         }
         let mut families: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
@@ -63,7 +63,7 @@ impl CuratedImages {
             let name = versions.iter().find(|name| !name.ends_with(":latest"));
             let name = name.or(versions.first()).cloned().unwrap_or_default();
             if let Some(image) = self.in_place(&name)? {
-                let looked = self.look(&name, image)?;
+                let looked = self.look(&name, &image)?;
                 listed.push(CuratedImage { versions, ..looked });
             }
         }
@@ -85,11 +85,11 @@ impl CuratedImages {
         Ok(self.images.has(&image)?.then_some(image))
     }
 
-    fn look(&self, name: &str, image: Image) -> Result<CuratedImage, LaunchError> {
+    fn look(&self, name: &str, image: &Image) -> Result<CuratedImage, LaunchError> {
         let mut release = None;
         for file in RELEASE_FILES {
             if release.is_none() {
-                release = self.images.text_in(&image, file)?;
+                release = self.images.text_in(image, file)?;
             }
         }
         let release = release.unwrap_or_default();
@@ -99,10 +99,10 @@ impl CuratedImages {
             // What the machine has is not known before a build asks for it.
             Image::Host => Vec::new(),
             Image::Rootfs(_) | Image::OciLayout { .. } | Image::Stored(_) => {
-                runtimes_in(&self.images.text_in(&image, RUNTIMES_FILE)?.unwrap_or_default())
+                runtimes_in(&self.images.text_in(image, RUNTIMES_FILE)?.unwrap_or_default())
             }
         };
-        let description = match &image {
+        let description = match image {
             Image::Host => format!("This machine's own tools: {called}"),
             Image::Stored(stored) => self.description(stored)?.unwrap_or(called),
             Image::Rootfs(_) | Image::OciLayout { .. } => called,

@@ -157,7 +157,7 @@ impl Packages {
             let mut words = rest.split(' ');
             let package = match said.ends_with(':') {
                 // Get:1 URL SUITE/COMPONENT ARCHITECTURE NAME …; the lists of packages have less.
-                true => words.nth(4).filter(|_| line.matches(' ').count() > 5)?,
+                true => words.nth(4).filter(|_| line.matches(' ').count() > 7)?,
                 false => words.next()?,
             };
             *done += 1;

@@ -1,4 +1,4 @@
-"""Calls that cost the caller next to nothing: signed once, sent again and again on a kept connection.
+"""Calls that cost next to nothing: signed once, sent again and again on a kept connection.
 
 What a test measures is then the service's time, not that of a client library.
 """

@@ -53,7 +53,7 @@ impl Model {
         let (project, uuid) = self.build.id.split_once(':').unwrap_or_default();
         let other = format!(
             "{:08x}-0000-4000-8000-{number:012x}",
-            number.wrapping_mul(2_654_435_761) as u32
+            number.wrapping_mul(2_654_435_761) & 0xffff_ffff
         );
         let renamed = |text: &str| text.replace(uuid, &other);
         let region = self.build.region.clone();

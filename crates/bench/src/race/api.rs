@@ -23,7 +23,7 @@ use std::{
 };
 
 const CONNECTIONS: usize = 4;
-/// How many calls a connection makes in a turn.
+/// How many calls a connection makes in a turn, at most.
 const CALLS: usize = 100;
 const PROJECT: &str = "called";
 const GROUP: &str = "called";
@@ -75,10 +75,10 @@ pub(super) fn measure(race: &Race<'_>) -> Result<Vec<(Spec, Vec<Figure>)>> {
     let configuration = "[builds]\nat_once_max = 1\n";
     let (service, mut client) = service(race, folder.path(), configuration)?;
     let moto = Moto::start(&race.peers)?;
-    let ours = Target::prepare(&mut client, "000000000000")?;
+    let ours = Target::prepare(&mut client, ("000000000000", CALLS))?;
     let theirs = moto
         .as_ref()
-        .map(|moto| Target::prepare(&mut moto.client()?, "123456789012"))
+        .map(|moto| Target::prepare(&mut moto.client()?, ("123456789012", CALLS / 4)))
         .transpose()?;
     // One build runs, so that all others wait.
     builds::start(&mut client, builds::SLEEP)?;
@@ -111,11 +111,13 @@ struct Target {
     build: String,
     /// Whose role builds have.
     account: &'static str,
+    /// How many calls a connection makes in a turn; the slow need not make as many.
+    calls: usize,
     made: Cell<usize>,
 }
 
 impl Target {
-    fn prepare(client: &mut Client, account: &'static str) -> Result<Self> {
+    fn prepare(client: &mut Client, (account, calls): (&'static str, usize)) -> Result<Self> {
         client.codebuild("CreateProject", &project(PROJECT, account))?;
         let build = builds::start(client, PROJECT)?;
         let asked = json!({ "logGroupName": GROUP });
@@ -127,13 +129,13 @@ impl Target {
         let events: Vec<Value> = (0..100).map(event).collect();
         let asked = json!({ "logGroupName": GROUP, "logStreamName": GROUP, "logEvents": events });
         done(client.logs("PutLogEvents", &asked)?)?;
-        Ok(Self { build, account, made: Cell::new(0) })
+        Ok(Self { build, account, calls, made: Cell::new(0) })
     }
 
     /// Makes all calls of a turn; gives their rate and the time of the slowest hundredth.
     fn turn(&self, operation: Operation, connect: impl Fn() -> Result<Client>) -> Result<Vec<f64>> {
-        let first = self.made.get();
-        self.made.set(first + CONNECTIONS * CALLS);
+        let (first, calls) = (self.made.get(), self.calls);
+        self.made.set(first + CONNECTIONS * calls);
         let clients = (0..CONNECTIONS).map(|_| connect()).collect::<Result<Vec<_>>>()?;
         let (build, account) = (self.build.as_str(), self.account);
         let began = Instant::now();
@@ -143,7 +145,7 @@ impl Target {
                 .enumerate()
                 .map(|(at, mut client)| {
                     scope.spawn(move || -> Result<Vec<Duration>> {
-                        let numbers = (0..CALLS).map(|call| first + at * CALLS + call);
+                        let numbers = (0..calls).map(|call| first + at * calls + call);
                         numbers
                             .map(|number| {
                                 let began = Instant::now();

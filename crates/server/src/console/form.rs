@@ -1,11 +1,14 @@
 //! What a browser sends with a form.
 
+use super::{answer::NoPage, session::Visitor};
+use crate::http::Front;
 use axum::{
     body::to_bytes,
-    extract::{FromRequest, Request},
+    extract::{FromRequest, FromRequestParts, Request},
     http::{StatusCode, header::HOST, header::ORIGIN},
     response::{IntoResponse, Response},
 };
+use std::sync::Arc;
 
 /// The largest form: a buildspec is its largest field.
 const BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -64,6 +67,28 @@ impl<S: Send + Sync> FromRequest<S> for Form {
         match to_bytes(request.into_body(), BYTES_MAX).await {
             Ok(body) => Ok(Self::parse(&body)),
             Err(_) => Err(StatusCode::PAYLOAD_TOO_LARGE.into_response()),
+        }
+    }
+}
+
+/// A form that a visitor has sent from a page of the session. As an argument of a handler, it sends
+/// others to sign in, and refuses forms that other sites made.
+pub(super) struct Sent {
+    pub(super) visitor: Visitor,
+    pub(super) form: Form,
+}
+
+impl FromRequest<Arc<Front>> for Sent {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, front: &Arc<Front>) -> Result<Self, Response> {
+        let (mut parts, body) = request.into_parts();
+        let visitor = Visitor::from_request_parts(&mut parts, front).await?;
+        let form = Form::from_request(Request::from_parts(parts, body), front).await?;
+        if visitor.has_made(form.text("form-token")) {
+            Ok(Self { visitor, form })
+        } else {
+            Err(NoPage::old_form().into_response())
         }
     }
 }

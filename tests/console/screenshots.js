@@ -16,6 +16,7 @@ run(async (browser) => {
       await page.goto(`${asked.url}/console`);
       await draw("sign-in");
       await signIn(page);
+      await page.mouse.move(0, 0);
       for (const [name, place] of Object.entries(asked.pages)) {
         await page.goto(asked.url + place);
         if (name === "build") await page.locator("#log-rows .row:not(.awaited)").first().waitFor();

@@ -45,14 +45,15 @@ phases:
       - export RELEASE=v1.$((40 + $(date +%d)))
   build:
     commands:
-      - sleep 0.$((RANDOM % 9))
+      - sleep ${TOOK:-0}
       - |
         for test in $(seq 1 ${TESTS:-240}); do
-          printf '\\033[32mok\\033[0m   basket_%03d \\033[2m%d ms\\033[0m\\n' $test $((test * 7 % 90))
+          took=$((test * 7 % 90))
+          printf '\\033[32mok\\033[0m   basket_%03d \\033[2m%d ms\\033[0m\\n' $test $took
         done
       - |
         if [ ${EXIT:-0} != 0 ]; then
-          printf '\\033[1;31mFAIL\\033[0m basket_keeps_what_was_put_in: expected 3 items, found 2\\n'
+          printf '\\033[1;31mFAIL\\033[0m basket_keeps_items: expected 3, found 2\\n'
         fi
         sh -c "exit ${EXIT:-0}"
   post_build:
@@ -112,6 +113,10 @@ def past(yard, chance):
             )
 
 
+def variables(values):
+    return [{"name": name, "value": value} for name, value in values.items()]
+
+
 def fill(yard, chance):
     """Projects and builds; gives the one that failed."""
     location = {"LocationConstraint": harness.REGION}
@@ -122,13 +127,16 @@ def fill(yard, chance):
     builds = []
     for _ in range(18):
         for name in PROJECTS:
-            fails = [{"name": "EXIT", "value": str(int(chance.random() < 0.15))}]
-            builds.append(yard.start_build(name, environmentVariablesOverride=fails))
+            changed = {
+                "EXIT": str(int(chance.random() < 0.15)),
+                "TOOK": f"{0.2 + 0.5 * chance.random():.2f}",
+            }
+            builds.append(yard.start_build(name, environmentVariablesOverride=variables(changed)))
         yard.ended(builds[-2]["id"])
     for build in builds:
         yard.ended(build["id"])
-    fails = [{"name": "EXIT", "value": "3"}, {"name": "TESTS", "value": "3000"}]
-    return yard.run("web-shop", environmentVariablesOverride=fails, sourceVersion="main")
+    changed = variables({"EXIT": "3", "TESTS": "3000", "TOOK": "0.4"})
+    return yard.run("web-shop", environmentVariablesOverride=changed, sourceVersion="main")
 
 
 def busy(yard):

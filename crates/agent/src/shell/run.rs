@@ -228,8 +228,7 @@ impl Shell {
             },
         };
         // A shell in the background may still read the file that is there.
-        write_anew(&self.layout.script(), &script.text())
-            .doing(|| "write script.sh".to_owned())?;
+        write_anew(&self.layout.script(), &script.text()).doing(|| "write script.sh".to_owned())?;
         if let Some(user) = user {
             chown(self.layout.tmp(), Some(user.uid), Some(user.gid))
                 .doing(|| format!("give the shell's state to {}", user.name))?;

@@ -153,8 +153,10 @@ pub(super) async fn last_builds(
 pub(super) fn strip(builds: &[wire::codebuild::Build]) -> Vec<Bar> {
     let now = shown::now();
     let rows: Vec<BuildRow> = builds.iter().rev().map(|build| BuildRow::new(build, now)).collect();
-    let longest = rows.iter().map(|row| row.duration_millis).max().unwrap_or(0).max(1);
-    rows.into_iter().map(|row| Bar { height: 3 + row.duration_millis * 9 / longest, row }).collect()
+    // A build that waits has taken nothing yet.
+    let took = |row: &BuildRow| if row.mark == Mark::Queued { 0 } else { row.duration_millis };
+    let longest = rows.iter().map(took).max().unwrap_or(0).max(1);
+    rows.into_iter().map(|row| Bar { height: 3 + took(&row) * 9 / longest, row }).collect()
 }
 
 /// How long the builds that succeeded took: the middle one of them.

@@ -69,8 +69,11 @@ async fn settings(State(front): State<Arc<Front>>, visitor: Visitor) -> Response
             vec![
                 fact("At once, at most", front.capacity.builds_max.to_string()),
                 fact("Memory of all, at most", words::size(front.capacity.memory_bytes)),
-                fact("Processes of one, at most", config.builds.processes_max.to_string()),
-                fact("Open files of a process, at most", config.builds.open_files_max.to_string()),
+                fact("Processes of one, at most", words::count(config.builds.processes_max.into())),
+                fact(
+                    "Open files of a process, at most",
+                    words::count(config.builds.open_files_max),
+                ),
                 fact("Reach the network outside", yes(config.builds.network)),
                 fact("End with advice on compute types", yes(config.builds.compute_advice)),
             ],

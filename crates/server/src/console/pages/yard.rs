@@ -45,6 +45,7 @@ pub(super) fn routes() -> Router<Arc<Front>> {
 struct Yard {
     frame: Frame,
     now: Now,
+    ended: Ended,
     month: Option<LastMonth>,
 }
 
@@ -66,15 +67,26 @@ struct Now {
     more: usize,
     elsewhere: usize,
     draining: bool,
-    ended: Vec<BuildRow>,
+}
+
+/// What has ended last.
+#[derive(Template)]
+#[template(path = "ended.html")]
+struct Ended {
+    builds: Vec<BuildRow>,
+    /// Nothing is under way either.
+    is_quiet: bool,
 }
 
 /// The same for the page that has it already.
 #[derive(Template)]
-#[template(source = r#"{{ pulse|safe }}<div id="now">{{ now|safe }}</div>"#, ext = "html")]
+#[template(
+    source = r#"{{ now.pulse|safe }}<div id="now">{{ now|safe }}</div><div id="ended">{{ ended|safe }}</div>"#,
+    ext = "html"
+)]
 struct Fresh {
-    pulse: Pulse,
     now: Now,
+    ended: Ended,
 }
 
 /// A build under way.
@@ -95,18 +107,18 @@ struct LastMonth {
 
 async fn yard(State(front): State<Arc<Front>>, visitor: Visitor) -> Result<Response, NoPage> {
     let month = last_month(&front, &visitor).await?;
-    let now = what_is_now(&front, &visitor).await?;
+    let (now, ended) = what_is_now(&front, &visitor).await?;
     let frame = Frame::new(&front, visitor, "The yard", Section::Yard).await;
-    Ok(page(Yard { frame, now, month }))
+    Ok(page(Yard { frame, now, ended, month }))
 }
 
 /// The parts of the page that change, which it asks for while it is looked at.
 async fn now(State(front): State<Arc<Front>>, visitor: Visitor) -> Result<Response, NoPage> {
-    let now = what_is_now(&front, &visitor).await?;
-    Ok(page(Fresh { pulse: Pulse { ..now.pulse }, now }))
+    let (now, ended) = what_is_now(&front, &visitor).await?;
+    Ok(page(Fresh { now, ended }))
 }
 
-async fn what_is_now(front: &Arc<Front>, visitor: &Visitor) -> Result<Now, NoPage> {
+async fn what_is_now(front: &Arc<Front>, visitor: &Visitor) -> Result<(Now, Ended), NoPage> {
     let region = &visitor.caller.region;
     let survey = front.codebuild.driver.survey(region).await;
     let now = shown::now();
@@ -117,7 +129,11 @@ async fn what_is_now(front: &Arc<Front>, visitor: &Visitor) -> Result<Now, NoPag
     let (under_way, more) = under_way(front, visitor, &survey).await?;
     let here = survey.running.len() + survey.waiting.len();
     let capacity = front.capacity;
-    Ok(Now {
+    let ended = Ended {
+        builds: ended.iter().map(|build| BuildRow::new(build, now)).collect(),
+        is_quiet: under_way.is_empty(),
+    };
+    let now = Now {
         pulse: Pulse::from(&survey.counts),
         at_once_max: capacity.builds_max,
         memory: words::size(survey.memory_bytes),
@@ -134,8 +150,8 @@ async fn what_is_now(front: &Arc<Front>, visitor: &Visitor) -> Result<Now, NoPag
         more,
         elsewhere: (survey.counts.running + survey.counts.queued).saturating_sub(here),
         draining: survey.draining,
-        ended: ended.iter().map(|build| BuildRow::new(build, now)).collect(),
-    })
+    };
+    Ok((now, ended))
 }
 
 /// The builds under way, and how many more there are.

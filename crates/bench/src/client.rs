@@ -39,6 +39,13 @@ impl Client {
         }
     }
 
+    pub(crate) fn parameters(&mut self, operation: &str, input: &Value) -> Result<Value> {
+        match self.call("ssm", &format!("AmazonSSM.{operation}"), input)? {
+            Answer::Done(output) => Ok(output),
+            Answer::Refused(error) => bail!("{operation} is refused: {error}"),
+        }
+    }
+
     pub(crate) fn logs(&mut self, operation: &str, input: &Value) -> Result<Answer> {
         self.call("logs", &format!("Logs_20140328.{operation}"), input)
     }

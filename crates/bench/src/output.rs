@@ -8,7 +8,7 @@ use super::{
     service::{Service, memory_of},
 };
 use anyhow::{Context, Result, ensure};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
     fs,
     path::Path,
@@ -27,6 +27,8 @@ const PRINT: &str = "yes '[INFO] a line as compilers and test runners print them
                      and its end: 0123456789' | head -c 1000000000";
 /// How often a client asks about a build that takes seconds; the asking itself must not count.
 const POLL: Duration = Duration::from_millis(10);
+/// How many values the log of one of the builds must not show.
+const HIDDEN: usize = 20;
 
 /// Runs everything `rounds` times, in turn.
 pub(crate) fn measure(program: &Path, rounds: usize, report: &mut Report) -> Result<()> {
@@ -36,19 +38,23 @@ pub(crate) fn measure(program: &Path, rounds: usize, report: &mut Report) -> Res
     builds::make_projects(&mut client)?;
     let scripts = scripts(folder.path())?;
     let (mut commands, mut shell) = (Times::default(), Times::default());
-    let (mut logged, mut piped) = (Times::default(), Times::default());
+    let (mut logged, mut masked, mut piped) = <(Times, Times, Times)>::default();
     let (mut agent, mut served) = (0, 0);
+    let hidden = hidden(&mut client)?;
     // The first round makes log groups and fills caches.
     for round in 0..=rounds {
         let lines: Vec<String> = (0..COMMANDS).map(line).collect();
         let taken = [
-            run(&service, &mut client, &lines)?,
-            shell_over(&scripts)?,
-            piped_to_a_file(folder.path())?,
+            settled(|| run(&service, &mut client, &lines, &[]))?,
+            settled(|| shell_over(&scripts))?,
+            settled(|| piped_to_a_file(folder.path()))?,
+            settled(|| run(&service, &mut client, &[PRINT.into()], &hidden))?,
         ];
-        let (gigabyte, peaks) = watched(&service, || run(&service, &mut client, &[PRINT.into()]))?;
+        let print = || run(&service, &mut client, &[PRINT.into()], &[]);
+        let (gigabyte, peaks) = settled(|| watched(&service, print))?;
         if round > 0 {
-            for (times, taken) in [&mut commands, &mut shell, &mut piped].into_iter().zip(taken) {
+            let all = [&mut commands, &mut shell, &mut piped, &mut masked];
+            for (times, taken) in all.into_iter().zip(taken) {
                 times.0.push(taken);
             }
             logged.0.push(gigabyte);
@@ -59,6 +65,9 @@ pub(crate) fn measure(program: &Path, rounds: usize, report: &mut Report) -> Res
     report.times("sh over the same lines as 2,000 scripts", &shell);
     report.ratio("2,000 commands / sh", &commands, &shell);
     report.throughput("a build that prints 1 GB, until its log is whole", OUTPUT_BYTES, &logged);
+    let hiding = format!("the same where {HIDDEN} values must not be shown");
+    report.throughput(&hiding, OUTPUT_BYTES, &masked);
+    report.ratio("1 GB in the log with values to hide / without", &masked, &logged);
     report.throughput("the same command to a file", OUTPUT_BYTES, &piped);
     report.ratio("1 GB in the log / in a file", &logged, &piped);
     report.size("memory of the agent while 1 GB is printed, at most", agent);
@@ -66,16 +75,40 @@ pub(crate) fn measure(program: &Path, rounds: usize, report: &mut Report) -> Res
     Ok(())
 }
 
+/// Does something when nothing waits to be written to the disk, which all of them share.
+fn settled<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    rustix::fs::sync();
+    work()
+}
+
+/// Keeps values as parameters, and gives the variables that a build has them by.
+fn hidden(client: &mut Client) -> Result<Vec<Value>> {
+    (0..HIDDEN).map(|number| {
+        let name = format!("/bench/hidden-{number}");
+        let value = format!("{number}-a-password-that-nobody-guesses");
+        client.parameters("PutParameter", &json!({
+            "Name": name, "Value": value, "Type": "SecureString",
+        }))?;
+        Ok(json!({ "name": format!("HIDDEN_{number}"), "value": name, "type": "PARAMETER_STORE" }))
+    }).collect()
+}
+
 fn line(number: usize) -> String {
     format!("echo {number}")
 }
 
 /// A build of these commands, from StartBuild to SUCCEEDED.
-fn run(service: &Service, client: &mut Client, commands: &[String]) -> Result<Duration> {
+fn run(
+    service: &Service,
+    client: &mut Client,
+    commands: &[String],
+    variables: &[Value],
+) -> Result<Duration> {
     let buildspec = json!({ "version": "0.2", "phases": { "build": { "commands": commands } } });
     let asked = json!({
         "projectName": builds::NO_OP,
         "buildspecOverride": buildspec.to_string(),
+        "environmentVariablesOverride": variables,
     });
     let began = Instant::now();
     let started = client.codebuild("StartBuild", &asked)?;

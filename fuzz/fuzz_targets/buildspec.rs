@@ -1,6 +1,6 @@
 //! Any bytes are parsed, rendered and matched without a panic and in good time.
 //!
-//! `cargo +nightly fuzz run parse fuzz/corpus tests/corpus`, in the folder of the crate.
+//! `fuzz/run buildspec`.
 
 #![no_main]
 

@@ -1,0 +1,105 @@
+"""How long a build's source takes from a Git host, beside `git clone` by a command of the same build.
+
+    target/venv/bin/python bench/clones.py [--rounds N] [--files N] [--program FILE]
+
+The host is the tests' own: nginx before `git http-backend`, in a network of its own, which needs root.
+"""
+
+import argparse
+import os
+import pathlib
+import random
+import statistics
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+# What a clone is told, by the depth of a build's source; none is the whole history.
+DEPTHS = {1: "--depth 1", 25: "--depth 25", None: ""}
+COMMITS = 200
+PROJECT = "clones"
+TOOL = """
+rm -rf /var/tmp/clone
+b=$(date +%s%N); git clone --quiet {depth} {url} /var/tmp/clone; echo took $(($(date +%s%N) - b))
+"""
+
+
+def main():
+    words = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    words.add_argument("--rounds", type=int, default=9)
+    words.add_argument("--files", type=int, default=3_000)
+    words.add_argument("--program", type=pathlib.Path, default=ROOT / "target/release/buildyard")
+    words = words.parse_args()
+    os.environ["BUILDYARD_BIN"] = str(words.program.resolve())
+    import git_host
+    import harness
+
+    if why := git_host.missing():
+        sys.exit(why)
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        folder = pathlib.Path(folder)
+        host = git_host.GitHost(folder / "host", 9).start()
+        config = folder / "buildyard.toml"
+        config.write_text(f'[builds]\nnetwork_allow = ["{host.address}"]\n')
+        yard = harness.Service(folder / "data", arguments=["--config", config]).start()
+        try:
+            grow(host.repository("open/app", {}), words.files)
+            measure(yard, f"{host.url}/open/app", words.rounds)
+        finally:
+            yard.stop()
+            host.stop()
+
+
+def grow(repository, files):
+    """Fills a repository with texts of many lengths, and a history of changes to some of them."""
+    chance = random.Random(1)
+    vocabulary = ["".join(chance.choices("abcdefghijklmnop", k=7)) for _ in range(2_000)]
+
+    def text():
+        return " ".join(chance.choices(vocabulary, k=chance.choice((20, 100, 400, 2_000))))
+
+    names = [f"d{number % 97}/e{number % 7}/f{number}" for number in range(files)]
+    repository.commit({name: text() for name in names})
+    for _ in range(COMMITS):
+        repository.commit({name: text() for name in chance.sample(names, 10)})
+    repository.git("gc", "--quiet")
+
+
+def measure(yard, url, rounds):
+    """Runs builds of every depth in turn, and prints a line for each."""
+    import harness
+
+    yard.create_project(PROJECT, source={"type": "GITHUB", "location": url})
+    ours, tools = {depth: [] for depth in DEPTHS}, {depth: [] for depth in DEPTHS}
+    # The first round does not count: caches are cold.
+    for number in range(rounds + 1):
+        for depth, words in DEPTHS.items():
+            commands = TOOL.format(depth=words, url=url)
+            build = yard.run(
+                PROJECT,
+                buildspecOverride=harness.spec(commands),
+                gitCloneDepthOverride=depth or 0,
+            )
+            assert build["buildStatus"] == "SUCCEEDED", yard.log(build)
+            phases = {phase["phaseType"]: phase for phase in build["phases"]}
+            phase = phases["DOWNLOAD_SOURCE"]
+            taken = (phase["endTime"] - phase["startTime"]).total_seconds()
+            line = next(line for line in yard.log(build).splitlines() if line.startswith("took "))
+            if number:
+                ours[depth].append(taken * 1_000)
+                tools[depth].append(int(line.split()[1]) / 1e6)
+    for depth, words in DEPTHS.items():
+        mine, tool = statistics.median(ours[depth]), statistics.median(tools[depth])
+        print(
+            f"source by Git, {words or 'whole'}: {mine:.0f} ms "
+            f"({min(ours[depth]):.0f} to {max(ours[depth]):.0f}); "
+            f"git clone: {tool:.0f} ms ({min(tools[depth]):.0f} to {max(tools[depth]):.0f}); "
+            f"ratio {mine / tool:.2f} ({rounds} runs)",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,8 +1,8 @@
-"""How long a build's source takes from a Git host, beside `git clone` by a command of the same build.
+"""How long a build's source takes from a Git host, beside `git clone` in the same build.
 
     target/venv/bin/python bench/clones.py [--rounds N] [--files N] [--program FILE]
 
-The host is the tests' own: nginx before `git http-backend`, in a network of its own, which needs root.
+The host is the tests' own: nginx before `git http-backend`, in a network of its own. It needs root.
 """
 
 import argparse

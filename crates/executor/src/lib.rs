@@ -17,8 +17,8 @@ pub use egress::{Destination, DomainPattern, Effect, Egress, EgressRule};
 pub use fault::{Fault, LaunchError};
 pub use image::{
     Arrival, Asked, Check, Collected, Credentials, Digest, Engine, ImageSettings, Images,
-    ImagesConfig, ImportFrom, ListedImage, NoReference, Origin, Progress, Pulled, Reference,
-    RegistrySettings, Version,
+    ImagesConfig, ImportFrom, ListedImage, NoReference, Origin, Progress, Pulled, Recipe,
+    Reference, RegistrySettings, Version,
 };
 pub use sandbox::{
     Agent, DockerEngine, HELPER_VERB, HostImage, Ipv4Range, OciRuntime, Opening, OutboundNetwork,

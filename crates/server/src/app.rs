@@ -11,7 +11,7 @@ use crate::{
     fault,
     http::{Front, Origin, router},
     identity::{Identity, RootKeys},
-    images::{BuildImages, Names},
+    images::{BuildImages, CuratedImages, Names},
     local_caches::LocalCaches,
     logs::LogsService,
     parameters::{self, ParametersService},
@@ -85,7 +85,7 @@ impl App {
         let readable = secrets.readable.clone();
         let secrets = SecretsService::new(store.clone(), vault.clone(), readable, upstream);
         let secrets = Arc::new(secrets);
-        let images = build_images(&config, images, &secrets);
+        let (curated, images) = offered(&config, images, &secrets);
         let upstream = upstream_of("parameters", parameters.upstream.as_ref())?;
         let readable = parameters.readable.clone();
         let parameters = ParametersService::new(store.clone(), vault.clone(), readable, upstream);
@@ -121,6 +121,7 @@ impl App {
                 store: store.clone(),
                 driver,
                 credentials: SourceCredentials::new(store.clone(), vault),
+                images: curated,
                 config: Arc::clone(&config),
             },
             logs: LogsService::new(logs.clone(), &account_id),
@@ -229,9 +230,15 @@ pub(crate) fn images(config: &Config, data_dir: &Path) -> anyhow::Result<Images>
     images.context("failed to prepare the folder for images")
 }
 
-fn build_images(config: &Config, images: Images, secrets: &Arc<SecretsService>) -> BuildImages {
+/// The images that clients are told of, and those that builds have.
+fn offered(
+    config: &Config,
+    images: Images,
+    secrets: &Arc<SecretsService>,
+) -> (CuratedImages, BuildImages) {
     let names = Names::new(config.images.names.clone());
-    BuildImages::new(images, names, Some(Arc::clone(secrets)))
+    let curated = CuratedImages::new(images.clone(), names.clone());
+    (curated, BuildImages::new(images, names, Some(Arc::clone(secrets))))
 }
 
 fn local_caches(config: &Config, data_dir: &Path) -> anyhow::Result<LocalCaches> {

@@ -240,6 +240,15 @@ impl Inner {
             Some(known) if self.is_whole(&known.manifest)? => Some(known),
             _ => None,
         };
+        if let Some(recipe) = reference.recipe() {
+            let known = known.ok_or_else(|| {
+                Failed::ForGood(LaunchError::Image(format!(
+                    "CannotPullContainerError: {name} is made here, and was not yet: \
+                     buildyard image build {recipe}"
+                )))
+            })?;
+            return Ok(Pulled { image: stored(&known), arrival: Arrival::InPlace });
+        }
         if let Some(known) = &known
             && let Some(arrival) = self
                 .is_current(known, asked, &repository, credentials)

@@ -166,7 +166,8 @@ impl Inner {
         named.collect::<Result<_, _>>().map_err(Failed::from)
     }
 
-    fn name(
+    /// Gives a name to an image that was not pulled.
+    pub(super) fn name(
         &self,
         name: &Reference,
         manifest: &Digest,

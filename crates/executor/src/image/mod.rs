@@ -4,6 +4,8 @@
 //! fetched and unpacked into the *store*, once each; *records* say which image is made of which.
 
 mod archive;
+mod bootstrap;
+mod build;
 mod collect;
 mod digest;
 mod engine_archive;
@@ -14,8 +16,10 @@ mod import;
 mod layer;
 mod layout;
 mod local_engines;
+mod look;
 mod manifest;
 mod progress;
+mod recipe;
 mod record;
 mod reference;
 mod registry;
@@ -27,6 +31,7 @@ pub use images::{Arrival, Asked, Check, Images, ImagesConfig, Pulled};
 pub use import::ImportFrom;
 pub use local_engines::Engine;
 pub use progress::Progress;
+pub use recipe::Recipe;
 pub use record::Origin;
 pub use reference::{NoReference, Reference, Version};
 pub use registry::{Credentials, RegistrySettings};

@@ -1,4 +1,5 @@
-//! Images' names, as Docker reads them: `[registry/]repository[:tag][@digest]`.
+//! Images' names, as Docker reads them: `[registry/]repository[:tag][@digest]`. One that begins with
+//! `buildyard/` is made here.
 
 use super::digest::Digest;
 use std::{fmt, str::FromStr};
@@ -8,6 +9,10 @@ use thiserror::Error;
 const DEFAULT_REGISTRY: &str = "docker.io";
 /// The tag of names without one.
 const DEFAULT_TAG: &str = "latest";
+/// Where images are that are made here: a registry that there is none of.
+const HERE: &str = "localhost";
+/// How the repositories of images begin that are made here by recipes.
+const OWN: &str = "buildyard/";
 const REPOSITORY_BYTES_MAX: usize = 255;
 const TAG_BYTES_MAX: usize = 128;
 
@@ -44,6 +49,12 @@ impl Reference {
         &self.repository
     }
 
+    /// Whether it is the name of an image that a recipe makes here, so that no registry has it; then
+    /// with the recipe's own name.
+    pub fn recipe(&self) -> Option<&str> {
+        self.repository.strip_prefix(OWN).filter(|_| self.registry == HERE)
+    }
+
     /// Which of the repository's images it is.
     pub fn version(&self) -> &Version {
         &self.version
@@ -71,6 +82,7 @@ impl FromStr for Reference {
         };
         let (registry, rest) = match name.split_once('/') {
             Some((first, rest)) if is_host(first) => (first, rest),
+            _ if name.starts_with(OWN) => (HERE, name),
             _ => (DEFAULT_REGISTRY, name),
         };
         let (repository, tag) = match rest.split_once(':') {
@@ -169,6 +181,8 @@ mod tests {
             ("Registry.Example.org/tool", "registry.example.org/tool:latest"),
             ("[::1]:5000/tool", "[::1]:5000/tool:latest"),
             ("public.ecr.aws/x/y:1", "public.ecr.aws/x/y:1"),
+            ("buildyard/base", "localhost/buildyard/base:latest"),
+            ("buildyard.example.org/base", "buildyard.example.org/base:latest"),
         ] {
             assert_eq!(text.parse::<Reference>().expect(text).to_string(), whole);
             assert_eq!(whole.parse::<Reference>().expect(whole).to_string(), whole);

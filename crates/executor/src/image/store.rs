@@ -3,13 +3,15 @@
 use super::{
     Digest, Progress,
     fetch::{Arrival, Failed, Fetch},
+    layer::{self, Unpacking},
     manifest::{Blob, Source},
 };
 use crate::{Fault, fault::Doing, sandbox::remove_tree};
+use sha2::{Digest as _, Sha256};
 use std::{
     ffi::OsStr,
     fs::{self, File, TryLockError},
-    io,
+    io::{self, BufReader, Read},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::{
@@ -30,6 +32,46 @@ pub(super) struct LayerStore {
     /// Layers that are not whole yet, each in the hands of whoever holds its file's lock.
     parts: PathBuf,
     at_once_max: usize,
+}
+
+/// How much of a new layer's archive is read at a time.
+const NEW_PIECE_BYTES: usize = 256 << 10;
+
+/// A layer that was made here, unpacked, and not yet kept. It is gone when this is dropped.
+#[derive(Debug)]
+pub(super) struct NewLayer {
+    half: Half,
+    /// The digest of its archive.
+    pub digest: Digest,
+    /// The bytes of its archive.
+    pub bytes: u64,
+}
+
+/// A folder that is removed unless it has another name by then.
+#[derive(Debug)]
+struct Half(PathBuf);
+
+impl Drop for Half {
+    fn drop(&mut self) {
+        // What stays is taken away with other parts, when images are collected.
+        let _ = remove(&self.0);
+    }
+}
+
+/// What is read, hashed.
+struct Hashed<'a> {
+    archive: &'a mut dyn Read,
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl Read for Hashed<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.archive.read(buffer)?;
+        self.hash.update(&buffer[..length]);
+        self.bytes += length as u64;
+        Ok(length)
+    }
 }
 
 impl LayerStore {
@@ -122,6 +164,27 @@ impl LayerStore {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         self.parts.join(format!("{}.{count}.spool", std::process::id()))
+    }
+
+    /// Unpacks an archive whose digest is known only when it was read.
+    pub(super) fn unpack_new(&self, archive: &mut dyn Read) -> Result<NewLayer, Unpacking> {
+        let half = Half(self.spool().with_extension("half"));
+        let hashed = Hashed { archive, hash: Sha256::new(), bytes: 0 };
+        let mut archive = BufReader::with_capacity(NEW_PIECE_BYTES, hashed);
+        layer::unpack(&mut archive, &half.0)?;
+        let broken = |error: io::Error| Unpacking::Layer(error.to_string());
+        io::copy(&mut archive, &mut io::sink()).map_err(broken)?;
+        let Hashed { hash, bytes, .. } = archive.into_inner();
+        Ok(NewLayer { half, digest: Digest::finished(hash), bytes })
+    }
+
+    /// Keeps a new layer, unless it is there.
+    pub(super) fn keep_new(&self, layer: &NewLayer) -> Result<(), Fault> {
+        let place = self.place(&layer.digest);
+        match fs::rename(&layer.half.0, &place) {
+            Err(_) if place.exists() => Ok(()),
+            moved => moved.doing_to("keep the layer", &place),
+        }
     }
 
     /// Removes what was not finished, or set aside. Nobody may be bringing in anything.

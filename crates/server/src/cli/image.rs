@@ -1,7 +1,7 @@
 //! `buildyard image`: the images of this machine, brought in, looked at and taken away without a
 //! service; one that runs on the data folder finds them at once.
 
-use super::{DataArguments, log_to_stderr, progress::Bar};
+use super::{DataArguments, image_build::BuildImage, log_to_stderr, progress::Bar};
 use crate::{
     clock, fault,
     images::{ImageName, Names},
@@ -29,6 +29,11 @@ enum Verb {
     Pull(Pull),
     /// Imports images from an archive, a folder in OCI layout, or the store of Docker or Podman.
     Import(Import),
+    /// Makes an image of Debian's packages, by a recipe.
+    ///
+    /// The recipes `base` and `standard` come with the program; docs/images.md says how to write one.
+    /// It is then there as buildyard/RECIPE. Needs the program mmdebstrap.
+    Build(BuildImage),
     /// Lists the images.
     #[command(visible_alias = "ls")]
     List(List),
@@ -107,6 +112,7 @@ impl ImageCommand {
         match &self.verb {
             Verb::Pull(pull) => pull.run(),
             Verb::Import(import) => import.run(),
+            Verb::Build(build) => build.run(),
             Verb::List(list) => list.run(),
             Verb::Inspect(inspect) => inspect.run(),
             Verb::Rm(remove) => remove.run(),
@@ -116,18 +122,18 @@ impl ImageCommand {
 }
 
 /// The images that a service on the data folder has, or would have.
-fn images(data: &DataArguments) -> anyhow::Result<Images> {
+pub(super) fn images(data: &DataArguments) -> anyhow::Result<Images> {
     let (config, data_dir) = data.read()?;
     Ok(Images::open(config.images.config(&data_dir))?)
 }
 
-fn say(text: &str) -> anyhow::Result<ExitCode> {
+pub(super) fn say(text: &str) -> anyhow::Result<ExitCode> {
     writeln!(std::io::stdout(), "{text}")?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// An image that cannot be had is told, and is no fault.
-fn or_refused<T>(had: Result<T, LaunchError>) -> anyhow::Result<Result<T, ExitCode>> {
+pub(super) fn or_refused<T>(had: Result<T, LaunchError>) -> anyhow::Result<Result<T, ExitCode>> {
     match had {
         Ok(had) => Ok(Ok(had)),
         Err(LaunchError::Image(why)) => {
@@ -270,7 +276,7 @@ fn gone(collected: &Collected) -> String {
     format!("{names}freed {} in {} layers", size(collected.bytes), collected.layers)
 }
 
-fn size(bytes: u64) -> String {
+pub(super) fn size(bytes: u64) -> String {
     match bytes {
         0..1_000 => format!("{bytes} B"),
         1_000..1_000_000 => format!("{} kB", bytes / 1_000),

@@ -8,6 +8,7 @@ mod console;
 mod credentials;
 mod doctor;
 mod image;
+mod image_build;
 mod progress;
 mod serve;
 mod terminal;

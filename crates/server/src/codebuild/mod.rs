@@ -3,6 +3,7 @@
 mod build;
 mod cache;
 mod credential;
+mod curated;
 mod overrides;
 mod page;
 mod project;
@@ -14,7 +15,9 @@ mod view;
 pub(crate) use token::past as tokens_past;
 pub use view::render;
 
-use crate::{clock, config::Config, driver::Driver, fault, sources::SourceCredentials};
+use crate::{
+    clock, config::Config, driver::Driver, fault, images::CuratedImages, sources::SourceCredentials,
+};
 use std::sync::Arc;
 use store::Store;
 use uuid::Uuid;
@@ -26,7 +29,8 @@ use wire::{
         CreateProjectOutput, DeleteProjectInput, DeleteProjectOutput, DeleteSourceCredentialsInput,
         DeleteSourceCredentialsOutput, ImportSourceCredentialsInput, ImportSourceCredentialsOutput,
         InvalidateProjectCacheInput, InvalidateProjectCacheOutput, ListBuildsForProjectInput,
-        ListBuildsForProjectOutput, ListBuildsInput, ListBuildsOutput, ListProjectsInput,
+        ListBuildsForProjectOutput, ListBuildsInput, ListBuildsOutput,
+        ListCuratedEnvironmentImagesInput, ListCuratedEnvironmentImagesOutput, ListProjectsInput,
         ListProjectsOutput, ListSourceCredentialsInput, ListSourceCredentialsOutput,
         RetryBuildInput, RetryBuildOutput, StartBuildInput, StartBuildOutput, StopBuildInput,
         StopBuildOutput, UpdateProjectInput, UpdateProjectOutput,
@@ -41,6 +45,8 @@ pub struct CodeBuildService {
     pub driver: Driver,
     /// The account's credentials for Git hosts.
     pub credentials: SourceCredentials,
+    /// The images that this machine offers.
+    pub images: CuratedImages,
     /// What the operator has decided.
     pub config: Arc<Config>,
 }
@@ -164,6 +170,14 @@ impl CodeBuild for CodeBuildService {
         input: ImportSourceCredentialsInput,
     ) -> Result<ImportSourceCredentialsOutput, ServiceError> {
         credential::import(self, caller, input).await
+    }
+
+    async fn list_curated_environment_images(
+        &self,
+        caller: &Caller,
+        _: ListCuratedEnvironmentImagesInput,
+    ) -> Result<ListCuratedEnvironmentImagesOutput, ServiceError> {
+        curated::list(self, caller).await
     }
 
     async fn list_source_credentials(

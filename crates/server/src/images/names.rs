@@ -42,6 +42,19 @@ impl Names {
         }
     }
 
+    /// The names that the table has, without those that stand for others.
+    pub fn told(&self) -> impl Iterator<Item = &str> {
+        self.table.keys().map(String::as_str).filter(|key| !key.ends_with('*'))
+    }
+
+    /// The name of CodeBuild's own image that is meant by a name in AWS's public registry, if it is
+    /// meant here, too.
+    pub fn curated(&self, reference: &Reference) -> Option<String> {
+        let whole = reference.to_string();
+        let name = format!("{CURATED}{}", whole.strip_prefix(CURATED_REPOSITORIES)?);
+        self.in_table(&name).is_none().then_some(name)
+    }
+
     /// What the table has for a name: the name itself before a beginning, a longer one before a
     /// shorter.
     fn in_table(&self, name: &str) -> Option<&str> {
@@ -108,6 +121,22 @@ mod tests {
             meaning(&[], "aws/codebuild/standard:7.0"),
             "public.ecr.aws/codebuild/standard:7.0"
         );
+    }
+
+    #[test]
+    fn a_name_of_awss_public_registry_is_one_of_codebuilds_own() {
+        let names = |table: &[(&str, &str)]| {
+            let pair = |(key, meant): &(&str, &str)| ((*key).to_owned(), (*meant).to_owned());
+            Names::new(table.iter().map(pair).collect())
+        };
+        let of = |names: &Names, name: &str| names.curated(&name.parse().unwrap());
+        let plain = names(&[]);
+        let there = "public.ecr.aws/codebuild/standard:7.0";
+        assert_eq!(of(&plain, there).as_deref(), Some("aws/codebuild/standard:7.0"));
+        assert_eq!(of(&plain, "debian:12"), None);
+        let other = names(&[("aws/codebuild/*", "host"), ("tool", "host")]);
+        assert_eq!(of(&other, there), None);
+        assert_eq!(other.told().collect::<Vec<_>>(), ["tool"]);
     }
 
     #[test]

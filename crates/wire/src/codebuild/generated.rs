@@ -224,6 +224,18 @@ pub trait CodeBuild: Send + Sync {
         let _ = (caller, input);
         std::future::ready(Err(ServiceError::not_supported(&SERVICE, "DeleteSourceCredentials")))
     }
+
+    fn list_curated_environment_images(
+        &self,
+        caller: &Caller,
+        input: ListCuratedEnvironmentImagesInput,
+    ) -> impl Future<Output = Result<ListCuratedEnvironmentImagesOutput, ServiceError>> + Send {
+        let _ = (caller, input);
+        std::future::ready(Err(ServiceError::not_supported(
+            &SERVICE,
+            "ListCuratedEnvironmentImages",
+        )))
+    }
 }
 
 /// Decodes the body, checks it against the model, calls the operation, encodes its answer.
@@ -313,6 +325,11 @@ pub async fn call<S: CodeBuild>(
         "DeleteSourceCredentials" => {
             let input = json::request(&SERVICE, body)?;
             let output = service.delete_source_credentials(caller, input).await?;
+            Ok(json::answer(&output))
+        }
+        "ListCuratedEnvironmentImages" => {
+            let input = json::request(&SERVICE, body)?;
+            let output = service.list_curated_environment_images(caller, input).await?;
             Ok(json::answer(&output))
         }
         other => Err(ServiceError::no_such_operation(&SERVICE, other)),
@@ -786,6 +803,53 @@ impl Shape for DockerServerStatus {
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
+pub struct EnvironmentImage {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub versions: Option<Vec<String>>,
+}
+
+impl Shape for EnvironmentImage {
+    fn schema() -> &'static crate::Schema {
+        &constraints::ENVIRONMENT_IMAGE
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct EnvironmentLanguage {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<LanguageType>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub images: Option<Vec<EnvironmentImage>>,
+}
+
+impl Shape for EnvironmentLanguage {
+    fn schema() -> &'static crate::Schema {
+        &constraints::ENVIRONMENT_LANGUAGE
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct EnvironmentPlatform {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform: Option<PlatformType>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub languages: Option<Vec<EnvironmentLanguage>>,
+}
+
+impl Shape for EnvironmentPlatform {
+    fn schema() -> &'static crate::Schema {
+        &constraints::ENVIRONMENT_PLATFORM
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
 pub struct EnvironmentVariable {
     pub name: String,
     pub value: String,
@@ -937,6 +1001,29 @@ pub struct ListBuildsOutput {
 impl Shape for ListBuildsOutput {
     fn schema() -> &'static crate::Schema {
         &constraints::LIST_BUILDS_OUTPUT
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ListCuratedEnvironmentImagesInput {}
+
+impl Shape for ListCuratedEnvironmentImagesInput {
+    fn schema() -> &'static crate::Schema {
+        &constraints::LIST_CURATED_ENVIRONMENT_IMAGES_INPUT
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ListCuratedEnvironmentImagesOutput {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platforms: Option<Vec<EnvironmentPlatform>>,
+}
+
+impl Shape for ListCuratedEnvironmentImagesOutput {
+    fn schema() -> &'static crate::Schema {
+        &constraints::LIST_CURATED_ENVIRONMENT_IMAGES_OUTPUT
     }
 }
 
@@ -1807,6 +1894,18 @@ crate::value::text_enum! {
         Codebuild = "CODEBUILD",
         ServiceRole = "SERVICE_ROLE",
     }
+    LanguageType {
+        Java = "JAVA",
+        Python = "PYTHON",
+        NodeJs = "NODE_JS",
+        Ruby = "RUBY",
+        Golang = "GOLANG",
+        Docker = "DOCKER",
+        Android = "ANDROID",
+        Dotnet = "DOTNET",
+        Base = "BASE",
+        Php = "PHP",
+    }
     LogsConfigStatusType {
         Enabled = "ENABLED",
         Disabled = "DISABLED",
@@ -1814,6 +1913,12 @@ crate::value::text_enum! {
     MachineType {
         General = "GENERAL",
         Nvme = "NVME",
+    }
+    PlatformType {
+        Debian = "DEBIAN",
+        AmazonLinux = "AMAZON_LINUX",
+        Ubuntu = "UBUNTU",
+        WindowsServer = "WINDOWS_SERVER",
     }
     ProjectSortByType {
         Name = "NAME",
@@ -2153,6 +2258,30 @@ mod constraints {
     pub(super) static DOCKER_SERVER_STATUS: Schema =
         Schema::Structure(Structure(&[("status", false, &STRING), ("message", false, &STRING)]));
 
+    pub(super) static ENVIRONMENT_IMAGE: Schema = Schema::Structure(Structure(&[
+        ("name", false, &STRING),
+        ("description", false, &STRING),
+        ("versions", false, &IMAGE_VERSIONS),
+    ]));
+
+    pub(super) static ENVIRONMENT_IMAGES: Schema = Schema::List(&ENVIRONMENT_IMAGE, 0, usize::MAX);
+
+    pub(super) static ENVIRONMENT_LANGUAGE: Schema = Schema::Structure(Structure(&[
+        ("language", false, &LANGUAGE_TYPE),
+        ("images", false, &ENVIRONMENT_IMAGES),
+    ]));
+
+    pub(super) static ENVIRONMENT_LANGUAGES: Schema =
+        Schema::List(&ENVIRONMENT_LANGUAGE, 0, usize::MAX);
+
+    pub(super) static ENVIRONMENT_PLATFORM: Schema = Schema::Structure(Structure(&[
+        ("platform", false, &PLATFORM_TYPE),
+        ("languages", false, &ENVIRONMENT_LANGUAGES),
+    ]));
+
+    pub(super) static ENVIRONMENT_PLATFORMS: Schema =
+        Schema::List(&ENVIRONMENT_PLATFORM, 0, usize::MAX);
+
     pub(super) static ENVIRONMENT_TYPE: Schema =
         Schema::Text(Text { min: 0, max: usize::MAX, pattern: None, sensitive: false });
 
@@ -2192,6 +2321,8 @@ mod constraints {
     pub(super) static IMAGE_PULL_CREDENTIALS_TYPE: Schema =
         Schema::Enum(super::ImagePullCredentialsType::VALUES);
 
+    pub(super) static IMAGE_VERSIONS: Schema = Schema::List(&STRING, 0, usize::MAX);
+
     pub(super) static IMPORT_SOURCE_CREDENTIALS_INPUT: Schema = Schema::Structure(Structure(&[
         ("username", false, &NON_EMPTY_STRING),
         ("token", true, &SENSITIVE_NON_EMPTY_STRING),
@@ -2218,6 +2349,8 @@ mod constraints {
         sensitive: false,
     });
 
+    pub(super) static LANGUAGE_TYPE: Schema = Schema::Enum(super::LanguageType::VALUES);
+
     pub(super) static LIST_BUILDS_FOR_PROJECT_INPUT: Schema = Schema::Structure(Structure(&[
         ("projectName", true, &NON_EMPTY_STRING),
         ("sortOrder", false, &SORT_ORDER_TYPE),
@@ -2234,6 +2367,12 @@ mod constraints {
 
     pub(super) static LIST_BUILDS_OUTPUT: Schema =
         Schema::Structure(Structure(&[("ids", false, &BUILD_IDS), ("nextToken", false, &STRING)]));
+
+    pub(super) static LIST_CURATED_ENVIRONMENT_IMAGES_INPUT: Schema =
+        Schema::Structure(Structure(&[]));
+
+    pub(super) static LIST_CURATED_ENVIRONMENT_IMAGES_OUTPUT: Schema =
+        Schema::Structure(Structure(&[("platforms", false, &ENVIRONMENT_PLATFORMS)]));
 
     pub(super) static LIST_PROJECTS_INPUT: Schema = Schema::Structure(Structure(&[
         ("sortBy", false, &PROJECT_SORT_BY_TYPE),
@@ -2289,6 +2428,8 @@ mod constraints {
     ]));
 
     pub(super) static PHASE_CONTEXTS: Schema = Schema::List(&PHASE_CONTEXT, 0, usize::MAX);
+
+    pub(super) static PLATFORM_TYPE: Schema = Schema::Enum(super::PlatformType::VALUES);
 
     pub(super) static PROJECT: Schema = Schema::Structure(Structure(&[
         ("name", false, &PROJECT_NAME),
@@ -2682,6 +2823,12 @@ pub(crate) static SCHEMAS: &[&crate::Schema] = &[
     &constraints::DELETE_SOURCE_CREDENTIALS_OUTPUT,
     &constraints::DOCKER_SERVER,
     &constraints::DOCKER_SERVER_STATUS,
+    &constraints::ENVIRONMENT_IMAGE,
+    &constraints::ENVIRONMENT_IMAGES,
+    &constraints::ENVIRONMENT_LANGUAGE,
+    &constraints::ENVIRONMENT_LANGUAGES,
+    &constraints::ENVIRONMENT_PLATFORM,
+    &constraints::ENVIRONMENT_PLATFORMS,
     &constraints::ENVIRONMENT_TYPE,
     &constraints::ENVIRONMENT_VARIABLE,
     &constraints::ENVIRONMENT_VARIABLE_TYPE,
@@ -2695,15 +2842,19 @@ pub(crate) static SCHEMAS: &[&crate::Schema] = &[
     &constraints::GIT_CLONE_DEPTH,
     &constraints::GIT_SUBMODULES_CONFIG,
     &constraints::IMAGE_PULL_CREDENTIALS_TYPE,
+    &constraints::IMAGE_VERSIONS,
     &constraints::IMPORT_SOURCE_CREDENTIALS_INPUT,
     &constraints::IMPORT_SOURCE_CREDENTIALS_OUTPUT,
     &constraints::INVALIDATE_PROJECT_CACHE_INPUT,
     &constraints::INVALIDATE_PROJECT_CACHE_OUTPUT,
     &constraints::KEY_INPUT,
+    &constraints::LANGUAGE_TYPE,
     &constraints::LIST_BUILDS_FOR_PROJECT_INPUT,
     &constraints::LIST_BUILDS_FOR_PROJECT_OUTPUT,
     &constraints::LIST_BUILDS_INPUT,
     &constraints::LIST_BUILDS_OUTPUT,
+    &constraints::LIST_CURATED_ENVIRONMENT_IMAGES_INPUT,
+    &constraints::LIST_CURATED_ENVIRONMENT_IMAGES_OUTPUT,
     &constraints::LIST_PROJECTS_INPUT,
     &constraints::LIST_PROJECTS_OUTPUT,
     &constraints::LIST_SOURCE_CREDENTIALS_INPUT,
@@ -2716,6 +2867,7 @@ pub(crate) static SCHEMAS: &[&crate::Schema] = &[
     &constraints::NON_EMPTY_STRING,
     &constraints::PHASE_CONTEXT,
     &constraints::PHASE_CONTEXTS,
+    &constraints::PLATFORM_TYPE,
     &constraints::PROJECT,
     &constraints::PROJECT_ARTIFACTS,
     &constraints::PROJECT_ARTIFACTS_LIST,

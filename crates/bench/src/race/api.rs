@@ -124,7 +124,8 @@ impl Target {
         done(client.logs("CreateLogGroup", &asked)?)?;
         let asked = json!({ "logGroupName": GROUP, "logStreamName": GROUP });
         done(client.logs("CreateLogStream", &asked)?)?;
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_millis() as u64;
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_millis();
+        let now = u64::try_from(now)?;
         let event = |n| json!({ "timestamp": now + n, "message": format!("line {n} of a log") });
         let events: Vec<Value> = (0..100).map(event).collect();
         let asked = json!({ "logGroupName": GROUP, "logStreamName": GROUP, "logEvents": events });

@@ -11,6 +11,7 @@ use std::{
     fs,
     io::{self, Write},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -180,7 +181,10 @@ fn read<T: DeserializeOwned>(file: &Path) -> Result<Option<T>, Fault> {
 
 /// Writes a file whole or not at all, also when the power fails.
 fn write<T: Serialize>(file: &Path, value: &T) -> Result<(), Fault> {
-    let new = file.with_extension(format!("{}.new", std::process::id()));
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    // Two who bring in one image write it at the same time.
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let new = file.with_extension(format!("{}.{count}.new", std::process::id()));
     let bytes = serde_json::to_vec_pretty(value).map_err(io::Error::from);
     let written = bytes.and_then(|bytes| {
         let mut opened = fs::File::create(&new)?;

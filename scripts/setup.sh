@@ -9,6 +9,9 @@ packages_for_clients=(awscli python3 python3-venv)
 packages_for_clients+=(buildah busybox-static docker-registry docker.io mmdebstrap nftables podman skopeo)
 packages_for_clients+=(strace zstd)
 packages_for_clients+=(fcgiwrap git git-lfs nginx-light openssh-client openssh-server openssl)
+packages_for_the_browser=(chromium nodejs)
+# Other packages of Node.js than Debian's bring their own npm.
+command -v npm >/dev/null || packages_for_the_browser+=(npm)
 packages_for_the_example=(
     openjdk-17-jdk-headless maven libmaven-resources-plugin-java libmaven-compiler-plugin-java
     libmaven-jar-plugin-java libsurefire-java junit4
@@ -57,6 +60,14 @@ make_venv() {
     python3 -m venv --clear target/venv
     target/venv/bin/pip install --quiet --disable-pip-version-check --requirement "$wanted"
     cp "$wanted" "$made"
+}
+
+# Makes tests/console/node_modules as its package-lock.json says, unless it is already.
+make_node_modules() {
+    local folder=tests/console
+    local wanted=$folder/package-lock.json made=$folder/node_modules/made-from.json
+    cmp -s "$wanted" "$made" && return
+    npm ci --prefix $folder --ignore-scripts --no-audit --no-fund && cp "$wanted" "$made"
 }
 
 require_cargo() {

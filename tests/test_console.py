@@ -151,6 +151,25 @@ def test_pages_may_load_nothing_from_elsewhere(browser):
         assert not re.search(r"(?:src|href)=\"https?://", page)
 
 
+def test_pages_are_compressed_and_each_has_a_token_of_its_own(browser):
+    answer = browser.ask(
+        "GET",
+        "/console/projects/new",
+        headers={"accept-encoding": "gzip"},
+        preload_content=False,
+    )
+    assert answer.headers["content-encoding"] == "gzip"
+    assert len(answer.read(decode_content=False)) < 6_000
+    # What is the same on two pages could be told from how long they are.
+    one, other = browser.token(), browser.token()
+    assert one != other
+    for token in (one, other):
+        fields = {"form-token": token, "buildspec": ""}
+        assert browser.ask("POST", "/console/check", fields).status == 200
+    damaged = one[:-1] + ("0" if one[-1] != "0" else "1")
+    assert browser.ask("POST", "/console/check", {"form-token": damaged}).status == 403
+
+
 def test_assets_are_small_and_kept(browser):
     page = browser.get("/console")
     total = 0

@@ -148,6 +148,12 @@ impl Build {
         }
     }
 
+    /// How long it had the machine: from leaving the queue to its end, or until `now`.
+    pub fn on_machine(&self, now: Timestamp) -> Duration {
+        let since = self.start_of(Phase::Provisioning);
+        since.map_or(Duration::ZERO, |since| self.ended_at().unwrap_or(now).since(since))
+    }
+
     /// What the world should look like now.
     pub fn wanted(&self) -> Wanted {
         let minutes = |count: u32| Duration::from_secs(u64::from(count) * 60);

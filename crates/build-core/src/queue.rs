@@ -19,6 +19,19 @@ pub struct Capacity {
     pub memory_bytes: u64,
 }
 
+/// Why a build waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// As many builds run as may at once.
+    Builds,
+    /// Its memory does not fit beside that of the builds that run.
+    Memory,
+    /// So many builds of its project were submitted before it and wait, too.
+    Behind(usize),
+    /// For nothing: it is about to be let in.
+    Nothing,
+}
+
 /// What runs now.
 #[derive(Clone, Debug, Default)]
 pub struct Running {
@@ -50,6 +63,11 @@ impl Running {
     /// How many builds run.
     pub fn builds(&self) -> usize {
         self.builds
+    }
+
+    /// The sum of the memory limits of the builds that run.
+    pub fn memory_bytes(&self) -> u64 {
+        self.memory_bytes
     }
 
     fn fits(&self, share: Share, capacity: Capacity) -> bool {
@@ -101,6 +119,25 @@ impl Waiting {
     /// Whether none waits.
     pub fn is_empty(&self) -> bool {
         self.count == 0
+    }
+
+    /// Gives why each build waits, project by project.
+    pub fn reasons(
+        &self,
+        running: &Running,
+        capacity: Capacity,
+    ) -> impl Iterator<Item = (&BuildId, Wait)> {
+        self.by_project.values().flat_map(move |builds| {
+            builds.values().enumerate().map(move |(before, (id, share))| {
+                let wait = match before {
+                    0 if running.fits(*share, capacity) => Wait::Nothing,
+                    0 if running.builds >= capacity.builds_max => Wait::Builds,
+                    0 => Wait::Memory,
+                    before => Wait::Behind(before),
+                };
+                (id, wait)
+            })
+        })
     }
 
     /// Takes out the build that may start next, if there is room for it: the oldest of the project

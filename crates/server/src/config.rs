@@ -5,7 +5,7 @@
 
 use crate::{
     egress::EgressSettings, executors::Executors, images::ImagesSettings,
-    name_patterns::NamePatterns, upstream::UpstreamSettings,
+    name_patterns::NamePatterns, prices::Prices, upstream::UpstreamSettings,
 };
 use executor::Opening;
 use serde::Deserialize;
@@ -50,6 +50,8 @@ pub struct Config {
     pub egress: EgressSettings,
     /// How long, and how much of it, ended builds stay.
     pub retention: Retention,
+    /// What a minute of a build costs.
+    pub prices: Prices,
 }
 
 /// An account's twelve digits.
@@ -153,11 +155,13 @@ pub struct Retention {
     pub builds_max: u64,
     /// GiB of logs, at most; while there are more, builds leave.
     pub logs_gib_max: u64,
+    /// Days for which is kept how many builds ended and what they took.
+    pub counts_days: u32,
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { builds_days: 365, builds_max: 100_000, logs_gib_max: 50 }
+        Self { builds_days: 365, builds_max: 100_000, logs_gib_max: 50, counts_days: 1_100 }
     }
 }
 

@@ -25,6 +25,7 @@ pub mod name_patterns;
 mod page_token;
 pub mod parameters;
 mod permission;
+pub mod prices;
 pub mod provision;
 pub mod retention;
 pub mod s3;

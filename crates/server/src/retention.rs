@@ -70,6 +70,8 @@ impl Sweeper {
         if !expired.is_empty() {
             self.store.commit(expired).await?;
         }
+        let counted = now.saturating_sub(i64::from(self.rules.counts_days) * DAY_MILLIS);
+        self.store.commit(vec![Change::ForgetEnded { before: counted }]).await?;
         let mut removed = 0;
         let horizon = now.saturating_sub(i64::from(self.rules.builds_days) * DAY_MILLIS);
         loop {

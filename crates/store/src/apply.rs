@@ -1,6 +1,6 @@
 //! Applies changes to an open transaction. Knows nothing of threads or of who waits.
 
-use crate::{Change, Expect, command, sqlite::count, sqlite::integer};
+use crate::{Change, Expect, command, ended, sqlite::count, sqlite::integer};
 use rusqlite::{Connection, OptionalExtension, Result, params};
 
 /// What came of a list of changes.
@@ -54,6 +54,8 @@ fn apply_one(connection: &Connection, change: &Change) -> Result<Fits> {
         Change::PutCommands { region, id, commands } => {
             command::put(connection, region, id, commands)?;
         }
+        Change::CountEnded(build) => ended::add(connection, build)?,
+        Change::ForgetEnded { before } => ended::forget(connection, *before)?,
         Change::DeleteBuild { region, id } => {
             connection
                 .prepare_cached("DELETE FROM build WHERE region = ?1 AND id = ?2")?

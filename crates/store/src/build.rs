@@ -148,6 +148,22 @@ impl Store {
             .await
     }
 
+    /// Gives the ids of a region's ended builds, those that were submitted last first.
+    pub async fn ended_build_ids(&self, region: &str, limit: usize) -> Result<Vec<String>, Fault> {
+        let region = region.to_owned();
+        self.readers()
+            .read("list ended builds", move |connection| {
+                connection
+                    .prepare_cached(
+                        "SELECT id FROM build INDEXED BY build_ended
+                         WHERE live = 0 AND region = ?1 ORDER BY submitted_at DESC LIMIT ?2",
+                    )?
+                    .query_map(params![region, bound(limit)], |row| row.get(0))?
+                    .collect()
+            })
+            .await
+    }
+
     /// Gives how many builds have ended and are kept. Goes through all of them.
     pub async fn ended_build_count(&self) -> Result<u64, Fault> {
         self.readers()

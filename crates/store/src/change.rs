@@ -109,6 +109,13 @@ pub enum Change {
         /// The commands.
         commands: Vec<crate::Command>,
     },
+    /// Counts a build that ends: to be in the transaction that ends it, so that it is counted once.
+    CountEnded(crate::EndedBuild),
+    /// Forgets the counts of builds that ended before a moment, to the hour and to the day.
+    ForgetEnded {
+        /// The moment.
+        before: i64,
+    },
     /// Removes a build, its events and its commands; one that is not there is no conflict.
     DeleteBuild {
         /// The region.

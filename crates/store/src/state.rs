@@ -13,6 +13,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     include_str!("migrations/state/0001_records_and_builds.sql"),
     include_str!("migrations/state/0002_commands.sql"),
     include_str!("migrations/state/0003_ended_builds.sql"),
+    include_str!("migrations/state/0004_ended_counts.sql"),
 ];
 
 /// A read is short, and two of them keep two cores busy.

@@ -2,7 +2,7 @@
 
 use crate::{
     BuildId,
-    queue::{Capacity, Running, Share, Waiting},
+    queue::{Capacity, Running, Share, Wait, Waiting},
 };
 
 const SMALL: Share = Share { memory_bytes: 4 };
@@ -89,4 +89,27 @@ fn a_build_that_left_the_queue_is_not_admitted() {
     waiting.remove(&build("demo", 1), 1);
     let capacity = Capacity { builds_max: 1, memory_bytes: 9 };
     assert!(waiting.admit(&Running::default(), capacity).is_none());
+}
+
+#[test]
+fn each_build_that_waits_has_a_reason() {
+    let mut waiting = Waiting::default();
+    waiting.push(build("many", 1), 1, SMALL);
+    waiting.push(build("many", 2), 2, SMALL);
+    waiting.push(build("large", 1), 3, Share { memory_bytes: 90 });
+    let mut running = Running::default();
+    let reasons = |running: &Running, builds_max| {
+        let capacity = Capacity { builds_max, memory_bytes: 100 };
+        let reasons = waiting.reasons(running, capacity);
+        reasons.map(|(id, wait)| (id.project().as_str(), wait)).collect::<Vec<_>>()
+    };
+    let first = [("large", Wait::Nothing), ("many", Wait::Nothing), ("many", Wait::Behind(1))];
+    assert_eq!(reasons(&running, 2), first);
+    for number in 1..=3 {
+        running.add(build("other", number).project(), SMALL);
+    }
+    let full = [("large", Wait::Builds), ("many", Wait::Builds), ("many", Wait::Behind(1))];
+    assert_eq!(reasons(&running, 3), full);
+    let memory = [("large", Wait::Memory), ("many", Wait::Nothing), ("many", Wait::Behind(1))];
+    assert_eq!(reasons(&running, 4), memory);
 }

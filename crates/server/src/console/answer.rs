@@ -1,11 +1,13 @@
 //! Pages as answers, and errors in words.
 
 use super::frame::{Frame, Section};
+use crate::fault::chain;
 use askama::Template;
 use axum::{
     http::{HeaderValue, StatusCode, header::CONTENT_TYPE, header::LOCATION},
     response::{IntoResponse, Response},
 };
+use store::Fault;
 use wire::ServiceError;
 
 /// A page with its status.
@@ -70,6 +72,14 @@ impl From<ServiceError> for NoPage {
             _ => StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST),
         };
         Self { status, message: error.message }
+    }
+}
+
+impl From<Fault> for NoPage {
+    fn from(fault: Fault) -> Self {
+        tracing::error!(error = %chain(&fault), "a page cannot be shown");
+        let message = "The state cannot be read. The service's own log says why.".to_owned();
+        Self { status: StatusCode::INTERNAL_SERVER_ERROR, message }
     }
 }
 

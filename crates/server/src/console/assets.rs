@@ -1,10 +1,11 @@
 //! The pages' style and scripts, under names that change with what they hold.
 
+use super::compress::is_taken;
 use axum::{
     extract::Path,
     http::{
         HeaderMap, HeaderValue, StatusCode,
-        header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY},
+        header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY},
     },
     response::{IntoResponse, Response},
 };
@@ -18,7 +19,7 @@ struct Asset {
     bytes: &'static [u8],
 }
 
-static ASSETS: [Asset; 4] = [
+static ASSETS: [Asset; 5] = [
     Asset {
         name: "console.css",
         kind: "text/css; charset=utf-8",
@@ -28,6 +29,11 @@ static ASSETS: [Asset; 4] = [
         name: "console.js",
         kind: "text/javascript; charset=utf-8",
         bytes: include_bytes!("assets/console.js"),
+    },
+    Asset {
+        name: "layout.js",
+        kind: "text/javascript; charset=utf-8",
+        bytes: include_bytes!("assets/layout.js"),
     },
     Asset {
         name: "log.js",
@@ -46,7 +52,7 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
     hex::encode(&hash.finalize()[..6])
 });
 
-static COMPRESSED: LazyLock<[Vec<u8>; 4]> = LazyLock::new(|| {
+static COMPRESSED: LazyLock<[Vec<u8>; 5]> = LazyLock::new(|| {
     std::array::from_fn(|at| {
         let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
         gzip.write_all(ASSETS[at].bytes)
@@ -70,11 +76,7 @@ pub(super) async fn asset(
     // A page of another version of the service asks for what is no longer there.
     let lasting = version == *VERSION;
     let cache = if lasting { "public, max-age=31536000, immutable" } else { "no-cache" };
-    let gzip = headers
-        .get(ACCEPT_ENCODING)
-        .and_then(|encodings| encodings.to_str().ok())
-        .is_some_and(|encodings| encodings.contains("gzip"));
-    let mut response = if gzip {
+    let mut response = if is_taken(&headers) {
         let encoded = [(CONTENT_ENCODING, HeaderValue::from_static("gzip"))];
         (encoded, COMPRESSED[at].as_slice()).into_response()
     } else {

@@ -1,11 +1,14 @@
 //! What a browser sends with a form.
 
+use super::{answer::NoPage, session::Visitor};
+use crate::http::Front;
 use axum::{
     body::to_bytes,
-    extract::{FromRequest, Request},
+    extract::{FromRequest, FromRequestParts, Request},
     http::{StatusCode, header::HOST, header::ORIGIN},
     response::{IntoResponse, Response},
 };
+use std::sync::Arc;
 
 /// The largest form: a buildspec is its largest field.
 const BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -52,18 +55,44 @@ impl<S: Send + Sync> FromRequest<S> for Form {
     type Rejection = Response;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Response> {
-        let headers = request.headers();
+        let (parts, body) = request.into_parts();
+        // Read whatever is answered: a connection with something unread on it is closed.
+        let body = to_bytes(body, BYTES_MAX).await;
         // Browsers say whose page sent a form. The forms' tokens say it again.
-        if let Some(origin) = headers.get(ORIGIN) {
+        if let Some(origin) = parts.headers.get(ORIGIN) {
             let origin = origin.to_str().unwrap_or_default();
-            let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-            if origin.split_once("://").is_none_or(|(_, from)| from != host) {
+            let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
+            let is_ours = origin.split_once("://").is_some_and(|(_, from)| Some(from) == host);
+            if !is_ours {
                 return Err((StatusCode::FORBIDDEN, "The form is another site's.").into_response());
             }
         }
-        match to_bytes(request.into_body(), BYTES_MAX).await {
+        match body {
             Ok(body) => Ok(Self::parse(&body)),
             Err(_) => Err(StatusCode::PAYLOAD_TOO_LARGE.into_response()),
+        }
+    }
+}
+
+/// A form that a visitor has sent from a page of the session. As an argument of a handler, it sends
+/// others to sign in, and refuses forms that other sites made.
+pub(super) struct Sent {
+    pub(super) visitor: Visitor,
+    pub(super) form: Form,
+}
+
+impl FromRequest<Arc<Front>> for Sent {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, front: &Arc<Front>) -> Result<Self, Response> {
+        let (mut parts, body) = request.into_parts();
+        let visitor = Visitor::from_request_parts(&mut parts, front).await;
+        let form = Form::from_request(Request::from_parts(parts, body), front).await;
+        let (visitor, form) = (visitor?, form?);
+        if visitor.has_made(form.text("form-token")) {
+            Ok(Self { visitor, form })
+        } else {
+            Err(NoPage::old_form().into_response())
         }
     }
 }

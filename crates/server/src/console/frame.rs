@@ -1,7 +1,8 @@
 //! What all pages have around them.
 
 use super::{assets, session::Visitor};
-use crate::http::Front;
+use crate::{driver::Counts, http::Front};
+use askama::Template;
 
 /// The part of the console that a page belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,14 +30,27 @@ pub(super) struct Entry {
     pub(super) is_here: bool,
 }
 
+/// What runs and what waits, in few words.
+#[derive(Default, Template)]
+#[template(path = "pulse.html")]
+pub(super) struct Pulse {
+    pub(super) running: usize,
+    pub(super) queued: usize,
+}
+
+impl From<&Counts> for Pulse {
+    fn from(counts: &Counts) -> Self {
+        Self { running: counts.running, queued: counts.queued }
+    }
+}
+
 /// What all pages have around them.
 pub(super) struct Frame {
     /// What the page is about, for the browser's tab.
     pub(super) title: String,
     /// Nobody has signed in: there is no bar.
     pub(super) visitor: Option<Visitor>,
-    pub(super) running: usize,
-    pub(super) queued: usize,
+    pub(super) pulse: Pulse,
     section: Section,
 }
 
@@ -49,18 +63,12 @@ impl Frame {
         section: Section,
     ) -> Self {
         let counts = front.codebuild.driver.counts().await;
-        Self {
-            title: title.into(),
-            visitor: Some(visitor),
-            running: counts.running,
-            queued: counts.queued,
-            section,
-        }
+        Self { title: title.into(), visitor: Some(visitor), pulse: Pulse::from(&counts), section }
     }
 
     /// The frame of a page for which nobody needs to have signed in.
     pub(super) fn of_nobody(title: impl Into<String>, section: Section) -> Self {
-        Self { title: title.into(), visitor: None, running: 0, queued: 0, section }
+        Self { title: title.into(), visitor: None, pulse: Pulse::default(), section }
     }
 
     pub(super) fn entries(&self) -> [Entry; 6] {

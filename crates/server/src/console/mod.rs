@@ -7,6 +7,9 @@
 mod ansi;
 mod answer;
 mod assets;
+mod calendar;
+mod chart;
+mod compress;
 mod form;
 mod frame;
 mod pages;
@@ -42,6 +45,7 @@ pub(crate) fn routes() -> Router<Arc<Front>> {
         .route("/console/assets/{version}/{name}", get(assets::asset))
         .merge(session::routes())
         .merge(pages::routes())
+        .layer(from_fn(compress::compress))
         .layer(from_fn(guard))
 }
 

@@ -4,8 +4,8 @@
 //! It holds over a restart, and is worth nothing once the key is another.
 
 use super::{
-    answer::{NoPage, Page, see_other},
-    form::Form,
+    answer::{Page, see_other},
+    form::{Form, Sent},
     frame::{Frame, Section},
 };
 use crate::{clock, http::Front, identity::Identity};
@@ -30,6 +30,8 @@ use wire::{Caller, Principal};
 const COOKIE_NAME: &str = "buildyard-session";
 /// How long a session lasts.
 const SESSION_SECONDS: u64 = 12 * 60 * 60;
+/// A form's token, and the mask over it.
+const TOKEN_BYTES: usize = 16;
 
 pub(super) fn routes() -> Router<Arc<Front>> {
     Router::new()
@@ -42,8 +44,10 @@ pub(super) fn routes() -> Router<Arc<Front>> {
 pub(super) struct Visitor {
     /// Who that is to the API.
     pub(super) caller: Caller,
-    /// What each form of this session holds.
+    /// What a form of this session holds, in a text of its own for each page.
     pub(super) form_token: String,
+    /// The same without the mask.
+    token: String,
 }
 
 impl FromRequestParts<Arc<Front>> for Visitor {
@@ -86,15 +90,34 @@ fn visitor(front: &Front, cookie: &str) -> Option<Visitor> {
             principal: Principal::Root,
             request_id: Uuid::new_v4().to_string(),
         },
-        form_token: identity.derived("console-form", cookie, 16),
+        form_token: masked(&front.identity.derived("console-form", cookie, TOKEN_BYTES)),
+        token: front.identity.derived("console-form", cookie, TOKEN_BYTES),
     })
 }
 
 impl Visitor {
-    /// Whether a form comes from a page of this session.
-    pub(super) fn has_sent(&self, form: &Form) -> bool {
-        same(form.text("form-token"), &self.form_token)
+    /// Whether a form's token is one of this session's pages.
+    pub(super) fn has_made(&self, form_token: &str) -> bool {
+        unmasked(form_token).is_some_and(|token| same(&token, &self.token))
     }
+}
+
+/// A token, as digits, behind a mask that is another each time: pages are compressed, and how long
+/// they then are would otherwise tell of it.
+fn masked(token: &str) -> String {
+    let mut mask = [0; TOKEN_BYTES];
+    getrandom::fill(&mut mask).expect("the system has random numbers");
+    let bytes = hex::decode(token).unwrap_or_default();
+    let hidden: Vec<u8> = bytes.iter().zip(mask).map(|(byte, mask)| byte ^ mask).collect();
+    hex::encode(mask) + &hex::encode(hidden)
+}
+
+/// The token behind the mask.
+fn unmasked(text: &str) -> Option<String> {
+    let bytes = hex::decode(text).ok()?;
+    let (mask, hidden) = bytes.split_at_checked(TOKEN_BYTES)?;
+    let token: Vec<u8> = hidden.iter().zip(mask).map(|(byte, mask)| byte ^ mask).collect();
+    Some(hex::encode(token))
 }
 
 fn cookie(headers: &HeaderMap) -> Option<&str> {
@@ -171,10 +194,7 @@ async fn sign_in(State(front): State<Arc<Front>>, headers: HeaderMap, form: Form
     question(&front, StatusCode::FORBIDDEN, to, key, region, problem)
 }
 
-async fn sign_out(visitor: Visitor, headers: HeaderMap, form: Form) -> Response {
-    if !visitor.has_sent(&form) {
-        return NoPage::old_form().into_response();
-    }
+async fn sign_out(headers: HeaderMap, _: Sent) -> Response {
     ([(SET_COOKIE, set_cookie(&headers, "", 0))], see_other("/console/sign-in")).into_response()
 }
 
@@ -196,7 +216,16 @@ fn own_page(to: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::own_page;
+    use super::{masked, own_page, unmasked};
+
+    #[test]
+    fn a_token_has_another_text_each_time() {
+        let token = "00112233445566778899aabbccddeeff";
+        assert_ne!(masked(token), masked(token));
+        assert_eq!(unmasked(&masked(token)).as_deref(), Some(token));
+        assert_eq!(unmasked("0011"), None);
+        assert_eq!(unmasked("not digits"), None);
+    }
 
     #[test]
     fn signing_in_leads_to_pages_of_the_console_alone() {

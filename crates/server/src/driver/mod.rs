@@ -22,7 +22,10 @@ pub use watch::JournalWatch;
 
 use crate::{build_request::BuildRequest, fault::chain};
 use agent_protocol::{PhaseContext, PhaseStatus, Timestamp};
-use build_core::{Build, BuildId, Input, queue::Capacity};
+use build_core::{
+    Build, BuildId, Input,
+    queue::{Capacity, Wait},
+};
 use std::sync::Arc;
 use store::Change;
 use thiserror::Error;
@@ -70,6 +73,8 @@ enum Message {
     Stop(BuildId, oneshot::Sender<Result<(), store::Fault>>),
     /// Inputs in order, each with the journal's offset after the record it came from.
     Inputs(BuildId, Vec<(Input, Option<u64>)>),
+    /// Give the builds of a region that are under way.
+    Survey(String, oneshot::Sender<Survey>),
     /// Give the counts.
     Count(oneshot::Sender<Counts>),
     /// Take no more work, and let nobody in.
@@ -89,6 +94,21 @@ pub struct Counts {
     pub ending: usize,
     /// Since when the build waits that waits the longest.
     pub queued_since: Option<Timestamp>,
+}
+
+/// What is under way: the builds of a region, and what those of all regions take.
+#[derive(Clone, Debug, Default)]
+pub struct Survey {
+    /// They have, or are about to have, a container: those that were submitted first come first.
+    pub running: Vec<BuildId>,
+    /// They wait, and why: those that were submitted first come first.
+    pub waiting: Vec<(BuildId, Wait)>,
+    /// How many builds of all regions are where.
+    pub counts: Counts,
+    /// The sum of the memory limits of the builds that run.
+    pub memory_bytes: u64,
+    /// Whether no more builds are let in, because the service is about to end.
+    pub draining: bool,
 }
 
 /// What told this machine's containers from others when the service last began, under no key.
@@ -137,6 +157,13 @@ impl Driver {
     pub async fn counts(&self) -> Counts {
         let (reply, answer) = oneshot::channel();
         self.send(Message::Count(reply)).await;
+        answer.await.unwrap_or_default()
+    }
+
+    /// Says what is under way in a region.
+    pub async fn survey(&self, region: &str) -> Survey {
+        let (reply, answer) = oneshot::channel();
+        self.send(Message::Survey(region.to_owned(), reply)).await;
         answer.await.unwrap_or_default()
     }
 

@@ -4,16 +4,17 @@
 //! own, so that one that fails holds up no other; the store makes all of them durable at once.
 
 mod resume;
+mod survey;
 
 use super::{
-    BUILD_NUMBERS, Counts, Driver, MESSAGES_PER_TURN_MAX, Message, Submission, SubmitError,
+    BUILD_NUMBERS, Driver, MESSAGES_PER_TURN_MAX, Message, Submission, SubmitError,
     attendant::{self, Grounds},
     machine::millis,
 };
 use crate::{build_request::BuildRequest, fault::chain, tally::Trouble};
 use agent_protocol::Timestamp;
 use build_core::{
-    Build, BuildId, Event, Input, Presence, Stage, Submitted,
+    Build, BuildId, BuildStatus, Event, Input, Presence, Stage, Submitted,
     queue::{Capacity, Running, Waiting},
 };
 use futures::future::join_all;
@@ -22,7 +23,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use store::{Change, CommitError, Durability, Expect};
+use store::{Change, CommitError, Durability, EndedBuild, Expect, Outcome};
 use tokio::{
     sync::{mpsc, oneshot},
     time::sleep,
@@ -34,6 +35,9 @@ type Inputs = Vec<(Input, Option<u64>)>;
 
 /// How long the loop waits before it tries again to commit what the store did not take.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
+
+/// Builds are charged by the minute, and one that has begun counts.
+const MINUTE_MILLIS: u64 = 60_000;
 
 /// A build that has not ended.
 struct Live {
@@ -173,6 +177,7 @@ impl Turns {
                     self.stage_inputs(&mut staged, &id, inputs, now);
                 }
                 Message::Count(reply) => drop(reply.send(self.counts())),
+                Message::Survey(region, reply) => drop(reply.send(self.survey(&region))),
                 Message::Drain(reply) => {
                     self.draining = true;
                     let runs = |live: &&Live| live.build.stage != Stage::Queued;
@@ -185,26 +190,6 @@ impl Turns {
         self.stage_retries(&mut staged, now).await;
         self.admit(&mut staged, now);
         self.commit(staged).await;
-    }
-
-    fn counts(&self) -> Counts {
-        let mut counts = Counts {
-            queued: self.waiting.len(),
-            running: self.running.builds(),
-            ..Counts::default()
-        };
-        for live in self.live.values() {
-            match live.build.stage {
-                Stage::Queued => {
-                    let at = live.build.submitted.received_at;
-                    counts.queued_since = Some(counts.queued_since.map_or(at, |min| min.min(at)));
-                }
-                Stage::Provisioning => counts.provisioning += 1,
-                Stage::Ending { .. } => counts.ending += 1,
-                Stage::Running | Stage::Finished { .. } => {}
-            }
-        }
-        counts
     }
 
     async fn stage_submission(
@@ -608,7 +593,29 @@ impl Staged {
             journal_offset: self.live.journal_offset,
             live: build.status().is_none(),
         });
+        changes.extend(self.ended().map(Change::CountEnded));
         changes
+    }
+
+    /// What the counts are told of a build that is over.
+    fn ended(&self) -> Option<EndedBuild> {
+        let Stage::Finished { status, at } = self.live.build.stage else { return None };
+        let request = &self.live.request;
+        let millis = self.live.build.on_machine(at).as_millis();
+        let millis = u64::try_from(millis).unwrap_or(u64::MAX);
+        Some(EndedBuild {
+            region: request.region.clone(),
+            project: request.id().project().as_str().to_owned(),
+            class: request.environment().compute_type.as_str().to_owned(),
+            ended_at: self::millis(at),
+            outcome: match status {
+                BuildStatus::Succeeded => Outcome::Succeeded,
+                BuildStatus::Failed | BuildStatus::Fault | BuildStatus::TimedOut => Outcome::Failed,
+                BuildStatus::Stopped => Outcome::Stopped,
+            },
+            millis,
+            minutes: millis.div_ceil(MINUTE_MILLIS),
+        })
     }
 }
 

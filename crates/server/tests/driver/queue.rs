@@ -4,7 +4,8 @@ use crate::{
     journal::Pen,
     world::{World, container, told},
 };
-use build_core::{BuildId, Phase};
+use agent_protocol::Timestamp;
+use build_core::{BuildId, Phase, queue::Wait};
 use expect_test::expect;
 use server::driver::SubmitError;
 
@@ -88,4 +89,45 @@ fn a_project_at_its_limit_is_refused_and_another_is_not() {
     // Refusals use up no number.
     let numbers = [first, second, third].map(|build| build.submitted.number);
     assert_eq!(numbers, [1, 2, 3]);
+}
+
+#[test]
+fn the_survey_says_what_runs_and_why_the_rest_waits() {
+    let mut world = World::new(1);
+    let first = world.start_build("demo");
+    world.wait_for(&first, "DOWNLOAD_SOURCE");
+    let others = ["demo", "late", "demo"].map(|project| world.start_build(project));
+    let survey = world.survey();
+    assert_eq!(survey.running, std::slice::from_ref(&first));
+    let waits = [Wait::Builds, Wait::Builds, Wait::Behind(1)];
+    assert_eq!(survey.waiting, others.clone().into_iter().zip(waits).collect::<Vec<_>>());
+    assert_eq!((survey.counts.running, survey.counts.queued), (1, 3));
+    assert!(survey.memory_bytes > 0 && !survey.draining);
+    finish(&world, &first);
+    for other in &others {
+        world.stop(other);
+        world.wait_until_ended(other);
+    }
+    assert_eq!(world.survey().running, []);
+    assert_eq!(world.survey().memory_bytes, 0);
+}
+
+#[test]
+fn builds_that_end_are_counted_once_and_the_counts_outlive_the_service() {
+    let mut world = World::new(1);
+    let first = world.start_build("demo");
+    world.wait_for(&first, "DOWNLOAD_SOURCE");
+    let second = world.start_build("demo");
+    world.stop(&second);
+    world.wait_until_ended(&second);
+    finish(&world, &first);
+    world.kill();
+    world.begin();
+    let ended = world.ended();
+    assert_eq!(ended.len(), 1);
+    let counts = ended[0].counts;
+    assert_eq!((ended[0].project.as_str(), ended[0].minutes), ("demo", 1));
+    assert_eq!((counts.succeeded, counts.failed, counts.stopped), (1, 0, 1));
+    let millis = world.build(&first).on_machine(Timestamp::default()).as_millis();
+    assert_eq!(u128::from(counts.millis), millis);
 }

@@ -9,7 +9,7 @@ use executor::{
 use server::{
     build_request::BuildRequest,
     config::Config,
-    driver::{Counts, Driver, Grounds, JournalWatch, Submission, SubmitError, ThisMachine},
+    driver::{Counts, Driver, Grounds, JournalWatch, Submission, SubmitError, Survey, ThisMachine},
     executors::{ExecutorName, Workshop},
     identity::Identity,
     images::{BuildImages, Names},
@@ -26,7 +26,7 @@ use std::{
     time::Duration,
 };
 use store::{
-    Change, Store,
+    Change, Metered, Store,
     logs::{Direction, LogStore, ReadRequest, TimeRange},
 };
 use tempfile::TempDir;
@@ -238,6 +238,19 @@ impl World {
         let service = self.service();
         let Counts { queued, running, .. } = service.runtime.block_on(service.driver.counts());
         (queued, running)
+    }
+
+    /// What is under way.
+    pub(crate) fn survey(&self) -> Survey {
+        let service = self.service();
+        service.runtime.block_on(service.driver.survey(REGION))
+    }
+
+    /// What was counted of the builds that have ended.
+    pub(crate) fn ended(&self) -> Vec<Metered> {
+        let service = self.service();
+        let counts = service.store.ended_by_project(REGION, 0..i64::MAX);
+        service.runtime.block_on(counts).unwrap()
     }
 
     /// The projects whose containers were made, in the order of their making.

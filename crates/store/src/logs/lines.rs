@@ -58,7 +58,7 @@ impl LogStore {
         let stream = self.numbered(id)?;
         let found = stream.blocks.iter().find(|(_, block)| block.latest >= timestamp);
         let Some((number, block)) = found else { return Ok(stream.count) };
-        stream.number_within(*number, block, |frame_at, _| frame_at >= timestamp)
+        stream.number_within(*number, block, |frame_at| frame_at >= timestamp)
     }
 
     /// For each of `sources`, the number of the first line behind all batches whose source is not
@@ -66,10 +66,19 @@ impl LogStore {
     pub fn lines_behind(&self, id: StreamId, sources: &[u64]) -> Result<Vec<u64>, LogError> {
         let tokens = self.tokens_behind(id, sources)?;
         let stream = self.numbered(id)?;
-        let number = |offset: u64| {
+        let mut scanned = None;
+        let mut offsets = Vec::new();
+        let mut number = |offset: u64| {
             let at = stream.blocks.partition_point(|(_, block)| block.end <= offset);
-            let Some((number, block)) = stream.blocks.get(at) else { return Ok(stream.count) };
-            stream.number_within(*number, block, |_, frame_offset| frame_offset >= offset)
+            let Some((first, block)) = stream.blocks.get(at) else { return Ok(stream.count) };
+            if scanned.replace(at) != Some(at) {
+                offsets.clear();
+                stream.snapshot.scan((block, block.offset), Direction::Forward, |frame| {
+                    offsets.push(frame.offset);
+                    ControlFlow::Continue(())
+                })?;
+            }
+            Ok(first + offsets.partition_point(|frame| *frame < offset) as u64)
         };
         tokens.iter().map(|token| number(token.place.offset)).collect()
     }
@@ -129,17 +138,17 @@ impl Numbered {
         self.blocks.partition_point(|(first, block)| first + u64::from(block.frames) <= number)
     }
 
-    /// The number of a block's first line of which `is_it` says so, by its time and its place; the
-    /// number behind the block when there is none.
+    /// The number of a block's first line of whose time `is_it` says so; the number behind the block
+    /// when there is none.
     fn number_within(
         &self,
         first: u64,
         block: &Block,
-        is_it: impl Fn(i64, u64) -> bool,
+        is_it: impl Fn(i64) -> bool,
     ) -> Result<u64, LogError> {
         let mut number = first;
         self.snapshot.scan((block, block.offset), Direction::Forward, |frame| {
-            if is_it(frame.timestamp, frame.offset) {
+            if is_it(frame.timestamp) {
                 return ControlFlow::Break(());
             }
             number += 1;

@@ -9,6 +9,7 @@ const FIXTURES: &[&str] = &[
     include_str!("fixtures/0001.sql"),
     include_str!("fixtures/0002.sql"),
     include_str!("fixtures/0003.sql"),
+    include_str!("fixtures/0004.sql"),
 ];
 
 #[tokio::test]

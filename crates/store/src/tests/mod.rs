@@ -3,6 +3,7 @@
 mod builds;
 mod commands;
 mod crash;
+mod ended;
 mod migrations;
 mod records;
 

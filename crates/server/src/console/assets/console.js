@@ -55,27 +55,38 @@ document.addEventListener("click", (event) => {
   }
 });
 
-// Parts with data-refresh="milliseconds" are taken anew from the page's own address, and only
-// touched when they have changed.
+// Parts with data-refresh="milliseconds" are taken anew, from data-from or the page's own address,
+// and only touched when they have changed.
 function keepFresh() {
-  const parts = [...document.querySelectorAll("[data-refresh]")];
-  if (parts.length === 0) return;
-  const every = Math.min(...parts.map((part) => Number(part.dataset.refresh)));
-  setInterval(async () => {
-    if (document.hidden || parts.some((part) => part.contains(document.activeElement))) return;
-    try {
-      const answer = await fetch(location.href, { headers: { accept: "text/html" } });
-      if (!answer.ok || answer.redirected) return;
-      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-      for (const part of [...parts, document.querySelector(".pulse")]) {
-        const selector = part.id ? `#${part.id}` : ".pulse";
-        const now = fresh.querySelector(selector);
-        if (!now) continue;
-        showTimes(now);
-        if (now.innerHTML !== part.innerHTML) part.innerHTML = now.innerHTML;
-      }
-    } catch { /* The service is away; the next look may find it. */ }
-  }, every);
+  const sources = new Map();
+  for (const part of document.querySelectorAll("[data-refresh]")) {
+    const from = part.dataset.from ?? location.href;
+    if (!sources.has(from)) sources.set(from, []);
+    sources.get(from).push(part);
+  }
+  for (const [from, parts] of sources) {
+    const every = Math.min(...parts.map((part) => Number(part.dataset.refresh)));
+    let asked = false;
+    setInterval(async () => {
+      if (asked || document.hidden) return;
+      asked = true;
+      try { await refresh(from, parts); } catch { /* The service is away; the next look may find it. */ }
+      asked = false;
+    }, every);
+  }
+}
+
+async function refresh(from, parts) {
+  const answer = await fetch(from, { headers: { accept: "text/html" } });
+  if (!answer.ok || answer.redirected) return;
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  for (const part of [...parts, document.querySelector("#pulse")]) {
+    const now = part && fresh.getElementById(part.id);
+    // What somebody is about to press stays where it is.
+    if (!now || part.contains(document.activeElement)) continue;
+    showTimes(now);
+    if (now.innerHTML !== part.innerHTML) part.innerHTML = now.innerHTML;
+  }
 }
 
 // A buildspec's field: coloured, and checked while it is written.

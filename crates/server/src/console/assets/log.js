@@ -1,177 +1,182 @@
 // A build's log. The page holds only the rows that are seen; rows are asked for by their numbers,
-// and what is written while a build runs is told by the server.
+// and what is written while a build runs is told by the server. Where rows are, layout.js knows.
 "use strict";
 
-const ROW = 20;            // Pixels of a line, which the style says too.
-const HEADING = 34;        // Pixels of a phase's heading.
 const PIECE = 250;         // Lines that are asked for at a time.
 const KEPT_PIECES = 40;    // Pieces that are remembered.
+const ASKED_MAX = 3;       // Pieces that are asked for at once.
+const AROUND = 500;        // Pixels above and below what is seen that are drawn, too.
 const HEIGHT_MAX = 8e6;    // Browsers have a limit for how high things are.
 
 class Log {
   constructor(panel) {
     this.panel = panel;
     this.path = panel.dataset.path;
-    this.count = Number(panel.dataset.count);
     this.live = panel.dataset.live === "true";
     this.follow = this.live;
-    this.outline = JSON.parse(panel.dataset.outline);
-    this.folded = new Set();
+    this.layout = new Layout(JSON.parse(panel.dataset.outline), Number(panel.dataset.count));
     this.pieces = new Map();
     this.asked = new Set();
+    this.wanted = new Set();
     this.found = [];
     this.at = -1;
-    this.here = this.lineOf(location.hash);
-    this.virtualTop = 0;
+    this.sought = "";
+    this.here = lineOf(location.hash);
+    this.top = 0;
     this.rows = panel.querySelector("#log-rows");
-    this.space = document.createElement("div");
-    this.space.className = "space";
-    this.window = document.createElement("div");
-    this.window.className = "window";
+    this.space = element("div", "space");
+    this.window = element("div", "window");
+    this.space.append(this.window);
     this.listen();
-    this.arrange();
+    this.search();
+    this.wrap(wanted("wrap", true));
     // What went wrong is what most come for.
     const failed = panel.dataset.line === "" ? null : Number(panel.dataset.line) - 1;
     const line = this.here ?? failed;
-    if (line !== null) { this.follow = false; this.go(line, this.here === null); }
-    this.showFollow();
+    if (line !== null) { this.setFollow(false); this.go(line, this.here === null); } else this.setFollow(this.live);
     if (this.live) this.hear();
   }
 
-  lineOf(hash) {
-    const found = /^#L(\d+)$/.exec(hash);
-    return found ? Number(found[1]) - 1 : null;
-  }
+  get count() { return this.layout.count; }
 
-  // The log as pieces that can be folded: phases with a heading, commands with a line of their own.
-  sections() {
-    const sections = [];
-    const phases = [...this.outline.phases].sort((a, b) => a.line - b.line);
-    const commands = this.outline.commands;
-    const cut = [0, ...phases.map((phase) => phase.line).filter((line) => line > 0)];
-    const starts = [...new Set(cut)].sort((a, b) => a - b);
-    let next = 0;
-    starts.forEach((start, index) => {
-      const end = Math.min(starts[index + 1] ?? this.count, this.count);
-      if (start > end || (start === end && start > 0 && start >= this.count)) return;
-      const all = phases.filter((phase) => phase.line === start);
-      const phase = all[all.length - 1];
-      const key = phase ? `phase ${phase.name}` : "beginning";
-      const isFolded = this.folded.has(key);
-      if (phase) sections.push({ heading: phase, key, isFolded, lines: end - start, height: HEADING });
-      let line = start;
-      const body = (until) => {
-        if (until > line && !isFolded) sections.push({ first: line, last: until, height: (until - line) * ROW });
-        line = Math.max(line, until);
-      };
-      while (next < commands.length && commands[next].line < end) {
-        const command = commands[next];
-        const until = Math.min(commands[next + 1]?.line ?? end, end);
-        body(command.line);
-        if (!isFolded && command.line < this.count) {
-          const commandKey = `command ${command.line}`;
-          sections.push({ command, key: commandKey, isFolded: this.folded.has(commandKey), first: command.line, last: command.line + 1, height: ROW });
-          line = command.line + 1;
-          if (this.folded.has(commandKey)) line = until;
-        }
-        next += 1;
-      }
-      body(end);
-    });
-    return sections;
-  }
-
-  arrange() {
-    let top = 0;
-    this.parts = this.sections();
-    for (const part of this.parts) { part.top = top; top += part.height; }
-    this.height = top;
-    this.scale = Math.max(1, top / HEIGHT_MAX);
-    const wanted = `${Math.ceil(top / this.scale)}px`;
+  // Places everything anew. What was at its place stays there: the line that is gone to, or the
+  // first one that is seen.
+  arrange(anchor = this.firstSeen()) {
+    const before = anchor === null ? null : this.layout.topOf(anchor);
+    this.layout.arrange();
+    const after = anchor === null ? null : this.layout.topOf(anchor);
+    if (before !== null && after !== null) this.top += after - before;
     if (this.count > 0 && !this.space.isConnected) this.rows.replaceChildren(this.space);
-    if (!this.window.isConnected) this.space.append(this.window);
-    if (this.space.style.height !== wanted) this.space.style.height = wanted;
-    if (this.follow) this.toEnd();
-    this.draw();
+    this.place(this.follow ? Infinity : this.top);
+    this.draw(anchor);
   }
 
-  toEnd() {
-    this.virtualTop = Math.max(0, this.height - this.rows.clientHeight);
-    this.moving = true;
-    this.rows.scrollTop = this.rows.scrollHeight;
-  }
-
-  // Where a line is, after whatever hides it is unfolded.
-  go(line, quietly = false) {
-    line = Math.max(0, Math.min(line, this.count - 1));
-    for (const part of this.parts) {
-      if (part.heading && part.isFolded && this.holds(part.heading, line)) this.folded.delete(part.key);
+  firstSeen() {
+    const { layout } = this;
+    for (let at = layout.partAt(this.top); at < layout.parts.length; at += 1) {
+      const part = layout.parts[at];
+      if (!part.heading) return layout.lineAt(part, this.top);
     }
-    const commands = this.outline.commands.filter((command) => command.line <= line);
-    const command = commands[commands.length - 1];
-    if (command && command.line !== line) this.folded.delete(`command ${command.line}`);
-    this.here = line;
-    this.arrange();
-    const part = this.parts.find((part) => part.first <= line && line < part.last);
-    if (!part) return;
-    const top = part.top + (line - part.first) * ROW;
-    this.scrollTo(top - this.rows.clientHeight / 3);
+    return null;
+  }
+
+  // Has what is at this height be the first that is seen, and the scroll bar show it.
+  place(top) {
+    const client = this.rows.clientHeight;
+    const high = Math.min(this.layout.height, HEIGHT_MAX);
+    const height = `${Math.ceil(high)}px`;
+    if (this.space.style.height !== height) this.space.style.height = height;
+    this.most = Math.max(0, this.layout.height - client);
+    this.room = Math.max(0, high - client);
+    this.top = Math.max(0, Math.min(top, this.most));
+    const wanted = this.most > 0 ? (this.top * this.room) / this.most : 0;
+    if (top === Infinity) this.rows.scrollTop = high;
+    else if (Math.abs(this.rows.scrollTop - wanted) >= 1) this.rows.scrollTop = wanted;
+    this.placed = this.rows.scrollTop;
+  }
+
+  scrollTo(top) { this.place(top); this.draw(); }
+
+  // Brings a line to where it is seen well.
+  go(line, quietly = false) {
+    this.here = Math.max(0, Math.min(line, this.count - 1));
+    this.layout.unfold(this.here);
+    this.layout.arrange();
+    const top = this.layout.topOf(this.here);
+    if (top === null) return;
+    this.place(top - this.rows.clientHeight / 3);
+    this.draw(this.here);
     if (!quietly) this.panel.scrollIntoView({ block: "nearest" });
   }
 
-  holds(phase, line) {
-    const lines = this.outline.phases.map((other) => other.line).filter((other) => other > phase.line);
-    return phase.line <= line && line < Math.min(...lines, this.count);
+  // Goes to the next line, or the one before, and moves no further than it must.
+  step(by) {
+    if (this.count === 0) return;
+    const from = this.here ?? (this.firstSeen() ?? 0) - by;
+    let line = from + by;
+    while (line >= 0 && line < this.count && this.layout.topOf(line) === null) line += by;
+    if (line < 0 || line >= this.count) return;
+    this.setFollow(false);
+    this.here = line;
+    const top = this.layout.topOf(line);
+    const bottom = top + this.layout.heights.of(line);
+    const margin = 2 * ROW;
+    if (top < this.top + margin) this.scrollTo(top - margin);
+    else if (bottom > this.top + this.rows.clientHeight - margin) this.scrollTo(bottom + margin - this.rows.clientHeight);
+    else this.draw();
   }
 
-  scrollTo(top) {
-    this.virtualTop = Math.max(0, Math.min(top, this.height - this.rows.clientHeight));
-    this.moving = true;
-    this.rows.scrollTop = this.virtualTop / this.scale;
-    this.draw();
+  // Draws the rows that are seen, and some around them. Rows that turn out to be higher than was
+  // thought move what is below them, and the anchor stays where it is.
+  draw(anchor = null) {
+    for (let again = 0; again < 4; again += 1) {
+      this.paint();
+      if (!this.wrapped || !this.measure()) break;
+      anchor ??= this.firstSeen();
+      const before = anchor === null ? null : this.layout.topOf(anchor);
+      this.layout.arrange();
+      if (before !== null) this.top += this.layout.topOf(anchor) - before;
+      this.place(this.follow ? Infinity : this.top);
+    }
+    this.askWanted();
+    this.mark();
   }
 
-  // Draws the rows that are seen, and some around them.
-  draw() {
-    const above = Math.max(0, this.virtualTop - 600);
-    const below = this.virtualTop + this.rows.clientHeight + 600;
+  paint() {
+    const { layout } = this;
+    const above = Math.max(0, this.top - AROUND);
+    const below = this.top + this.rows.clientHeight + AROUND;
     const drawn = [];
     let from = null;
-    let low = 0;
-    let high = this.parts.length;
-    while (low < high) { const middle = (low + high) >> 1; if (this.parts[middle].top + this.parts[middle].height <= above) low = middle + 1; else high = middle; }
-    for (let index = low; index < this.parts.length && this.parts[index].top < below; index += 1) {
-      const part = this.parts[index];
+    this.drawn = new Map();
+    this.wanted.clear();
+    for (let at = layout.partAt(above); at < layout.parts.length && layout.parts[at].top < below; at += 1) {
+      const part = layout.parts[at];
       if (part.heading) { from ??= part.top; drawn.push(this.heading(part)); continue; }
-      const first = part.first + Math.max(0, Math.floor((above - part.top) / ROW));
-      const last = Math.min(part.last, part.first + Math.ceil((below - part.top) / ROW));
-      from ??= part.top + (first - part.first) * ROW;
-      for (let line = first; line < last; line += 1) drawn.push(this.row(line, part.command, part));
+      let line = layout.lineAt(part, above);
+      let top = part.top + layout.heights.between(part.first, line);
+      from ??= top;
+      for (; line < part.last && top < below; line += 1) {
+        const row = this.row(line, part);
+        drawn.push(row);
+        this.drawn.set(line, row);
+        top += layout.heights.of(line);
+      }
     }
     this.window.replaceChildren(...drawn);
-    const offset = (from ?? 0) - this.virtualTop + this.rows.scrollTop;
+    const offset = (from ?? 0) - this.top + this.rows.scrollTop;
     this.window.style.transform = `translateY(${offset}px)`;
+  }
+
+  // Learns how high the rows are that were drawn; gives whether that is news.
+  measure() {
+    let isNews = false;
+    for (const [line, row] of this.drawn) {
+      if (!row.classList.contains("awaited") && this.layout.heights.set(line, row.offsetHeight)) isNews = true;
+    }
+    return isNews;
   }
 
   heading(part) {
     const phase = part.heading;
-    const row = document.createElement("button");
+    const row = element("button", `phase ${phase.mark}`);
     row.type = "button";
-    row.className = `phase ${phase.mark}`;
     row.setAttribute("aria-expanded", String(!part.isFolded));
-    const lines = part.isFolded ? `${part.lines.toLocaleString()} lines · ` : "";
+    const lines = part.isFolded ? `${part.lines.toLocaleString("en")} lines · ` : "";
     row.append(element("i", "fold"), element("i", "sign"), element("span", "", phase.name), element("span", "at", lines + phase.took));
     row.addEventListener("click", () => this.fold(part.key));
     return row;
   }
 
-  row(line, command, part) {
+  row(line, part) {
     const known = this.line(line);
+    const command = part.command;
     const row = element("div", `row ${known?.kind ?? "awaited"}`);
     if (line === this.here) row.classList.add("here");
     if (this.found[this.at] === line) row.classList.add("match");
     const number = element("a", "", String(line + 1));
     number.href = `#L${line + 1}`;
+    number.tabIndex = -1;
     row.append(number);
     if (command) {
       row.classList.add(command.mark);
@@ -193,23 +198,31 @@ class Log {
     return row;
   }
 
-  // A line, if it is here; otherwise it is asked for.
+  // A line, if it is here; otherwise it is wanted.
   line(number) {
     const piece = Math.floor(number / PIECE);
-    const lines = this.pieces.get(piece);
-    const line = lines?.[number - piece * PIECE];
-    if (!line && number < this.count) this.ask(piece);
+    const line = this.pieces.get(piece)?.[number - piece * PIECE];
+    if (!line && number < this.count) this.wanted.add(piece);
     return line;
   }
 
+  // Asks for what is seen and not here; what was passed by meanwhile is not asked for.
+  askWanted() {
+    for (const piece of this.wanted) {
+      if (this.asked.size >= ASKED_MAX) return;
+      if (!this.asked.has(piece)) this.ask(piece);
+    }
+  }
+
   async ask(piece) {
-    if (this.asked.has(piece)) return;
     this.asked.add(piece);
+    let lines = null;
     try {
       const answer = await fetch(`${this.path}/lines?first=${piece * PIECE}&limit=${PIECE}`);
-      if (answer.ok) this.take(await answer.json());
-    } catch { setTimeout(() => this.draw(), 1000); }
+      if (answer.ok) lines = await answer.json();
+    } catch { /* The service is away. */ }
     this.asked.delete(piece);
+    if (lines) this.take(lines); else setTimeout(() => this.draw(), 1000);
   }
 
   take(news) {
@@ -224,74 +237,100 @@ class Log {
       this.pieces.delete(piece);
     }
     if (news.count > this.count) {
-      this.count = news.count;
+      this.layout.count = news.count;
       this.panel.querySelector("#log-count").textContent = this.count === 1 ? "1 line" : `${this.count.toLocaleString("en")} lines`;
       this.arrange();
     } else this.draw();
   }
 
   fold(key) {
-    if (!this.folded.delete(key)) this.folded.add(key);
-    this.follow = false;
-    this.showFollow();
+    const { folded } = this.layout;
+    if (!folded.delete(key)) folded.add(key);
+    this.setFollow(false);
     this.arrange();
   }
 
-  showFollow() {
+  foldAll() {
+    const { folded, outline } = this.layout;
+    const all = folded.size === 0;
+    folded.clear();
+    if (all) for (const phase of outline.phases) folded.add(`phase ${phase.name}`);
+    this.panel.querySelector("#log-fold").textContent = all ? "Unfold" : "Fold";
+    this.setFollow(false);
+    this.arrange();
+  }
+
+  setFollow(follow) {
+    this.follow = follow && this.live;
     const button = this.panel.querySelector("#log-follow");
+    button.hidden = !this.live;
     button.setAttribute("aria-pressed", String(this.follow));
-    button.textContent = this.follow ? "Following" : "Follow";
+  }
+
+  wrap(wrapped) {
+    this.wrapped = wrapped;
+    this.rows.classList.toggle("wrap", wrapped);
+    this.panel.querySelector("#log-wrap").setAttribute("aria-pressed", String(wrapped));
+    this.layout.heights.clear();
+    this.arrange(this.here !== null && this.drawn?.has(this.here) ? this.here : undefined);
   }
 
   listen() {
-    const rows = this.rows;
+    const { rows, panel } = this;
+    const on = (id, then) => panel.querySelector(id).addEventListener("click", then);
     rows.addEventListener("scroll", () => {
-      if (this.moving) { this.moving = false; this.draw(); return; }
-      this.virtualTop = rows.scrollTop * this.scale;
-      const atEnd = rows.scrollTop + rows.clientHeight >= rows.scrollHeight - 4;
-      if (this.follow !== (atEnd && this.live)) { this.follow = atEnd && this.live; this.showFollow(); }
+      // It is told of what it did itself, too.
+      if (rows.scrollTop === this.placed) return;
+      this.top = this.room > 0 ? (rows.scrollTop * this.most) / this.room : 0;
+      this.setFollow(rows.scrollTop + rows.clientHeight >= rows.scrollHeight - 4);
       this.draw();
     }, { passive: true });
     // A log that is higher than browsers allow is moved by as much as any other.
     rows.addEventListener("wheel", (event) => {
-      if (this.scale === 1 || event.ctrlKey || event.deltaY === 0) return;
+      if (this.most === this.room || event.ctrlKey || event.deltaY === 0) return;
       event.preventDefault();
       const unit = event.deltaMode === 1 ? ROW : event.deltaMode === 2 ? rows.clientHeight : 1;
-      this.follow = false;
-      this.showFollow();
-      this.scrollTo(this.virtualTop + event.deltaY * unit);
+      this.setFollow(false);
+      this.scrollTo(this.top + event.deltaY * unit);
     }, { passive: false });
     rows.addEventListener("keydown", (event) => {
       const page = rows.clientHeight - ROW;
       const steps = { ArrowDown: ROW, ArrowUp: -ROW, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity };
       if (!(event.key in steps)) return;
       event.preventDefault();
-      const step = steps[event.key];
-      this.scrollTo(step === Infinity ? this.height : step === -Infinity ? 0 : this.virtualTop + step);
-      this.follow = this.live && step === Infinity;
-      this.showFollow();
+      this.move(steps[event.key]);
     });
     rows.addEventListener("click", (event) => {
       const number = event.target.closest(".row > a");
       if (!number) return;
       event.preventDefault();
       history.replaceState(null, "", number.hash);
-      this.here = this.lineOf(number.hash);
+      this.here = lineOf(number.hash);
       this.draw();
     });
-    addEventListener("hashchange", () => { const line = this.lineOf(location.hash); if (line !== null) { this.follow = false; this.showFollow(); this.go(line); } });
-    addEventListener("resize", () => this.arrange());
-    this.panel.querySelector("#log-follow").addEventListener("click", () => { this.follow = !this.follow; this.showFollow(); if (this.follow) { this.toEnd(); this.draw(); } });
-    this.panel.querySelector("#log-fold").addEventListener("click", (event) => {
-      const keys = this.outline.phases.map((phase) => `phase ${phase.name}`);
-      const all = this.folded.size === 0;
-      this.folded = new Set(all ? keys : []);
-      event.target.textContent = all ? "Unfold all" : "Fold all";
-      this.follow = false;
-      this.showFollow();
+    addEventListener("hashchange", () => { const line = lineOf(location.hash); if (line !== null) { this.setFollow(false); this.go(line); } });
+    let width = rows.clientWidth;
+    new ResizeObserver(() => {
+      if (rows.clientWidth !== width) { width = rows.clientWidth; this.layout.heights.clear(); }
       this.arrange();
+    }).observe(rows);
+    on("#log-follow", () => { this.setFollow(!this.follow); if (this.follow) this.scrollTo(Infinity); });
+    on("#log-wrap", () => { this.wrap(!this.wrapped); remember("wrap", this.wrapped); });
+    on("#log-fold", () => this.foldAll());
+    const keys = { j: () => this.step(1), k: () => this.step(-1), g: () => this.move(-Infinity), G: () => this.move(Infinity) };
+    document.addEventListener("keydown", (event) => {
+      if (!(event.key in keys) || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.target.closest("input, textarea, select")) return;
+      event.preventDefault();
+      keys[event.key]();
     });
-    this.search();
+  }
+
+  // Moves by so many pixels, or to an end.
+  move(by) {
+    this.setFollow(by === Infinity);
+    this.scrollTo(Math.abs(by) === Infinity ? by : this.top + by);
+    if (by === Infinity) this.place(Infinity);
   }
 
   search() {
@@ -302,33 +341,32 @@ class Log {
     const step = (by) => {
       if (this.found.length === 0) return;
       this.at = (this.at + by + this.found.length) % this.found.length;
-      output.textContent = `${this.at + 1} of ${this.found.length.toLocaleString("en")}${this.isAll ? "" : "+"}`;
-      this.follow = false;
-      this.showFollow();
+      output.textContent = `${(this.at + 1).toLocaleString("en")} of ${this.found.length.toLocaleString("en")}${this.isAll ? "" : "+"}`;
+      this.setFollow(false);
       this.go(this.found[this.at]);
     };
     let timer;
     let asked = 0;
     const find = async () => {
       const mine = ++asked;
-      const text = field.value;
-      if (text === "") { this.found = []; this.at = -1; output.textContent = ""; }
-      else {
+      this.sought = field.value;
+      this.found = [];
+      this.at = -1;
+      output.textContent = "";
+      if (this.sought !== "") {
         try {
-          const answer = await fetch(`${this.path}/find?text=${encodeURIComponent(text)}`);
-          if (!answer.ok || mine !== asked) return;
-          const found = await answer.json();
+          const answer = await fetch(`${this.path}/find?text=${encodeURIComponent(this.sought)}`);
+          if (mine !== asked) return;
+          const found = answer.ok ? await answer.json() : { lines: [], is_all: true };
           this.found = found.lines;
           this.isAll = found.is_all;
-          this.at = -1;
           output.textContent = this.found.length === 0 ? "none" : "";
-          step(1);
         } catch { output.textContent = "not reached"; }
       }
       next.disabled = previous.disabled = this.found.length === 0;
-      this.draw();
+      if (this.found.length > 0) step(1); else this.draw();
     };
-    field.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(find, 200); });
+    field.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(find, 150); });
     field.addEventListener("keydown", (event) => {
       if (event.key !== "Enter") return;
       event.preventDefault();
@@ -336,6 +374,15 @@ class Log {
     });
     next.addEventListener("click", () => step(1));
     previous.addEventListener("click", () => step(-1));
+  }
+
+  // Marks what was searched for in the rows that are drawn.
+  mark() {
+    if (!globalThis.Highlight) return;
+    const ranges = [];
+    const sought = this.sought.toLowerCase();
+    if (sought) for (const row of this.drawn.values()) ranges.push(...rangesOf(row.querySelector(".text"), sought));
+    CSS.highlights.set("found", new Highlight(...ranges));
   }
 
   // What is new: lines, and how the build stands.
@@ -346,28 +393,61 @@ class Log {
       const standing = JSON.parse(event.data);
       const place = document.querySelector("#standing");
       const details = document.querySelector("#details");
-      if (!place.contains(document.activeElement)) place.innerHTML = standing.html;
+      if (standing.ended || !place.contains(document.activeElement)) place.innerHTML = standing.html;
       if (details.innerHTML !== standing.details) details.innerHTML = standing.details;
       showTimes(place);
       document.title = standing.title;
-      this.outline = JSON.parse(standing.outline);
+      this.layout.outline = JSON.parse(standing.outline);
       if (standing.ended) {
         news.close();
-        place.innerHTML = standing.html;
-        showTimes(place);
-        this.live = this.follow = false;
+        this.live = false;
         this.panel.querySelector("#log-live").hidden = true;
-        this.panel.querySelector("#log-follow").hidden = true;
-        this.showFollow();
+        this.setFollow(false);
       }
       this.arrange();
     });
     // A service that was restarted goes on where this page is.
     news.addEventListener("error", () => {
-      if (news.readyState !== EventSource.CLOSED) { news.close(); }
+      if (news.readyState !== EventSource.CLOSED) news.close();
       if (this.live) setTimeout(() => this.hear(), 1000);
     });
   }
+}
+
+function lineOf(hash) {
+  const found = /^#L(\d+)$/.exec(hash);
+  return found ? Number(found[1]) - 1 : null;
+}
+
+// Where a text is in an element, whatever colours it has.
+function rangesOf(root, sought) {
+  const text = root.textContent.toLowerCase();
+  if (!text.includes(sought)) return [];
+  const nodes = [];
+  const walk = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+  for (let node = walk.nextNode(), begin = 0; node; node = walk.nextNode()) {
+    nodes.push({ node, begin });
+    begin += node.data.length;
+  }
+  const ranges = [];
+  const place = (at) => { const found = nodes.findLast(({ begin }) => begin <= at); return [found.node, Math.min(at - found.begin, found.node.data.length)]; };
+  for (let at = text.indexOf(sought); at >= 0 && ranges.length < 100; at = text.indexOf(sought, at + sought.length)) {
+    const range = new Range();
+    range.setStart(...place(at));
+    const [node, offset] = place(at + sought.length - 1);
+    range.setEnd(node, Math.min(offset + 1, node.data.length));
+    ranges.push(range);
+  }
+  return ranges;
+}
+
+// What this browser's reader likes.
+function wanted(name, usual) {
+  try { return JSON.parse(localStorage.getItem(name)) ?? usual; } catch { return usual; }
+}
+
+function remember(name, value) {
+  try { localStorage.setItem(name, JSON.stringify(value)); } catch { /* Then it is not remembered. */ }
 }
 
 function element(name, classes, text) {

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     console::{
         answer::{NoPage, page, see_other},
-        form::Form,
+        form::Sent,
         frame::{Frame, Section},
         session::Visitor,
         words::{self, Moment},
@@ -24,6 +24,7 @@ use axum::{
 };
 use serde::Serialize;
 use std::sync::Arc;
+use store::logs::{LogError, LogStore, StreamId};
 use wire::{
     Timestamp,
     codebuild::{self, BuildPhase, CodeBuild, RetryBuildInput, StopBuildInput},
@@ -33,9 +34,9 @@ use wire::{
 const TRACK_WIDTH: i64 = 10_000;
 /// A phase is at least so wide, or it could not be seen.
 const BAR_WIDTH_MIN: i64 = 30;
-/// How many lines behind a phase's beginning the line that says so is looked for: as many as may
-/// have been written in one millisecond.
-const ENTERING_WITHIN: usize = 400;
+/// How many lines behind a phase's beginning the line that says so is looked for: it is among the
+/// first, but as many may have been written in one millisecond.
+const ENTERING_WITHIN: [usize; 3] = [8, 64, 512];
 /// So many commands have a place in the page's outline of the log.
 const COMMANDS_MAX: usize = 2_000;
 
@@ -227,11 +228,8 @@ async fn outline(log: Option<&Log>, build: &codebuild::Build, commands: &[KeptCo
         let mut phases = Vec::new();
         for (name, at) in begun {
             let first = logs.line_at(id, at)?;
-            let near = logs.lines(id, first, ENTERING_WITHIN)?;
-            let words = format!("Entering phase {name}");
-            let entering = near.iter().position(|line| line.message.trim_end().ends_with(&words));
-            phases.push(match entering {
-                Some(at) => first + at as u64,
+            phases.push(match entering(logs, id, first, &name)? {
+                Some(line) => line,
                 // DOWNLOAD_SOURCE has no such line, and stands at the beginning.
                 None if phases.is_empty() => 0,
                 None => first,
@@ -263,6 +261,24 @@ async fn outline(log: Option<&Log>, build: &codebuild::Build, commands: &[KeptCo
         exit: command.ended.as_ref().map(|(_, ended)| ended.exit_status),
     });
     Outline { phases: phases.collect(), commands: commands.collect() }
+}
+
+/// The number of the line that says that a phase begins, which is not far behind `first`.
+fn entering(
+    logs: &LogStore,
+    id: StreamId,
+    first: u64,
+    phase: &str,
+) -> Result<Option<u64>, LogError> {
+    let words = format!("Entering phase {phase}");
+    for limit in ENTERING_WITHIN {
+        let near = logs.lines(id, first, limit)?;
+        let found = near.iter().position(|line| line.message.trim_end().ends_with(&words));
+        if found.is_some() || near.len() < limit {
+            return Ok(found.map(|at| first + at as u64));
+        }
+    }
+    Ok(None)
 }
 
 fn name(phase: &BuildPhase) -> String {
@@ -474,13 +490,9 @@ fn artifacts(build: &codebuild::Build) -> Vec<Artifact> {
 
 async fn stop(
     State(front): State<Arc<Front>>,
-    visitor: Visitor,
     Path((project, uuid)): Path<(String, String)>,
-    form: Form,
+    Sent { visitor, .. }: Sent,
 ) -> Result<Response, NoPage> {
-    if !visitor.has_sent(&form) {
-        return Err(NoPage::old_form());
-    }
     let id = format!("{project}:{uuid}");
     front.codebuild.stop_build(&visitor.caller, StopBuildInput { id: id.clone() }).await?;
     Ok(see_other(&shown::build_path(&id)))
@@ -488,13 +500,9 @@ async fn stop(
 
 async fn retry(
     State(front): State<Arc<Front>>,
-    visitor: Visitor,
     Path((project, uuid)): Path<(String, String)>,
-    form: Form,
+    Sent { visitor, .. }: Sent,
 ) -> Result<Response, NoPage> {
-    if !visitor.has_sent(&form) {
-        return Err(NoPage::old_form());
-    }
     let input =
         RetryBuildInput { id: Some(format!("{project}:{uuid}")), ..RetryBuildInput::default() };
     let started = front.codebuild.retry_build(&visitor.caller, input).await?;

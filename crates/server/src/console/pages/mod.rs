@@ -4,6 +4,7 @@ mod build;
 mod builds;
 mod log;
 mod logs;
+mod minutes;
 mod objects;
 mod project;
 mod project_form;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 pub(super) fn routes() -> Router<Arc<Front>> {
     Router::new()
         .merge(yard::routes())
+        .merge(minutes::routes())
         .merge(projects::routes())
         .merge(project::routes())
         .merge(project_form::routes())

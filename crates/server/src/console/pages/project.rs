@@ -1,13 +1,13 @@
 //! A project: its builds, its settings in short, and the question before it is deleted.
 
 use super::{
-    projects::{Bar, last_builds, strip},
+    projects::{Bar, Trend, last_builds, strip},
     shown::{self, BuildRow, Mark},
 };
 use crate::{
     console::{
         answer::{NoPage, page, see_other},
-        form::Form,
+        form::Sent,
         frame::{Frame, Section},
         session::Visitor,
         words,
@@ -48,6 +48,7 @@ struct ProjectPage {
     description: String,
     facts: Vec<(&'static str, String)>,
     strip: Vec<Bar>,
+    trend: Trend,
     builds: Vec<BuildRow>,
     next: Option<String>,
     is_first: bool,
@@ -95,6 +96,7 @@ async fn project(
         name,
         description: project.description.clone().unwrap_or_default(),
         facts: facts(&project),
+        trend: Trend::of(&strip),
         strip,
         builds,
         next: listed.next_token.map(|token| shown::escaped(&token)),
@@ -153,13 +155,9 @@ async fn ask(
 
 async fn delete(
     State(front): State<Arc<Front>>,
-    visitor: Visitor,
     Path(name): Path<String>,
-    form: Form,
+    Sent { visitor, .. }: Sent,
 ) -> Result<Response, NoPage> {
-    if !visitor.has_sent(&form) {
-        return Err(NoPage::old_form());
-    }
     front.codebuild.delete_project(&visitor.caller, DeleteProjectInput { name }).await?;
     Ok(see_other("/console/projects"))
 }

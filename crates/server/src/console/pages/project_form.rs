@@ -9,7 +9,7 @@ use super::{project::find, shown};
 use crate::{
     console::{
         answer::{NoPage, Page, page, see_other},
-        form::Form,
+        form::{Form, Sent},
         frame::{Frame, Section},
         session::Visitor,
     },
@@ -116,7 +116,7 @@ fn said(value: Option<&Value>) -> String {
 }
 
 /// What a new project begins with.
-fn beginning() -> Value {
+fn beginning(account_id: &str) -> Value {
     json!({
         "source": { "type": "S3" },
         "environment": {
@@ -127,13 +127,13 @@ fn beginning() -> Value {
         "artifacts": { "type": "NO_ARTIFACTS" },
         "cache": { "type": "NO_CACHE" },
         "logsConfig": { "cloudWatchLogs": { "status": "ENABLED" } },
-        "serviceRole": "builds",
+        "serviceRole": format!("arn:aws:iam::{account_id}:role/builds"),
     })
 }
 
 async fn new(State(front): State<Arc<Front>>, visitor: Visitor) -> Response {
     let frame = Frame::new(&front, visitor, "New project", Section::Projects).await;
-    page(FormPage::new(frame, "", &beginning()))
+    page(FormPage::new(frame, "", &beginning(&front.account_id)))
 }
 
 async fn edit(
@@ -150,17 +150,15 @@ async fn edit(
 
 async fn create(
     State(front): State<Arc<Front>>,
-    visitor: Visitor,
-    form: Form,
+    Sent { visitor, form }: Sent,
 ) -> Result<Response, NoPage> {
     save(&front, visitor, "", &form, Value::Object(Map::new())).await
 }
 
 async fn update(
     State(front): State<Arc<Front>>,
-    visitor: Visitor,
     Path(name): Path<String>,
-    form: Form,
+    Sent { visitor, form }: Sent,
 ) -> Result<Response, NoPage> {
     let project = find(&front, &visitor.caller, &name).await?;
     let project = serde_json::to_value(&project).unwrap_or_default();
@@ -175,9 +173,6 @@ async fn save(
     form: &Form,
     before: Value,
 ) -> Result<Response, NoPage> {
-    if !visitor.has_sent(form) {
-        return Err(NoPage::old_form());
-    }
     let document = document(form, &before, !name.is_empty());
     let problem = match &document {
         Err(problem) => problem.clone(),
@@ -304,10 +299,7 @@ struct Found {
 }
 
 /// What `buildspec check` says of a buildspec that is being written.
-async fn check(visitor: Visitor, form: Form) -> Result<Response, NoPage> {
-    if !visitor.has_sent(&form) {
-        return Err(NoPage::old_form());
-    }
+async fn check(Sent { form, .. }: Sent) -> Response {
     let text = form.text("buildspec");
     // A path is not a buildspec.
     let problems = if text.contains('\n') { buildspec::parse(text).problems } else { Vec::new() };
@@ -322,5 +314,5 @@ async fn check(visitor: Visitor, form: Form) -> Result<Response, NoPage> {
             help: problem.help,
         })
         .collect();
-    Ok(Json(found).into_response())
+    Json(found).into_response()
 }

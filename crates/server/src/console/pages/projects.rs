@@ -6,6 +6,7 @@ use crate::{
         answer::{NoPage, page},
         frame::{Frame, Section},
         session::Visitor,
+        words,
     },
     http::Front,
 };
@@ -152,16 +153,89 @@ pub(super) async fn last_builds(
 pub(super) fn strip(builds: &[wire::codebuild::Build]) -> Vec<Bar> {
     let now = shown::now();
     let rows: Vec<BuildRow> = builds.iter().rev().map(|build| BuildRow::new(build, now)).collect();
-    let longest = rows.iter().map(|row| row.duration_millis).max().unwrap_or(0).max(1);
-    rows.into_iter().map(|row| Bar { height: 3 + row.duration_millis * 9 / longest, row }).collect()
+    // A build that waits has taken nothing yet.
+    let took = |row: &BuildRow| if row.mark == Mark::Queued { 0 } else { row.duration_millis };
+    let longest = rows.iter().map(took).max().unwrap_or(0).max(1);
+    rows.into_iter().map(|row| Bar { height: 3 + took(&row) * 9 / longest, row }).collect()
 }
 
 /// How long the builds that succeeded took: the middle one of them.
 fn usual(bars: &[Bar]) -> String {
+    middle(&durations(bars)).map_or_else(String::new, words::duration)
+}
+
+/// The durations of those that succeeded, the oldest first.
+fn durations(bars: &[Bar]) -> Vec<i64> {
     let succeeded = bars.iter().filter(|bar| bar.row.mark == Mark::Succeeded);
-    let mut durations: Vec<i64> = succeeded.map(|bar| bar.row.duration_millis).collect();
-    durations.sort_unstable();
-    durations
-        .get(durations.len() / 2)
-        .map_or_else(String::new, |millis| crate::console::words::duration(*millis))
+    succeeded.map(|bar| bar.row.duration_millis).collect()
+}
+
+fn middle(durations: &[i64]) -> Option<i64> {
+    let mut sorted = durations.to_vec();
+    sorted.sort_unstable();
+    sorted.get(sorted.len() / 2).copied()
+}
+
+/// Which way a project's builds go.
+pub(super) struct Trend {
+    /// How long they usually take; empty when none has succeeded.
+    pub(super) usual: String,
+    /// How the last ones compare to those before; empty when there are too few.
+    pub(super) change: String,
+    pub(super) failed: usize,
+    /// How many have ended.
+    pub(super) ended: usize,
+}
+
+impl Trend {
+    /// The trend of the builds in a strip.
+    pub(super) fn of(bars: &[Bar]) -> Self {
+        let is = |mark: &Mark| !matches!(mark, Mark::InProgress | Mark::Queued);
+        let has_failed = |mark: &Mark| matches!(mark, Mark::Failed | Mark::Fault | Mark::TimedOut);
+        let marks = || bars.iter().map(|bar| bar.row.mark);
+        Self {
+            usual: usual(bars),
+            change: change(&durations(bars)),
+            failed: marks().filter(has_failed).count(),
+            ended: marks().filter(is).count(),
+        }
+    }
+}
+
+/// How the durations of the last builds compare to those before, in words.
+fn change(durations: &[i64]) -> String {
+    /// So many are the last ones; fewer before them say nothing.
+    const LAST: usize = 5;
+    /// So many percent are no news.
+    const ALIKE: i64 = 10;
+    let (before, last) = durations.split_at(durations.len().saturating_sub(LAST));
+    let (Some(then), Some(now)) = (middle(before).filter(|_| before.len() >= LAST), middle(last))
+    else {
+        return String::new();
+    };
+    match (now - then) * 100 / then.max(1) {
+        percent if percent >= ALIKE => format!("{percent} % slower than before"),
+        percent if percent <= -ALIKE => format!("{} % faster than before", -percent),
+        _ => "as fast as before".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::change;
+
+    #[test]
+    fn the_last_builds_are_compared_to_those_before() {
+        let durations = |before: i64, last: i64| {
+            let mut all = vec![before; 5];
+            all.extend([last; 5]);
+            change(&all)
+        };
+        assert_eq!(durations(100, 150), "50 % slower than before");
+        assert_eq!(durations(200, 100), "50 % faster than before");
+        assert_eq!(durations(100, 109), "as fast as before");
+        assert_eq!(durations(0, 0), "as fast as before");
+        assert_eq!(change(&[100; 9]), "");
+        assert_eq!(change(&[]), "");
+    }
 }

@@ -1,12 +1,15 @@
 //! What is set, as far as one may see it, and how the AWS CLI and SDKs are set up.
 
 use crate::{
+    config::Retention,
     console::{
         answer::page,
         frame::{Frame, Section},
         session::Visitor,
+        words,
     },
     http::Front,
+    prices::Prices,
 };
 use askama::Template;
 use axum::{
@@ -26,7 +29,26 @@ pub(super) fn routes() -> Router<Arc<Front>> {
 #[template(path = "settings.html")]
 struct Settings {
     frame: Frame,
-    groups: Vec<(&'static str, Vec<(&'static str, String)>)>,
+    groups: Vec<(&'static str, Vec<(String, String)>)>,
+}
+
+fn fact(name: &str, text: String) -> (String, String) {
+    (name.to_owned(), text)
+}
+
+fn kept(retention: &Retention) -> Vec<(String, String)> {
+    let days = |days: u32| format!("{} days", words::count(u64::from(days)));
+    vec![
+        fact("Ended builds", days(retention.builds_days)),
+        fact("Ended builds, at most", words::count(retention.builds_max)),
+        fact("Logs, at most", format!("{} GiB", retention.logs_gib_max)),
+        fact("Counts of builds and minutes", days(retention.counts_days)),
+    ]
+}
+
+fn prices(prices: &Prices) -> Vec<(String, String)> {
+    let priced = prices.per_minute.iter();
+    priced.map(|(name, price)| (name.to_string(), format!("{price} {}", prices.currency))).collect()
 }
 
 async fn settings(State(front): State<Arc<Front>>, visitor: Visitor) -> Response {
@@ -36,34 +58,36 @@ async fn settings(State(front): State<Arc<Front>>, visitor: Visitor) -> Response
         (
             "Service",
             vec![
-                ("Version", env!("CARGO_PKG_VERSION").to_owned()),
-                ("Account", front.account_id.clone()),
-                ("Region", visitor.caller.region.clone()),
-                ("Data folder", front.data_dir.display().to_string()),
+                fact("Version", env!("CARGO_PKG_VERSION").to_owned()),
+                fact("Account", front.account_id.clone()),
+                fact("Region", visitor.caller.region.clone()),
+                fact("Data folder", front.data_dir.display().to_string()),
             ],
         ),
         (
             "Builds",
             vec![
-                ("At once, at most", front.capacity.builds_max.to_string()),
-                (
-                    "Memory of all, at most",
-                    crate::console::words::size(front.capacity.memory_bytes),
+                fact("At once, at most", front.capacity.builds_max.to_string()),
+                fact("Memory of all, at most", words::size(front.capacity.memory_bytes)),
+                fact("Processes of one, at most", words::count(config.builds.processes_max.into())),
+                fact(
+                    "Open files of a process, at most",
+                    words::count(config.builds.open_files_max),
                 ),
-                ("Processes of one, at most", config.builds.processes_max.to_string()),
-                ("Open files of a process, at most", config.builds.open_files_max.to_string()),
-                ("Reach the network outside", yes(config.builds.network)),
-                ("End with advice on compute types", yes(config.builds.compute_advice)),
+                fact("Reach the network outside", yes(config.builds.network)),
+                fact("End with advice on compute types", yes(config.builds.compute_advice)),
             ],
         ),
         (
             "Caches and secrets",
             vec![
-                ("Local caches, at most", format!("{} GiB", config.caches.local_gib_max)),
-                ("Secrets from elsewhere", yes(config.secrets.upstream.is_some())),
-                ("Parameters from elsewhere", yes(config.parameters.upstream.is_some())),
+                fact("Local caches, at most", format!("{} GiB", config.caches.local_gib_max)),
+                fact("Secrets from elsewhere", yes(config.secrets.upstream.is_some())),
+                fact("Parameters from elsewhere", yes(config.parameters.upstream.is_some())),
             ],
         ),
+        ("Kept", kept(&config.retention)),
+        ("Prices of a minute", prices(&config.prices)),
     ];
     let frame = Frame::new(&front, visitor, "Settings", Section::Settings).await;
     page(Settings { frame, groups })

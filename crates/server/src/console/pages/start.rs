@@ -4,7 +4,7 @@ use super::{project::find, shown};
 use crate::{
     console::{
         answer::{NoPage, Page, page, see_other},
-        form::Form,
+        form::{Form, Sent},
         frame::{Frame, Section},
         session::Visitor,
     },
@@ -134,13 +134,9 @@ fn changed_variables(project: &Project, build: &wire::codebuild::Build) -> Vec<(
 
 async fn start(
     State(front): State<Arc<Front>>,
-    visitor: Visitor,
     Path(name): Path<String>,
-    form: Form,
+    Sent { visitor, form }: Sent,
 ) -> Result<Response, NoPage> {
-    if !visitor.has_sent(&form) {
-        return Err(NoPage::old_form());
-    }
     let input = request(&name, &form).to_string();
     // As bytes, so that what the model says of each member is checked as for any client.
     let answer =

@@ -3,7 +3,8 @@
 use super::machine::{Lasting, Stored, digest_of};
 use build_core::{Build, BuildId, BuildStatus, Event, Phase, Stage};
 use server::{build_request::BuildRequest, codebuild};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use store::EndedCounts;
 
 /// What holds for a build whenever something of it is kept: its last `fresh` events.
 pub(super) fn of_a_build(stored: &mut Stored, fresh: usize, was_live: bool) -> Result<(), String> {
@@ -91,19 +92,39 @@ pub(super) fn at_the_end(
         return Err(format!("the journal of {id} is left over"));
     }
     let mut numbers = BTreeSet::new();
+    let mut ended: BTreeMap<String, EndedCounts> = BTreeMap::new();
     for (id, stored) in &lasting.builds {
         let build: Build = serde_json::from_str(&stored.row.state).unwrap();
         if !numbers.insert((&stored.row.project, stored.row.number)) {
             return Err(format!("{id} has a number that another one has"));
         }
         of_an_end(lasting, id, &build, clock_was_set)?;
+        ended.entry(stored.row.project.clone()).or_default().add(&counts_of(&build));
         of_a_log(lasting, id, stored)?;
         of_retries(lasting, id, &build)?;
         if views == Views::Looked {
             of_a_view(stored, &build)?;
         }
     }
+    if lasting.counts != ended {
+        let counts = &lasting.counts;
+        return Err(format!("builds ended as {ended:?} and were counted as {counts:?}"));
+    }
     Ok(())
+}
+
+/// What a build that has ended adds to the counts.
+fn counts_of(build: &Build) -> EndedCounts {
+    let (succeeded, failed, stopped) = match build.status() {
+        Some(BuildStatus::Succeeded) => (1, 0, 0),
+        Some(BuildStatus::Failed | BuildStatus::Fault | BuildStatus::TimedOut) => (0, 1, 0),
+        Some(BuildStatus::Stopped) => (0, 0, 1),
+        None => (0, 0, 0),
+    };
+    let end = build.ended_at().unwrap_or_default();
+    let began = build.phases.iter().find(|record| record.phase == Phase::Provisioning);
+    let millis = began.map_or(0, |began| end.since(began.started_at).as_millis());
+    EndedCounts { succeeded, failed, stopped, millis: millis.try_into().unwrap() }
 }
 
 fn of_an_end(

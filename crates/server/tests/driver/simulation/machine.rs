@@ -26,7 +26,7 @@ use std::{
     time::Duration,
 };
 use store::{
-    Change, Collection, CommitError, Durability, Fault, Record,
+    Change, Collection, CommitError, Durability, EndedCounts, Fault, Record,
     logs::{Batch, LogError, StreamId},
 };
 use tokio::{
@@ -43,6 +43,8 @@ pub(super) struct Lasting {
     pub(super) dice: Dice,
     pub(super) records: BTreeMap<(&'static str, String), String>,
     pub(super) builds: BTreeMap<BuildId, Stored>,
+    /// How many builds of each project were counted as ended, and what they took.
+    pub(super) counts: BTreeMap<String, EndedCounts>,
     pub(super) streams: BTreeMap<String, StreamId>,
     pub(super) logs: BTreeMap<StreamId, Log>,
     pub(super) containers: BTreeMap<ContainerId, Contained>,
@@ -96,6 +98,7 @@ pub(super) struct Log {
 pub(super) struct Durable {
     records: BTreeMap<(&'static str, String), String>,
     builds: BTreeMap<BuildId, Stored>,
+    counts: BTreeMap<String, EndedCounts>,
     logs: BTreeMap<StreamId, usize>,
 }
 
@@ -154,6 +157,7 @@ impl Lasting {
             dice: Dice::new(seed),
             records: BTreeMap::new(),
             builds: BTreeMap::new(),
+            counts: BTreeMap::new(),
             streams: BTreeMap::new(),
             logs: BTreeMap::new(),
             containers: BTreeMap::new(),
@@ -234,6 +238,7 @@ impl Lasting {
         self.boots += 1;
         self.records = self.durable.records.clone();
         self.builds = self.durable.builds.clone();
+        self.counts = self.durable.counts.clone();
         self.due.clear();
         // Those whose end is on the disk have ended.
         let live = self.builds.iter().filter(|(_, stored)| stored.row.live);
@@ -457,6 +462,7 @@ impl Machine for Hands {
                 if durability == Durability::Machine {
                     lasting.durable.records = lasting.records.clone();
                     lasting.durable.builds = lasting.builds.clone();
+                    lasting.durable.counts = lasting.counts.clone();
                 }
                 applied
             };
@@ -660,7 +666,13 @@ fn apply(lasting: &mut Lasting, changes: Vec<Change>) -> Result<(), CommitError>
                     stored.commands.extend(kept);
                 }
             }
-            Change::DeleteRecord { .. } | Change::DeleteBuild { .. } => {
+            Change::CountEnded(build) => {
+                let counts = lasting.counts.entry(build.project.clone()).or_default();
+                counts.add(&build.counts());
+            }
+            Change::DeleteRecord { .. }
+            | Change::DeleteBuild { .. }
+            | Change::ForgetEnded { .. } => {
                 panic!("the driver deletes nothing")
             }
         }

@@ -13,6 +13,7 @@ mod client;
 mod executors;
 mod memory;
 mod output;
+mod pulls;
 mod race;
 mod report;
 mod service;
@@ -74,6 +75,8 @@ enum Measure {
     Bundles,
     /// A no-op build by each executor.
     Executors,
+    /// An image pulled and unpacked, against `podman pull` and `skopeo copy`.
+    Pulls,
 }
 
 /// How many of the first rounds do not count: caches are cold, log groups are made.
@@ -104,6 +107,9 @@ fn main() -> Result<()> {
     }
     if wanted(Measure::Executors) {
         executors::run(&cli.program, cli.rounds.unwrap_or(50), &mut report)?;
+    }
+    if wanted(Measure::Pulls) {
+        pulls::run(&cli.program, cli.rounds.unwrap_or(5), &mut report)?;
     }
     let size = std::fs::metadata(&cli.program).context("the program's size")?.len();
     report.size("the program on disk", size);

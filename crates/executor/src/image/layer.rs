@@ -16,7 +16,7 @@ use rustix::{
 use std::{
     ffi::{OsStr, OsString},
     fs::{self, File},
-    io::{self, Read},
+    io::{self, Read, Write},
     os::{
         fd::{AsFd, OwnedFd},
         unix::ffi::{OsStrExt, OsStringExt},
@@ -29,6 +29,8 @@ use tar::{Archive, Entry, EntryType};
 const WHITEOUT: &[u8] = b".wh.";
 /// The name that says that all of a folder's lower layers are gone.
 const OPAQUE: &[u8] = b".wh..wh..opq";
+/// How much of a file is written at a time.
+const BUFFER_BYTES: usize = 128 << 10;
 
 /// Why a layer was not unpacked.
 #[derive(Debug)]
@@ -51,7 +53,12 @@ pub(super) fn unpack(archive: impl Read, folder: &Path) -> Result<(), Unpacking>
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = open(folder, flags, Mode::empty()).doing_to("open", folder)?;
     fchmod(&root, Mode::from_raw_mode(0o755)).doing_to("open up", folder)?;
-    let mut layer = Layer { root: Inside(root), is_root: geteuid().is_root(), folders: Vec::new() };
+    let mut layer = Layer {
+        root: Inside(root),
+        is_root: geteuid().is_root(),
+        folders: Vec::new(),
+        buffer: vec![0; BUFFER_BYTES],
+    };
     let broken = |error: io::Error| Unpacking::Layer(format!("it is not a whole archive: {error}"));
     let mut archive = Archive::new(archive);
     for entry in archive.entries().map_err(broken)? {
@@ -71,6 +78,8 @@ struct Layer {
     is_root: bool,
     /// The folders, whose modes and times are set last.
     folders: Vec<(PathBuf, Mode, i64)>,
+    /// What of a file is on its way.
+    buffer: Vec<u8>,
 }
 
 impl Layer {
@@ -139,7 +148,7 @@ impl Layer {
     }
 
     fn write(
-        &self,
+        &mut self,
         above: &OwnedFd,
         name: &OsStr,
         entry: &mut Entry<'_, impl Read>,
@@ -147,12 +156,16 @@ impl Layer {
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
         let file = openat(above, name, flags, Mode::RUSR | Mode::WUSR).doing_to("write", name)?;
         let mut file = File::from(file);
-        match io::copy(entry, &mut file) {
-            Ok(_) => {}
-            Err(error) if error.raw_os_error().is_some() => {
-                return Ok(Err(error).doing_to("write", name)?);
-            }
-            Err(error) => return Err(Unpacking::Layer(format!("it ends in the middle: {error}"))),
+        loop {
+            let read = match entry.read(&mut self.buffer) {
+                Ok(0) => break,
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => {
+                    return Err(Unpacking::Layer(format!("it ends in the middle: {error}")));
+                }
+            };
+            file.write_all(&self.buffer[..read]).doing_to("write", name)?;
         }
         self.give(above, name, entry)?;
         // After the owner: a change of owner takes the set-user-id bit away.

@@ -28,6 +28,7 @@ impl fmt::Display for Engine {
 /// An image that is on its way out of an engine.
 pub(super) struct Saving {
     engine: Engine,
+    name: String,
     child: Child,
 }
 
@@ -42,7 +43,7 @@ impl Saving {
         }
         command.args(["--", name]).stdin(Stdio::null());
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-        Ok(Self { engine, child })
+        Ok(Self { engine, name: name.to_owned(), child })
     }
 
     /// What it gives.
@@ -52,13 +53,14 @@ impl Saving {
 
     /// Waits for its end. The error is what the engine says.
     pub(super) fn end(self) -> Result<(), String> {
-        let engine = self.engine;
-        let done = self.child.wait_with_output().map_err(|error| format!("{engine}: {error}"))?;
+        let Self { engine, name, child } = self;
+        let done = child.wait_with_output();
+        let done = done.map_err(|error| format!("{engine}:{name}: {error}"))?;
         if done.status.success() {
             return Ok(());
         }
         let said = String::from_utf8_lossy(&done.stderr);
         let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it failed");
-        Err(format!("{engine}: {}", last.trim()))
+        Err(format!("{engine}:{name}: {}", last.trim()))
     }
 }

@@ -8,8 +8,10 @@ use super::{
 use crate::{Fault, fault::Doing};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -177,13 +179,21 @@ fn read<T: DeserializeOwned>(file: &Path) -> Result<Option<T>, Fault> {
     }
 }
 
+/// Writes a file whole or not at all, also when the power fails.
 fn write<T: Serialize>(file: &Path, value: &T) -> Result<(), Fault> {
-    let new = file.with_extension(format!("{}.new", std::process::id()));
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    // Two who bring in one image write it at the same time.
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let new = file.with_extension(format!("{}.{count}.new", std::process::id()));
     let bytes = serde_json::to_vec_pretty(value).map_err(io::Error::from);
-    bytes
-        .and_then(|bytes| fs::write(&new, bytes))
-        .and_then(|()| fs::rename(&new, file))
-        .doing_to("write", file)
+    let written = bytes.and_then(|bytes| {
+        let mut opened = fs::File::create(&new)?;
+        opened.write_all(&bytes)?;
+        opened.sync_all()?;
+        fs::rename(&new, file)?;
+        fs::File::open(file.parent().unwrap_or(Path::new("/")))?.sync_all()
+    });
+    written.doing_to("write", file)
 }
 
 fn forget(file: &Path) -> Result<(), Fault> {

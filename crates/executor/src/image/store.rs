@@ -7,6 +7,7 @@ use super::{
     manifest::{Blob, Source},
 };
 use crate::{Fault, fault::Doing, sandbox::remove_tree};
+use rustix::fs::syncfs;
 use sha2::{Digest as _, Sha256};
 use std::{
     ffi::OsStr,
@@ -106,9 +107,10 @@ impl LayerStore {
             }
         }
         let (next, failed) = (AtomicUsize::new(0), Mutex::new(None));
+        let unpacked = Unpacked { store: self, layers: Mutex::default() };
         let work = || {
             while let Some((blob, digest)) = missing.get(next.fetch_add(1, Ordering::Relaxed)) {
-                if let Err(error) = self.layer(source, (blob, digest), progress) {
+                if let Err(error) = self.layer(source, (blob, digest), (&unpacked, progress)) {
                     next.store(missing.len(), Ordering::Relaxed);
                     failed.lock().expect("no holder of this lock panics").get_or_insert(error);
                 }
@@ -120,10 +122,24 @@ impl LayerStore {
             }
             work();
         });
+        // Also those of an image that failed: the next time they are there.
+        let kept = unpacked.keep();
         match failed.into_inner().expect("no holder of this lock panics") {
             Some(error) => Err(error),
-            None => Ok(()),
+            None => Ok(kept?),
         }
+    }
+
+    /// Makes all that was written reach the disk.
+    fn sync(&self) -> Result<(), Fault> {
+        let folder = File::open(&self.layers).doing_to("open", &self.layers)?;
+        syncfs(&folder).doing_to("write to the disk", &self.layers)
+    }
+
+    /// Makes the names of layers reach the disk.
+    fn sync_names(&self) -> Result<(), Fault> {
+        let folder = File::open(&self.layers);
+        folder.and_then(|folder| folder.sync_all()).doing_to("write to the disk", &self.layers)
     }
 
     /// The folders of an image's layers, the uppermost first, if all of them are there.
@@ -181,9 +197,10 @@ impl LayerStore {
     /// Keeps a new layer, unless it is there.
     pub(super) fn keep_new(&self, layer: &NewLayer) -> Result<(), Fault> {
         let place = self.place(&layer.digest);
+        self.sync()?;
         match fs::rename(&layer.half.0, &place) {
             Err(_) if place.exists() => Ok(()),
-            moved => moved.doing_to("keep the layer", &place),
+            moved => moved.doing_to("keep the layer", &place).and_then(|()| self.sync_names()),
         }
     }
 
@@ -192,15 +209,16 @@ impl LayerStore {
         super::collect::clear(&self.parts)
     }
 
-    fn layer(
-        &self,
+    /// Fetches and unpacks a layer, and leaves it with those that are to be kept.
+    fn layer<'s>(
+        &'s self,
         source: &dyn Source,
         (blob, digest): (&Blob, &Digest),
-        progress: &Progress,
+        (unpacked, progress): (&Unpacked<'s>, &Progress),
     ) -> Result<(), Failed> {
         let place = self.place(digest);
         let file = self.parts.join(digest.digits());
-        let Some(part) = self.claim(source, &file, &place, progress)? else {
+        let Some(part) = self.claim((source, progress), &file, &place, unpacked)? else {
             progress.found(blob.size);
             return Ok(());
         };
@@ -217,28 +235,31 @@ impl LayerStore {
             part.set_len(0).doing_to("empty", &file)?;
             done = fetch.unpack(&half);
         }
-        let moved = done.and_then(|_| {
-            fs::rename(&half, &place).doing_to("keep the layer", &place).map_err(Failed::from)
-        });
-        let is_kept = matches!(moved, Err(Failed::Interrupted(_)))
-            && source.is_far()
-            && part.metadata().is_ok_and(|part| (1..blob.size).contains(&part.len()));
-        if moved.is_err() {
-            remove(&half).doing_to("remove", &half)?;
+        match done {
+            Ok(_) => {
+                unpacked.add(Ready { half, place, file, _part: part });
+                Ok(())
+            }
+            Err(failed) => {
+                remove(&half).doing_to("remove", &half)?;
+                let is_kept = matches!(failed, Failed::Interrupted(_))
+                    && source.is_far()
+                    && part.metadata().is_ok_and(|part| (1..blob.size).contains(&part.len()));
+                if !is_kept {
+                    fs::remove_file(&file).doing_to("remove", &file)?;
+                }
+                Err(failed)
+            }
         }
-        if !is_kept {
-            fs::remove_file(&file).doing_to("remove", &file)?;
-        }
-        moved
     }
 
     /// The layer's file, for this process alone; none when somebody else has brought the layer in.
     fn claim(
         &self,
-        source: &dyn Source,
+        (source, progress): (&dyn Source, &Progress),
         file: &Path,
         place: &Path,
-        progress: &Progress,
+        unpacked: &Unpacked<'_>,
     ) -> Result<Option<File>, Failed> {
         loop {
             let mut options = File::options();
@@ -254,13 +275,53 @@ impl LayerStore {
                 Ok(()) if is_still(&part, file) => return Ok(Some(part)),
                 // Whoever had it has failed and removed it.
                 Ok(()) => {}
-                Err(TryLockError::WouldBlock) => thread::sleep(LOOK_AGAIN),
+                Err(TryLockError::WouldBlock) => {
+                    // Whoever has it may wait for one of these.
+                    unpacked.keep()?;
+                    thread::sleep(LOOK_AGAIN);
+                }
                 Err(TryLockError::Error(error)) => Err(error).doing_to("lock", file)?,
             }
             if progress.is_cancelled() {
                 return Err(Failed::Interrupted(source.unusable("it is not wanted any more")));
             }
         }
+    }
+}
+
+/// A layer that was unpacked, verified, and has no name yet.
+struct Ready {
+    half: PathBuf,
+    place: PathBuf,
+    file: PathBuf,
+    /// Whose lock keeps others from the layer.
+    _part: File,
+}
+
+/// The layers of an image that wait for their names: they are given them together, once all of what
+/// is in them has reached the disk. A name that outlives a power failure is a layer's that did, too.
+struct Unpacked<'a> {
+    store: &'a LayerStore,
+    layers: Mutex<Vec<Ready>>,
+}
+
+impl Unpacked<'_> {
+    fn add(&self, layer: Ready) {
+        self.layers.lock().expect("no holder of this lock panics").push(layer);
+    }
+
+    fn keep(&self) -> Result<(), Fault> {
+        let ready =
+            std::mem::take(&mut *self.layers.lock().expect("no holder of this lock panics"));
+        if ready.is_empty() {
+            return Ok(());
+        }
+        self.store.sync()?;
+        for Ready { half, place, file, .. } in &ready {
+            fs::rename(half, place).doing_to("keep the layer", place)?;
+            fs::remove_file(file).doing_to("remove", file)?;
+        }
+        self.store.sync_names()
     }
 }
 

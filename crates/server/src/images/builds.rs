@@ -169,3 +169,27 @@ fn notes(pulled: &Pulled, took: Duration) -> Vec<String> {
         Arrival::Fetched { .. } | Arrival::InPlace => Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::notes;
+    use executor::{Arrival, Digest, Pulled, StoredImage};
+    use std::time::Duration;
+
+    #[test]
+    fn the_log_says_what_somebody_would_ask() {
+        let told = |arrival, seconds| {
+            let image = StoredImage { name: "r/a:1".to_owned(), manifest: Digest::of(b"") };
+            notes(&Pulled { image, arrival }, Duration::from_secs(seconds))
+        };
+        let fetched = || Arrival::Fetched { bytes: 512_345_678 };
+        assert_eq!(told(fetched(), 12), ["Pulled image r/a:1: 512 MB in 12 s"]);
+        assert_eq!(told(fetched(), 4), [""; 0]);
+        assert_eq!(told(Arrival::InPlace, 60), [""; 0]);
+        let because = "connection refused".to_owned();
+        let away = told(Arrival::Unchecked { because }, 0);
+        let expected = "Image r/a:1 is as it was pulled last: its registry cannot be asked \
+                        (connection refused)";
+        assert_eq!(away, [expected]);
+    }
+}

@@ -108,7 +108,8 @@ impl Crate {
         let (folder, tools) = (self.folder.display(), self.tools.display());
         format!(
             "export CARGO_HOME=/tmp/raced CARGO_TARGET_DIR=$(mktemp -d) PATH={tools}/bin:$PATH && \
-             cd {folder} && cargo build --quiet --offline && rm -r $CARGO_TARGET_DIR"
+             cp -r {folder} $CARGO_TARGET_DIR/raced && cd $CARGO_TARGET_DIR/raced && \
+             cargo build --quiet --offline && cd / && rm -r $CARGO_TARGET_DIR"
         )
     }
 }

@@ -31,9 +31,13 @@ pub(super) const APART_COUNT: u32 = 1 << 16;
 /// Makes the container that the service asks for on the socket.
 pub(super) fn serve(service: &OwnedFd) {
     if let Err(fault) = make(service) {
-        // A service that is gone will find that there is no container.
-        let _ = send(service, &ToService::Failed(fault.into()), &[]);
+        tell(service, fault);
     }
+}
+
+/// Says why there will be no container. A service that is gone will find that there is none.
+fn tell(service: &OwnedFd, fault: Fault) {
+    let _ = send(service, &ToService::Failed(fault.into()), &[]);
 }
 
 /// Makes the container's first process. That process, too, comes back from here, but only when it
@@ -67,12 +71,17 @@ fn make(service: &OwnedFd) -> Result<(), Fault> {
                 return Ok(());
             }
             drop(prepared);
-            let done = prepare_first(&job, pid, &prepare);
-            if done.is_err() && told.is_err() {
-                // Nobody else knows of the process.
-                let _ = pidfd_send_signal(&pidfd, Signal::KILL);
+            if let Err(fault) = prepare_first(&job, pid, &prepare) {
+                if told.is_err() {
+                    // Nobody else knows of the process.
+                    let _ = pidfd_send_signal(&pidfd, Signal::KILL);
+                }
+                // The reason comes before what follows from it: the first process says that its
+                // helper is gone as soon as its socket is closed.
+                tell(service, fault);
             }
-            done
+            drop(prepare);
+            Ok(())
         }
     }
 }

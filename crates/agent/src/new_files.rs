@@ -82,7 +82,7 @@ mod tests {
         assert!(read_itself(&at("other")).is_err());
         assert_eq!(read_itself(&at("target")).unwrap(), b"old");
         for there in ["a/b/c", "other", "a/b"] {
-            assert_eq!(make(there), Err(io::ErrorKind::AlreadyExists), "{there}");
+            assert_eq!(make(there), Err(ErrorKind::AlreadyExists), "{there}");
         }
         assert_eq!(fs::read_to_string(at("target")).unwrap(), "old");
         assert_eq!(fs::read_to_string(at("a/b/d")).unwrap(), "new");

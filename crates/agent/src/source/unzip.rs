@@ -4,6 +4,9 @@
 //! are made when everything else is there, so that nothing is ever written through one. How much is
 //! unpacked is bounded by the disk alone. Several threads share the work, each on files of its own.
 
+#[cfg(test)]
+mod mutations;
+
 use super::tree::{inside, target_inside};
 use crate::calendar;
 use crate::fault::plain;

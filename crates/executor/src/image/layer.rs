@@ -3,6 +3,9 @@
 //! The archive is a stranger's. Its paths and links are taken as paths inside the layer; what could
 //! mean something else, and devices, are refused.
 
+#[cfg(test)]
+mod mutations;
+
 use crate::{Fault, fault::Doing, inside::Inside};
 use rustix::{
     fs::{

@@ -5,7 +5,7 @@
 //! unpacked is bounded by the disk alone. Several threads share the work, each on files of its own.
 
 #[cfg(test)]
-mod mutations;
+mod tests;
 
 use super::tree::{inside, target_inside};
 use crate::calendar;

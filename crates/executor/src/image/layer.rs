@@ -4,7 +4,7 @@
 //! mean something else, and devices, are refused.
 
 #[cfg(test)]
-mod mutations;
+mod tests;
 
 use crate::{Fault, fault::Doing, inside::Inside};
 use rustix::{

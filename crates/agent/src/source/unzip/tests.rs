@@ -1,5 +1,5 @@
 //! ZIPs that are damaged at random, for a second with every run, and for as long as wanted with
-//! `ZIP_FUZZ_SECONDS=3600 cargo nextest run -p agent mutations`.
+//! `ZIP_FUZZ_SECONDS=3600 cargo nextest run -p agent unzip`.
 //!
 //! Whatever one of them says, nothing panics, and nothing outside of the folder is touched.
 

@@ -29,6 +29,7 @@ HONOURED = {
     "BatchDeleteBuilds",
     "ListBuilds",
     "ListBuildsForProject",
+    "ListCuratedEnvironmentImages",
     "ImportSourceCredentials",
     "ListSourceCredentials",
     "DeleteSourceCredentials",

@@ -24,7 +24,7 @@ from harness import spec
 ENDED = int(os.environ.get("BUILDYARD_LOAD_BUILDS", "100000"))
 FEW = 1_000
 GROWTH_MAX = 1.5
-FILL = pathlib.Path(os.environ.get("BUILDYARD_FILL", harness.ROOT / "target/release/examples/fill"))
+FILL = pathlib.Path(os.environ.get("BUILDYARD_FILL", harness.ROOT / "target/debug/examples/fill"))
 PROCESSORS = len(os.sched_getaffinity(0))
 
 
@@ -224,7 +224,7 @@ class Grown:
 def test_many_ended_builds_slow_nothing_down(own_yard):
     """What is asked of a store with very many ended builds is answered as by one with few."""
     if not FILL.exists():
-        pytest.fail(f"no {FILL}: cargo build --release -p store --example fill")
+        pytest.fail(f"no {FILL}: cargo build -p store --example fill")
     few, many = Grown(filled(own_yard, FEW)), Grown(filled(own_yard, ENDED))
     for turn in range(20):
         for grown in (few, many):

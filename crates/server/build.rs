@@ -28,10 +28,14 @@ fn main() {
     println!("cargo::rustc-env=BUILDYARD_AGENT_PATH={}", compressed(&agent).display());
 }
 
+/// Whether the service is built to be used, and not to be tried.
+fn is_released() -> bool {
+    env::var("PROFILE").is_ok_and(|profile| profile == "release")
+}
+
 fn compressed(agent: &Path) -> PathBuf {
     println!("cargo::rerun-if-changed={}", agent.display());
-    let released = env::var("PROFILE").is_ok_and(|profile| profile == "release");
-    let level = if released { 19 } else { 1 };
+    let level = if is_released() { 19 } else { 1 };
     let into = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it")).join("agent.zst");
     let program = fs::read(agent).expect("the agent can be read");
     let bytes = zstd::bulk::compress(&program, level).expect("it is compressed in memory");
@@ -41,11 +45,11 @@ fn compressed(agent: &Path) -> PathBuf {
 
 fn build(root: &Path) -> PathBuf {
     let target = env::var("TARGET").expect("cargo sets it");
-    // One folder for all profiles of the service: the agent is the same in each.
+    let profile = if is_released() { "agent" } else { "agent-quick" };
     let folder = target_root().join("agent");
     let status = Command::new(env::var_os("CARGO").expect("cargo sets it"))
         .current_dir(root)
-        .args(["build", "--quiet", "--package", "agent", "--profile", "agent"])
+        .args(["build", "--quiet", "--package", "agent", "--profile", profile])
         .args(["--target", &target])
         .arg("--target-dir")
         .arg(&folder)
@@ -56,7 +60,7 @@ fn build(root: &Path) -> PathBuf {
         .status()
         .expect("cargo runs");
     assert!(status.success(), "the agent does not build");
-    folder.join(&target).join("agent/agent")
+    folder.join(&target).join(profile).join("agent")
 }
 
 /// The folder that holds the outer build's profiles.

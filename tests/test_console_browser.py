@@ -13,7 +13,7 @@ import pytest
 
 import harness
 from conftest import unique
-from harness import spec
+from test_console import path_of, project_of
 
 SCRIPTS = harness.ROOT / "tests" / "console"
 CHROMIUM = pathlib.Path(os.environ.get("BUILDYARD_CHROMIUM", "/usr/bin/chromium"))
@@ -39,16 +39,6 @@ def drive(yard, script, **asked):
     )
     assert done.returncode == 0, done.stderr[-4000:]
     return json.loads(done.stdout)
-
-
-def path_of(build):
-    return "/console/builds/" + build["id"].replace(":", "/")
-
-
-def project_of(yard, *commands):
-    name = unique("seen")
-    yard.create_project(name, source={"type": "NO_SOURCE", "buildspec": spec(*commands)})
-    return name
 
 
 def test_a_person_makes_a_project_and_watches_its_builds(yard):

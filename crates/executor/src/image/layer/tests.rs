@@ -1,5 +1,5 @@
 //! Layers that are damaged at random, for a second with every run, and for as long as wanted with
-//! `LAYER_FUZZ_SECONDS=3600 cargo nextest run -p executor layer::tests`.
+//! `LAYER_FUZZ_SECONDS=3600 cargo nextest run -p executor layer`.
 //!
 //! Headers have right sums all the same, so that what they say is looked at. Whatever that is, nothing
 //! panics, and nothing outside of the layer's folder is touched.

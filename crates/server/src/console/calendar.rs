@@ -40,26 +40,9 @@ impl Day {
 impl fmt::Display for Day {
     /// `26 Nov`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let date = self.date();
-        let month = MONTHS[usize::from(date.month().unsigned_abs()) - 1];
-        write!(f, "{} {}", date.day(), &month[..3])
+        write!(f, "{}", self.date().strftime("%-d %b"))
     }
 }
-
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
 
 /// A month.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +67,7 @@ impl Month {
 
     /// `2026-11`.
     pub(super) fn key(self) -> String {
-        format!("{:04}-{:02}", self.first.year(), self.first.month())
+        self.first.strftime("%Y-%m").to_string()
     }
 
     /// The numbers of its days.
@@ -113,8 +96,7 @@ impl Month {
 impl fmt::Display for Month {
     /// `November 2026`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = MONTHS[usize::from(self.first.month().unsigned_abs()) - 1];
-        write!(f, "{name} {}", self.first.year())
+        write!(f, "{}", self.first.strftime("%B %Y"))
     }
 }
 

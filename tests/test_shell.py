@@ -1,6 +1,7 @@
 """The shell contract as a user of the service sees it: log events, statuses, other users."""
 
 import json
+import re
 
 import pytest
 
@@ -145,8 +146,11 @@ def test_version_0_1_gives_each_command_a_fresh_shell(yard, project):
 
 
 def test_memory_that_is_used_up_is_told(yard, build):
-    grab = 'exec python3 -c "x = bytearray(5 << 30)"'
+    more = "kept.append(bytearray(256 << 20)); print('more at', time.time(), flush=True)"
+    grab = f'exec python3 -c "import time; kept = []\nwhile True: {more}"'
     ended = build(grab, computeTypeOverride="BUILD_GENERAL1_SMALL")
+    last = re.findall(r"^more at ([\d.]+)$", yard.printed(ended), re.M)[-1]
+    assert ended["endTime"].timestamp() - float(last) < 5
     sentence = "The build ran out of memory: BUILD_GENERAL1_SMALL has 4 GiB"
     assert reason(ended) == f"exit status 137. {sentence}"
     log = yard.log(ended)

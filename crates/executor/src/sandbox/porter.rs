@@ -196,9 +196,14 @@ fn serve(
     attend(&container, &pasta, &machine, &mut kept)
 }
 
-/// What the porter's network does: it passes packets on, wherever they come from.
-const SETTINGS: [(&str, &str); 3] =
-    [("ip_forward", "1"), ("conf/all/rp_filter", "0"), ("conf/default/rp_filter", "0")];
+/// What the porter's network does: it passes packets on, wherever they come from, and tells of each that
+/// it does not.
+const SETTINGS: [(&str, &str); 4] = [
+    ("ip_forward", "1"),
+    ("conf/all/rp_filter", "0"),
+    ("conf/default/rp_filter", "0"),
+    ("icmp_ratelimit", "0"),
+];
 
 /// Keeps what the porter itself needs. `pasta`, which gives up more than this at once, could not look
 /// for the network of a process that has more.

@@ -422,7 +422,7 @@ impl Inner {
         let folder = &locked.folder;
         let group = self.hierarchies.group(&format!("{}.{}", spec.id, self.instance));
         let Terms { user, no_way_out } = terms.clone();
-        let way_out = no_way_out.map_or_else(|| self.way_out(spec.network), Err);
+        let way_out = no_way_out.map_or_else(|| self.way_out(spec), Err);
         let (way_out, belongings) = self.provide(spec, group.clone(), way_out, folder)?;
         let job = Job {
             id: spec.id.to_string(),
@@ -479,10 +479,6 @@ impl Inner {
         let interface = way_out.as_ref().map(|way_out| way_out.interface.clone());
         let share = disk_share(spec, folder);
         let is_gated = way_out.is_some() && !spec.egress.is_open();
-        if has_porter && is_gated {
-            let reason = "the service must be root for a project's rules to hold";
-            return Err(Fault::because("limit what a container reaches", reason));
-        }
         let plan = Plan {
             cgroup: group.clone(),
             interface: interface.filter(|_| !has_porter),
@@ -539,11 +535,15 @@ impl Inner {
     }
 
     /// A way out, if the container is to have one; or why there is none.
-    fn way_out(&self, network: Network) -> Result<Option<WayOut>, String> {
-        match network {
-            Network::None => Ok(None),
-            Network::Outbound => self.outside.take().map(Some),
+    fn way_out(&self, spec: &ContainerSpec) -> Result<Option<WayOut>, String> {
+        if spec.network == Network::None {
+            return Ok(None);
         }
+        let way_out = self.outside.take()?;
+        if way_out.outlet.is_some() && !spec.egress.is_open() {
+            return Err("rules of what it may reach hold only where the service is root".to_owned());
+        }
+        Ok(Some(way_out))
     }
 
     /// Has a helper make a container, and waits until the agent runs or nothing does.

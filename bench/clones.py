@@ -1,4 +1,4 @@
-"""How long a build's source takes from a Git host, beside `git clone` in the same build.
+"""How long a build's source takes from a Git host, beside `git clone` as another build's command.
 
     target/venv/bin/python bench/clones.py [--rounds N] [--files N] [--program FILE]
 
@@ -19,9 +19,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 # What a clone is told, by the depth of a build's source; none is the whole history.
 DEPTHS = {1: "--depth 1", 25: "--depth 25", None: ""}
 COMMITS = 200
-PROJECT = "clones"
 TOOL = """
-rm -rf /var/tmp/clone
 b=$(date +%s%N); git clone --quiet {depth} {url} /var/tmp/clone; echo took $(($(date +%s%N) - b))
 """
 
@@ -71,31 +69,40 @@ def measure(yard, url, rounds):
     """Runs builds of every depth in turn, and prints a line for each."""
     import harness
 
-    yard.create_project(PROJECT, source={"type": "GITHUB", "location": url})
-    ours, tools = {depth: [] for depth in DEPTHS}, {depth: [] for depth in DEPTHS}
-    # The first round does not count: caches are cold.
+    def ours(depth, _):
+        build = yard.run(
+            "ours", buildspecOverride=harness.spec(":"), gitCloneDepthOverride=depth or 0
+        )
+        assert build["buildStatus"] == "SUCCEEDED", yard.log(build)
+        phases = {phase["phaseType"]: phase for phase in build["phases"]}
+        phase = phases["DOWNLOAD_SOURCE"]
+        return (phase["endTime"] - phase["startTime"]).total_seconds() * 1_000
+
+    def tools(_, words):
+        commands = TOOL.format(depth=words, url=url)
+        build = yard.run("tools", buildspecOverride=harness.spec(commands))
+        assert build["buildStatus"] == "SUCCEEDED", yard.log(build)
+        line = next(line for line in yard.log(build).splitlines() if line.startswith("took "))
+        return int(line.split()[1]) / 1e6
+
+    yard.create_project("ours", source={"type": "GITHUB", "location": url})
+    yard.create_project("tools", source={"type": "NO_SOURCE", "buildspec": harness.spec(":")})
+    times = {(kind, depth): [] for kind in (ours, tools) for depth in DEPTHS}
+    # The first round does not count: caches are cold. Each is the first thing of its build, and
+    # they take turns at being the first of the two.
     for number in range(rounds + 1):
         for depth, words in DEPTHS.items():
-            commands = TOOL.format(depth=words, url=url)
-            build = yard.run(
-                PROJECT,
-                buildspecOverride=harness.spec(commands),
-                gitCloneDepthOverride=depth or 0,
-            )
-            assert build["buildStatus"] == "SUCCEEDED", yard.log(build)
-            phases = {phase["phaseType"]: phase for phase in build["phases"]}
-            phase = phases["DOWNLOAD_SOURCE"]
-            taken = (phase["endTime"] - phase["startTime"]).total_seconds()
-            line = next(line for line in yard.log(build).splitlines() if line.startswith("took "))
-            if number:
-                ours[depth].append(taken * 1_000)
-                tools[depth].append(int(line.split()[1]) / 1e6)
+            for kind in (ours, tools) if number % 2 else (tools, ours):
+                taken = kind(depth, words)
+                if number:
+                    times[kind, depth].append(taken)
     for depth, words in DEPTHS.items():
-        mine, tool = statistics.median(ours[depth]), statistics.median(tools[depth])
+        own, theirs = times[ours, depth], times[tools, depth]
+        mine, tool = statistics.median(own), statistics.median(theirs)
         print(
             f"source by Git, {words or 'whole'}: {mine:.0f} ms "
-            f"({min(ours[depth]):.0f} to {max(ours[depth]):.0f}); "
-            f"git clone: {tool:.0f} ms ({min(tools[depth]):.0f} to {max(tools[depth]):.0f}); "
+            f"({min(own):.0f} to {max(own):.0f}); "
+            f"git clone: {tool:.0f} ms ({min(theirs):.0f} to {max(theirs):.0f}); "
             f"ratio {mine / tool:.2f} ({rounds} runs)",
             flush=True,
         )

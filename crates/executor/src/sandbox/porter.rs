@@ -90,12 +90,14 @@ impl Porter {
             let (socket, theirs) =
                 socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
                     .doing("make a socket")?;
-            match syscall::clone_into_namespaces(libc::CLONE_NEWPID, None).doing("copy the helper")? {
+            match syscall::clone_into_namespaces(libc::CLONE_NEWPID, None)
+                .doing("copy the helper")?
+            {
                 Twin::New => stand(job, way_out, outlet, &theirs),
                 Twin::Caller { .. } => Ok(Self { socket }),
             }
         };
-        call().map(Some).map_err(no_way)
+        call().map(Some).map_err(|fault| no_way(&fault))
     }
 
     /// Has it lay the cable to the container, and waits until the way is open.
@@ -112,7 +114,7 @@ impl Porter {
                 None => Err(Fault::because(doing, "it is gone")),
             }
         };
-        open().map_err(no_way)
+        open().map_err(|fault| no_way(&fault))
     }
 }
 
@@ -121,7 +123,7 @@ fn way_and_outlet(job: &Job) -> Option<(&WayOut, &Outlet)> {
     Some((way_out, way_out.outlet.as_ref()?))
 }
 
-fn no_way(fault: Fault) -> Fault {
+fn no_way(fault: &Fault) -> Fault {
     Fault::because(WAY, format!("failed to {}: {}", fault.doing, fault.source))
 }
 
@@ -232,7 +234,7 @@ fn attend(
             syscall::end(0);
         }
         if has_news {
-            let ranges = machine.new().doing("hear of the machine's addresses");
+            let ranges = machine.added().doing("hear of the machine's addresses");
             // Without it an address of the machine could be reached.
             if ranges.and_then(|ranges| kept.keep_back(ranges)).is_err() {
                 pasta.end();

@@ -366,7 +366,8 @@ impl Inner {
     /// On which terms a container starts that did not on these, for a reason that is the machine's.
     fn lesser(&self, terms: &Terms, privileges: Privileges, fault: &Fault) -> Option<Terms> {
         let is_first = |doing: &str| fault.doing.starts_with(doing);
-        if is_first(helper::APART) && privileges == Privileges::Few && terms.user != User::HostRoot {
+        if is_first(helper::APART) && privileges == Privileges::Few && terms.user != User::HostRoot
+        {
             self.say_that_users_are_the_host_s(fault);
             return Some(Terms { user: User::HostRoot, ..terms.clone() });
         }

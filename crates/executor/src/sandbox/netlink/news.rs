@@ -73,7 +73,7 @@ impl LocalRanges {
     }
 
     /// Those that there may be since it was asked last.
-    pub(in crate::sandbox) fn new(&self) -> io::Result<Vec<Ipv4Range>> {
+    pub(in crate::sandbox) fn added(&self) -> io::Result<Vec<Ipv4Range>> {
         let (mut found, mut part) = (Vec::new(), vec![0; PART_BYTES_MAX]);
         loop {
             match recv(&self.news, &mut part[..], RecvFlags::DONTWAIT) {

@@ -19,6 +19,7 @@ BUILDS = 10
 # Each name of ours is the sum of the kernel's.
 CALLS = {
     "flushes to the disk": ("fsync", "fdatasync", "sync_file_range"),
+    "flushes to the disk with the file system's journal": ("fsync",),
     "processes and threads": ("clone", "clone3", "fork", "vfork"),
     "programs executed": ("execve", "execveat"),
     "mounts": ("mount", "fsmount", "move_mount", "open_tree", "umount2", "pivot_root"),

@@ -109,6 +109,11 @@ impl Journal {
         self.append(|batch| batch.line(text));
     }
 
+    /// The same as [`Journal::append_soon`] does it.
+    pub(crate) fn line_soon(&self, text: &str) {
+        self.append_soon(|batch| batch.line(text));
+    }
+
     /// Records the agent's own death, unless it dies while it writes.
     pub(crate) fn last_words(&self, text: &str) {
         let Ok(mut state) = self.state.try_lock() else { return };

@@ -106,13 +106,17 @@ fn command_phases(build: &Build, buildspec: &Buildspec, shell: &mut Shell) -> (N
             build.journal.line(&log::left_out(phase));
             continue;
         }
-        build.journal.append(|batch| {
+        // What a phase without commands tells is not worth a `write` of its own.
+        build.journal.append_soon(|batch| {
             batch.phase_started(phase);
             batch.line(&log::entering(phase));
         });
         let wanted = buildspec.phases.phase(name);
         let outcome = match wanted {
             Some(wanted) => {
+                if wanted.run_as.is_some() || buildspec.run_as.is_some() {
+                    build.journal.flush();
+                }
                 retry::prepare(wanted, &build.output);
                 let mut commands = Commands { build, shell, phase, succeeding, user: None };
                 run_phase(&mut commands, wanted, buildspec.run_as.as_deref())
@@ -125,7 +129,10 @@ fn command_phases(build: &Build, buildspec: &Buildspec, shell: &mut Shell) -> (N
         }
         let number = build.orders.auto_retry_number;
         let retry = wanted.and_then(|wanted| retry::asked(wanted, &outcome, &build.output, number));
-        finish(build, phase, outcome);
+        match wanted {
+            Some(_) => finish(build, phase, outcome),
+            None => build.journal.append_soon(|batch| batch.phase_finished(phase, outcome)),
+        }
         if let Some(count) = retry {
             build.journal.append(|batch| {
                 batch.line(&log::retry_asked(phase, number + 1, count));

@@ -30,10 +30,12 @@ pub(crate) fn run(layout: Layout, door: Option<&OsStr>) -> Result<(), Fault> {
     };
     let journal = Arc::new(Journal::begin(journal).doing(|| "begin the journal".to_owned())?);
     record_panics(&journal);
-    journal.append(|batch| batch.fact(&Fact::Hello { protocol: PROTOCOL_VERSION }));
+    // What follows at once takes it along.
+    journal.append_soon(|batch| batch.fact(&Fact::Hello { protocol: PROTOCOL_VERSION }));
     prepare(layout, orders, &journal).inspect_err(|fault| journal.line(&fault.to_string())).map(
         |build| {
             run::run(&build);
+            build.journal.flush();
             processes::end_all();
             build.output.close();
             run::tell_used(&build);

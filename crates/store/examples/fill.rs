@@ -59,6 +59,9 @@ impl Model {
         let region = self.build.region.clone();
         let id = format!("{project}:{other}");
         let state = renamed(&self.build.state);
+        let events: Vec<_> =
+            self.events.iter().map(|event| (event.at, renamed(&event.event))).collect();
+        let first_sequence = events.len() as u64;
         let insert = Change::InsertBuild {
             region: region.clone(),
             id: id.clone(),
@@ -66,14 +69,15 @@ impl Model {
             number: self.build.number + number,
             submitted_at: at,
             request: renamed(&self.build.request),
+            events,
             state: state.clone(),
+            live: true,
         };
-        let events = self.events.iter().map(|event| (event.at, renamed(&event.event))).collect();
         let end = Change::AppendEvents {
             region,
             id,
-            first_sequence: 0,
-            events,
+            first_sequence,
+            events: Vec::new(),
             state,
             journal_offset: self.build.journal_offset,
             live: false,

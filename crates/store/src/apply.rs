@@ -56,11 +56,7 @@ fn apply_one(connection: &Connection, change: &Change) -> Result<Fits> {
         }
         Change::CountEnded(build) => ended::add(connection, build)?,
         Change::ForgetEnded { before } => ended::forget(connection, *before)?,
-        Change::DeleteBuild { region, id } => {
-            connection
-                .prepare_cached("DELETE FROM build WHERE region = ?1 AND id = ?2")?
-                .execute(params![region, id])?;
-        }
+        Change::DeleteBuild { region, id } => delete_build(connection, region, id)?,
     }
     Ok(Fits::Yes)
 }
@@ -103,26 +99,56 @@ fn put_record(
 }
 
 fn insert_build(connection: &Connection, change: &Change) -> Result<Fits> {
-    let Change::InsertBuild { region, id, project, number, submitted_at, request, state } = change
+    let Change::InsertBuild {
+        region,
+        id,
+        project,
+        number,
+        submitted_at,
+        request,
+        events,
+        state,
+        live,
+    } = change
     else {
         unreachable!("the caller looked");
     };
+    let next = integer(events.len() as u64);
     let row: Option<i64> = connection
         .prepare_cached(
             "INSERT INTO build (region, id, project, number, submitted_at,
                                 next_sequence, journal_offset, live, state)
-             VALUES (?1, ?2, ?3, ?4, ?5, 0, 0, 1, ?6)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8)
              ON CONFLICT (region, id) DO NOTHING RETURNING row",
         )?
-        .query_row(params![region, id, project, integer(*number), submitted_at, state], |row| {
-            row.get(0)
-        })
+        .query_row(
+            params![region, id, project, integer(*number), submitted_at, next, live, state],
+            |row| row.get(0),
+        )
         .optional()?;
     let Some(row) = row else { return Ok(Fits::No) };
     connection
         .prepare_cached("INSERT INTO build_request (build, request) VALUES (?1, ?2)")?
         .execute(params![row, request])?;
+    insert_events(connection, row, 0, events)?;
     Ok(Fits::Yes)
+}
+
+fn delete_build(connection: &Connection, region: &str, id: &str) -> Result<()> {
+    let deleted: Option<(String, i64)> = connection
+        .prepare_cached(
+            "DELETE FROM build WHERE region = ?1 AND id = ?2 RETURNING project, number",
+        )?
+        .query_row(params![region, id], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((project, number)) = deleted else { return Ok(()) };
+    connection
+        .prepare_cached(
+            "INSERT INTO number_deleted (region, project, number) VALUES (?1, ?2, ?3)
+             ON CONFLICT (region, project) DO UPDATE SET number = max(number, excluded.number)",
+        )?
+        .execute(params![region, project, number])?;
+    Ok(())
 }
 
 fn append_events(connection: &Connection, change: &Change) -> Result<Fits> {
@@ -151,11 +177,21 @@ fn append_events(connection: &Connection, change: &Change) -> Result<Fits> {
         )
         .optional()?;
     let Some(row) = row else { return Ok(Fits::No) };
+    insert_events(connection, row, *first_sequence, events)?;
+    Ok(Fits::Yes)
+}
+
+fn insert_events(
+    connection: &Connection,
+    build: i64,
+    first_sequence: u64,
+    events: &[(i64, String)],
+) -> Result<()> {
     let mut insert = connection.prepare_cached(
         "INSERT INTO build_event (build, sequence, at, event) VALUES (?1, ?2, ?3, ?4)",
     )?;
-    for (sequence, (at, event)) in (*first_sequence..).zip(events) {
-        insert.execute(params![row, integer(sequence), at, event])?;
+    for (sequence, (at, event)) in (first_sequence..).zip(events) {
+        insert.execute(params![build, integer(sequence), at, event])?;
     }
-    Ok(Fits::Yes)
+    Ok(())
 }

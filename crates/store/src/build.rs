@@ -229,15 +229,18 @@ impl Store {
             .await
     }
 
-    /// Gives the largest number that a build of the project has; 0 if it has none.
+    /// Gives the largest number that a build of the project has or had; 0 if there was none.
     pub async fn last_build_number(&self, region: &str, project: &str) -> Result<u64, Fault> {
         let (region, project) = (region.to_owned(), project.to_owned());
         self.readers()
             .read("read a project's last build number", move |connection| {
                 connection
                     .prepare_cached(
-                        "SELECT coalesce(max(number), 0) FROM build
-                         WHERE region = ?1 AND project = ?2",
+                        "SELECT max(
+                             (SELECT coalesce(max(number), 0) FROM build
+                              WHERE region = ?1 AND project = ?2),
+                             (SELECT coalesce(max(number), 0) FROM number_deleted
+                              WHERE region = ?1 AND project = ?2))",
                     )?
                     .query_row(params![region, project], |row| count(row, 0))
             })

@@ -64,7 +64,8 @@ pub enum Change {
         /// Its key.
         key: String,
     },
-    /// Adds a build, live and without events; a conflict if the region has one of this id.
+    /// Adds a build with its first events, and nothing read of its journal; a conflict if the region
+    /// has one of this id.
     InsertBuild {
         /// The region.
         region: String,
@@ -78,8 +79,12 @@ pub enum Change {
         submitted_at: i64,
         /// What was asked for; never changes.
         request: String,
-        /// The first snapshot of its state.
+        /// When each of its first events happened, and what; there may be none.
+        events: Vec<(i64, String)>,
+        /// The snapshot of its state that follows from them.
         state: String,
+        /// Whether there is anything left to do for it.
+        live: bool,
     },
     /// Adds events to a build and replaces its snapshot.
     AppendEvents {
@@ -116,7 +121,8 @@ pub enum Change {
         /// The moment.
         before: i64,
     },
-    /// Removes a build, its events and its commands; one that is not there is no conflict.
+    /// Removes a build, its events and its commands; one that is not there is no conflict. Its number
+    /// is remembered, see [`crate::Store::last_build_number`].
     DeleteBuild {
         /// The region.
         region: String,

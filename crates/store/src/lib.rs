@@ -18,6 +18,7 @@ mod ended;
 mod fault;
 pub mod logs;
 mod reader;
+mod recent;
 mod record;
 mod sqlite;
 mod state;

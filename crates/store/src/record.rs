@@ -2,6 +2,7 @@
 
 use crate::{
     Collection, Fault, Store,
+    recent::Name,
     sqlite::{count, prefix_end},
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -55,8 +56,14 @@ impl Store {
         region: &str,
         key: &str,
     ) -> Result<Option<Record>, Fault> {
-        let (region, key) = (region.to_owned(), key.to_owned());
-        self.readers()
+        let name = Name { collection, region: region.to_owned(), key: key.to_owned() };
+        let missed = match self.recent().find(&name) {
+            Ok(found) => return Ok(found),
+            Err(missed) => missed,
+        };
+        let Name { region, key, .. } = name.clone();
+        let record = self
+            .readers()
             .read("read a record", move |connection| {
                 connection
                     .prepare_cached(
@@ -66,7 +73,9 @@ impl Store {
                     .query_row(params![collection.name(), region, key], from_row)
                     .optional()
             })
-            .await
+            .await?;
+        self.recent().keep(missed, name, record.clone());
+        Ok(record)
     }
 
     /// Gives a page of a collection's records.

@@ -3,6 +3,7 @@
 use crate::{
     Change, CommitError, Durability, Fault,
     reader::Readers,
+    recent::Recent,
     sqlite::{Lock, Migration, open_writer},
     writer::Writer,
 };
@@ -14,6 +15,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     include_str!("migrations/state/0002_commands.sql"),
     include_str!("migrations/state/0003_ended_builds.sql"),
     include_str!("migrations/state/0004_ended_counts.sql"),
+    include_str!("migrations/state/0005_deleted_numbers.sql"),
 ];
 
 /// A read is short, and two of them keep two cores busy.
@@ -32,6 +34,7 @@ pub struct Store {
 struct Parts {
     readers: Readers,
     writer: Writer,
+    recent: Arc<Recent>,
 }
 
 impl Store {
@@ -42,8 +45,9 @@ impl Store {
         let lock = Lock::take(path)?;
         let writer = open_writer(path, MIGRATIONS)?;
         let readers = Readers::start(path, READERS)?;
-        let writer = Writer::start(writer, lock)?;
-        Ok(Self { parts: Arc::new(Parts { readers, writer }) })
+        let recent = Arc::<Recent>::default();
+        let writer = Writer::start(writer, lock, Arc::clone(&recent))?;
+        Ok(Self { parts: Arc::new(Parts { readers, writer, recent }) })
     }
 
     /// Makes all of `changes` happen, in order, or none of them.
@@ -66,13 +70,28 @@ impl Store {
         changes: Vec<Change>,
         durability: Durability,
     ) -> impl Future<Output = Result<(), CommitError>> + Send + use<> {
-        self.parts.writer.commit(changes, durability)
+        let commit = self.commit_together(vec![(changes, durability)]);
+        async move { commit.await.pop().unwrap_or(Ok(())) }
+    }
+
+    /// The same for several transactions, each of which happens or not by itself. They are made to
+    /// last at once, so that whoever waits for all of them waits as long as for one.
+    #[must_use = "only the future says whether the changes fitted"]
+    pub fn commit_together(
+        &self,
+        transactions: Vec<(Vec<Change>, Durability)>,
+    ) -> impl Future<Output = Vec<Result<(), CommitError>>> + Send + use<> {
+        self.parts.writer.commit(transactions)
     }
 
     /// Gives how many commits there were since the store was opened. Callers that commit at the
     /// same moment share one.
     pub fn commits(&self) -> u64 {
         self.parts.writer.commits()
+    }
+
+    pub(crate) fn recent(&self) -> &Recent {
+        &self.parts.recent
     }
 
     pub(crate) fn readers(&self) -> &Readers {

@@ -1,9 +1,10 @@
-//! The one thread that writes, and its group commit: it takes all requests that wait, gives each a
-//! savepoint of its own, and makes them durable with one `COMMIT`.
+//! The one thread that writes, and its group commit: it takes all requests that wait, applies each
+//! wholly or not at all, and makes them durable with one `COMMIT`.
 
 use crate::{
     Change, CommitError, Durability, Fault,
     apply::{Applied, apply},
+    recent::Recent,
     sqlite::Lock,
 };
 use rusqlite::Connection;
@@ -17,7 +18,7 @@ use std::{
 };
 use tokio::sync::oneshot;
 
-/// The most requests that share a commit: the first of them should not wait too long.
+/// So many requests share a commit and no more are added: the first should not wait too long.
 const REQUESTS_PER_COMMIT_MAX: usize = 512;
 
 type Reply = Result<(), CommitError>;
@@ -31,21 +32,26 @@ struct Request {
 /// The writing thread; it ends, after all that was asked, when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Writer {
-    requests: Option<Sender<Request>>,
+    requests: Option<Sender<Vec<Request>>>,
     thread: Option<JoinHandle<()>>,
     commits: Arc<AtomicU64>,
 }
 
 impl Writer {
-    /// Starts the thread, which keeps the `lock` as long as it lives.
-    pub(crate) fn start(connection: Connection, lock: Lock) -> Result<Self, Fault> {
+    /// Starts the thread, which keeps the `lock` as long as it lives, and takes out of `recent` what
+    /// it changes.
+    pub(crate) fn start(
+        connection: Connection,
+        lock: Lock,
+        recent: Arc<Recent>,
+    ) -> Result<Self, Fault> {
         let (requests, inbox) = channel();
         let commits = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&commits);
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || {
-                serve(&connection, &inbox, &counter);
+                serve(&connection, &inbox, &counter, &recent);
                 drop(connection);
                 drop(lock);
             })
@@ -53,18 +59,31 @@ impl Writer {
         Ok(Self { requests: Some(requests), thread: Some(thread), commits })
     }
 
-    /// Hands a transaction over at once; the future waits for it to be as durable as asked.
+    /// Hands transactions over at once, which share a commit; the future waits for them to be as
+    /// durable as asked, and gives what came of each.
     pub(crate) fn commit(
         &self,
-        changes: Vec<Change>,
-        durability: Durability,
-    ) -> impl Future<Output = Reply> + Send + use<> {
-        let (reply, answer) = oneshot::channel();
-        if let Some(requests) = &self.requests {
-            // A thread that has ended drops the reply, which the future tells.
-            let _ = requests.send(Request { changes, durability, reply });
+        transactions: Vec<(Vec<Change>, Durability)>,
+    ) -> impl Future<Output = Vec<Reply>> + Send + use<> {
+        let (requests, answers): (Vec<_>, Vec<_>) = transactions
+            .into_iter()
+            .map(|(changes, durability)| {
+                let (reply, answer) = oneshot::channel();
+                (Request { changes, durability, reply }, answer)
+            })
+            .unzip();
+        if let Some(thread) = self.requests.as_ref().filter(|_| !requests.is_empty()) {
+            // A thread that has ended drops the replies, which the future tells.
+            let _ = thread.send(requests);
         }
-        async move { answer.await.unwrap_or(Err(CommitError::Fault(Fault::Stopped))) }
+        async move {
+            let mut replies = Vec::with_capacity(answers.len());
+            for answer in answers {
+                let reply = answer.await;
+                replies.push(reply.unwrap_or(Err(CommitError::Fault(Fault::Stopped))));
+            }
+            replies
+        }
     }
 
     /// Gives how many commits there have been.
@@ -83,15 +102,25 @@ impl Drop for Writer {
     }
 }
 
-fn serve(connection: &Connection, inbox: &Receiver<Request>, commits: &AtomicU64) {
+fn serve(
+    connection: &Connection,
+    inbox: &Receiver<Vec<Request>>,
+    commits: &AtomicU64,
+    recent: &Recent,
+) {
     let mut durability = Durability::Machine;
-    while let Ok(first) = inbox.recv() {
-        let mut group = vec![first];
-        group.extend(inbox.try_iter().take(REQUESTS_PER_COMMIT_MAX - 1));
+    while let Ok(mut group) = inbox.recv() {
+        while group.len() < REQUESTS_PER_COMMIT_MAX
+            && let Ok(more) = inbox.try_recv()
+        {
+            group.extend(more);
+        }
         let outcome = commit_group(connection, &group, &mut durability);
         commits.fetch_add(1, Ordering::Relaxed);
         match outcome {
             Ok(replies) => {
+                // Before anybody is answered: whoever reads after that reads what is new.
+                recent.forget(group.iter().flat_map(|request| &request.changes));
                 for (request, reply) in group.into_iter().zip(replies) {
                     // Whoever asked may have gone away; the change is made all the same.
                     let _ = request.reply.send(reply);
@@ -118,14 +147,12 @@ fn commit_group(
         set_durability(connection, wanted).map_err(Fault::sql("set how durable commits are"))?;
         *durability = wanted;
     }
-    run(connection, "BEGIN IMMEDIATE").map_err(Fault::sql("begin a transaction"))?;
-    let attempt = || -> rusqlite::Result<Vec<Reply>> {
-        let mut replies = Vec::with_capacity(group.len());
-        for request in group {
-            replies.push(apply_request(connection, &request.changes)?);
+    let attempt = || match all(connection, group)? {
+        Applied::All => Ok(group.iter().map(|_| Ok(())).collect()),
+        Applied::Conflict(which) if group.len() == 1 => {
+            Ok(vec![Err(CommitError::Conflict { which })])
         }
-        run(connection, "COMMIT")?;
-        Ok(replies)
+        Applied::Conflict(_) => each_by_itself(connection, group),
     };
     attempt().map_err(|error| {
         // Some errors have rolled back already, and then this one fails; either way it is undone.
@@ -134,6 +161,32 @@ fn commit_group(
         }
         Fault::sql("commit a transaction")(error)
     })
+}
+
+/// Commits all of `group` if all of it fits, as it almost always does; else nothing has happened.
+fn all(connection: &Connection, group: &[Request]) -> rusqlite::Result<Applied> {
+    run(connection, "BEGIN IMMEDIATE")?;
+    for request in group {
+        let applied = apply(connection, &request.changes)?;
+        if applied != Applied::All {
+            run(connection, "ROLLBACK")?;
+            return Ok(applied);
+        }
+    }
+    run(connection, "COMMIT")?;
+    Ok(Applied::All)
+}
+
+/// Commits what fits of `group`. A savepoint for each request takes back what does not, and costs as
+/// much as a good part of the request itself.
+fn each_by_itself(connection: &Connection, group: &[Request]) -> rusqlite::Result<Vec<Reply>> {
+    run(connection, "BEGIN IMMEDIATE")?;
+    let mut replies = Vec::with_capacity(group.len());
+    for request in group {
+        replies.push(apply_request(connection, &request.changes)?);
+    }
+    run(connection, "COMMIT")?;
+    Ok(replies)
 }
 
 fn set_durability(connection: &Connection, durability: Durability) -> rusqlite::Result<()> {

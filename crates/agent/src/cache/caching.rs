@@ -20,12 +20,12 @@ pub(crate) enum Caching {
 pub(crate) fn restore(build: &Build, buildspec: &Buildspec, shell: &Shell) -> Caching {
     let wanted = buildspec.cache.clone().unwrap_or_default();
     if buildspec.cache.is_none() {
-        build.journal.line(log::NO_CACHE);
+        build.journal.line_soon(log::NO_CACHE);
     }
     match &build.orders.cache {
         CacheOrder::NoCache => {
             if wanted.paths.is_empty() {
-                build.journal.line(log::CACHE_SKIPPED);
+                build.journal.line_soon(log::CACHE_SKIPPED);
             }
             Caching::Done
         }

@@ -41,7 +41,7 @@ pub(crate) fn prepare(
             let message = "This build image requires selecting at least one runtime version.";
             return Err(Stop::yaml(message));
         }
-        build.journal.line(log::NO_RUNTIME_VERSION);
+        build.journal.line_soon(log::NO_RUNTIME_VERSION);
         return Ok(());
     }
     let Some(runtimes) = offered(build, asked, shell)? else {

@@ -43,6 +43,7 @@ pub(crate) fn fetch(build: &Build, buildspec: &Buildspec) -> Result<Held, Stop> 
     if parameters.is_empty() && secrets.is_empty() {
         return Ok(held);
     }
+    build.journal.flush();
     let client = Client::new(&build.orders.object_store);
     if !parameters.is_empty() {
         build.journal.line(log::DECRYPTING_PARAMETERS);

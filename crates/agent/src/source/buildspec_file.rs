@@ -30,11 +30,12 @@ pub(crate) fn read(build: &Build) -> Result<Buildspec, Stop> {
             (path, text.clone().into_bytes())
         }
         BuildspecLocation::S3(from) => {
+            build.journal.flush();
             let path = s3::fetch_buildspec(build, from)?;
             (path.clone(), read_file(&path)?)
         }
     };
-    build.journal.line(&log::yaml_location(&shown(&path)));
+    build.journal.line_soon(&log::yaml_location(&shown(&path)));
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
     let text = buildspec::decode(&bytes).map_err(|problem| {
         let text = String::from_utf8_lossy(&bytes);

@@ -48,7 +48,7 @@ pub(crate) fn prepare(build: &Build) -> Result<Prepared, Stop> {
         let version = version.clone();
         build.journal.append(|batch| batch.fact(&Fact::SourceResolved { version }));
     }
-    build.journal.append(|batch| {
+    build.journal.append_soon(|batch| {
         batch.line(&log::variable("CODEBUILD_SRC_DIR", &orders.source_dir));
         for secondary in &orders.secondary_sources {
             let name = secondary_folder_variable(&secondary.identifier);
@@ -59,7 +59,7 @@ pub(crate) fn prepare(build: &Build) -> Result<Prepared, Stop> {
     if buildspec.env.git_credential_helper {
         git::offer(build)?;
     }
-    build.journal.append(|batch| {
+    build.journal.append_soon(|batch| {
         if let Some(shell) = &buildspec.env.shell {
             batch.line(&log::selecting_shell(shell.program()));
         }
@@ -71,9 +71,9 @@ pub(crate) fn prepare(build: &Build) -> Result<Prepared, Stop> {
     let held = secrets::fetch(build, &buildspec)?;
     let mut shell = begin_shell(build, &buildspec, &held, resolved);
     runtimes::prepare(build, &buildspec, &mut shell)?;
-    build.journal.line(&log::moving_to(&build.orders.source_dir));
+    build.journal.line_soon(&log::moving_to(&build.orders.source_dir));
     let caching = cache::restore(build, &buildspec, &shell);
-    build.journal.append(|batch| {
+    build.journal.append_soon(|batch| {
         batch.line(log::REGISTERING);
         for line in phases_found(&buildspec) {
             batch.line(&line);

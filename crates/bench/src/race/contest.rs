@@ -18,11 +18,12 @@ pub(super) struct Contestant<'a> {
 pub(super) struct Contest<'a> {
     contestants: Vec<Contestant<'a>>,
     rounds: usize,
-    /// How long each may take with all of its turns; it has three at least.
+    /// How long each may take with all of its turns: it has no other once it has taken so long.
     budget: Duration,
 }
 
-const ROUNDS_MIN: usize = 3;
+/// Who has so many turns in its budget has one more, at the beginning, that does not count.
+const ROUNDS_MIN: u32 = 3;
 
 impl<'a> Contest<'a> {
     pub(super) fn of(rounds: usize, budget: Duration) -> Self {
@@ -38,7 +39,8 @@ impl<'a> Contest<'a> {
         self.contestants.push(Contestant { who: who.to_owned(), role, turn: Box::new(turn) });
     }
 
-    /// Runs all rounds; gives the figures of each of `rows` rows. The first round does not count.
+    /// Runs all rounds; gives the figures of each of `rows` rows. The first round does not count for
+    /// those who have the time for others.
     pub(super) fn run(self, rows: usize) -> Result<Vec<Vec<Figure>>> {
         let Self { mut contestants, rounds, budget } = self;
         let mut taken = vec![Duration::ZERO; contestants.len()];
@@ -46,13 +48,14 @@ impl<'a> Contest<'a> {
         let mut failed: Vec<Option<String>> = vec![None; contestants.len()];
         for round in 0..=rounds {
             for (at, contestant) in contestants.iter_mut().enumerate() {
-                let over = round > ROUNDS_MIN && taken[at] > budget;
-                if over || failed[at].is_some() {
+                if taken[at] > budget || failed[at].is_some() {
                     continue;
                 }
                 let began = Instant::now();
-                match (contestant.turn)() {
-                    Ok(figures) if round > 0 => {
+                let turn = (contestant.turn)();
+                taken[at] += began.elapsed();
+                match turn {
+                    Ok(figures) if round > 0 || taken[at] * ROUNDS_MIN > budget => {
                         for (row, figure) in samples[at].iter_mut().zip(figures) {
                             row.push(figure);
                         }
@@ -63,7 +66,6 @@ impl<'a> Contest<'a> {
                     }
                     Err(error) => return Err(error).context(contestant.who.clone()),
                 }
-                taken[at] += began.elapsed();
             }
         }
         let mut found = vec![Vec::new(); rows];

@@ -8,7 +8,7 @@ use super::{
     table::{Figure, Role},
 };
 use crate::{builds, service::Service};
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use std::{
     thread,
     time::{Duration, Instant},
@@ -21,6 +21,8 @@ const ROWS: [(usize, Spec); 3] = [
 ];
 /// How many builds one after the other make a turn.
 const ONE_BY_ONE: usize = 5;
+/// How many are started at once of those that take a hundred MiB each.
+const LARGE_MAX: usize = 10;
 
 /// Measures every size.
 pub(super) fn measure(race: &Race<'_>) -> Result<Vec<(Spec, Vec<Figure>)>> {
@@ -41,7 +43,11 @@ pub(super) fn measure(race: &Race<'_>) -> Result<Vec<(Spec, Vec<Figure>)>> {
             Ok(vec![count as f64 / taken.as_secs_f64()])
         });
         for peer in &peers {
-            contest.add(peer.name(), peer.role(), || at_once(count, || peer.run(HELLO).map(drop)));
+            contest.add(peer.name(), peer.role(), || {
+                let is_large = matches!(peer, Peer::GitlabCiLocal { .. });
+                ensure!(!is_large || count <= LARGE_MAX, "so many do not fit the memory");
+                at_once(count, || peer.run(HELLO).map(drop))
+            });
         }
         if let Some(engine) = &engine {
             contest.add("podman by Docker's API", Role::Peer, || {

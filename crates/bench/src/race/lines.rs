@@ -2,6 +2,7 @@
 
 use super::{
     Contest, Peer, Race, Spec, folder,
+    peer::{self, RUN_MAX},
     servers::Buildbot,
     service,
     table::{Figure, Role},
@@ -83,6 +84,7 @@ fn printed(service: &Service, client: &mut Client) -> Result<Duration> {
     let began = Instant::now();
     let id = start(client, &print(MANY))?;
     while !builds::succeeded(client, &id)? {
+        ensure!(began.elapsed() < RUN_MAX, "it had not ended after {RUN_MAX:?}");
         thread::sleep(Duration::from_millis(5));
     }
     let taken = began.elapsed();
@@ -96,9 +98,7 @@ fn kept(peer: &Peer, folder: &Path, bytes: u64) -> Result<Duration> {
     let mut command = peer.command(&print(bytes))?;
     command.stdout(std::fs::File::create(&file)?).stderr(std::process::Stdio::null());
     rustix::fs::sync();
-    let began = Instant::now();
-    ensure!(command.status()?.success(), "it fails");
-    let taken = began.elapsed();
+    let taken = peer::ended(&mut command)?;
     ensure!(std::fs::metadata(&file)?.len() >= bytes, "its output is not whole");
     std::fs::remove_file(file)?;
     Ok(taken)

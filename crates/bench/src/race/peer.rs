@@ -5,11 +5,16 @@ use crate::{
     alongside::bundle,
     service::{memory_of, processor_time_of},
 };
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    process::{Pid, PidfdFlags, pidfd_open},
+};
 use serde_json::json;
 use std::{
     fs,
     io::Read,
+    os::fd::AsFd,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicUsize, Ordering},
@@ -20,6 +25,9 @@ use std::{
 pub(super) const IMAGE: &str = "localhost/buildyard-race:1";
 /// What containers may not be given on every machine is not asked for.
 pub(super) const ULIMITS: [(&str, u64); 2] = [("nofile", 1_024), ("nproc", 1_000)];
+
+/// How long a run may last.
+pub(super) const RUN_MAX: Duration = Duration::from_secs(120);
 
 /// What one run took.
 pub(super) struct Taken {
@@ -213,6 +221,11 @@ fn timed(mut command: Command) -> Result<Taken> {
     let mut output = child.stdout.take().context("its output")?;
     let (mut printed, mut marks, mut chunk) = (Vec::new(), Vec::new(), vec![0; 1 << 16]);
     loop {
+        if !readable(&output, RUN_MAX.saturating_sub(began.elapsed()))? {
+            child.kill()?;
+            child.wait()?;
+            bail!("it had not ended after {RUN_MAX:?}");
+        }
         let count = output.read(&mut chunk)?;
         if count == 0 {
             break;
@@ -227,6 +240,29 @@ fn timed(mut command: Command) -> Result<Taken> {
     let first = marks.iter().find(|(_, length)| contains(&printed[..*length], b"hello\n"));
     let first = first.map_or(whole, |(at, _)| *at);
     Ok(Taken { first, whole, processor, printed, marks })
+}
+
+/// Runs a command to its end; how long that took.
+pub(super) fn ended(command: &mut Command) -> Result<Duration> {
+    let began = Instant::now();
+    let mut child = command.spawn()?;
+    let process = Pid::from_child(&child);
+    let handle = pidfd_open(process, PidfdFlags::empty())?;
+    if !readable(&handle, RUN_MAX)? {
+        child.kill()?;
+        child.wait()?;
+        bail!("it had not ended after {RUN_MAX:?}");
+    }
+    let taken = began.elapsed();
+    ensure!(child.wait()?.success(), "it fails");
+    Ok(taken)
+}
+
+/// Waits until there is something to read, or the end; false when that takes too long.
+fn readable(output: &impl AsFd, limit: Duration) -> Result<bool> {
+    let limit = Timespec::try_from(limit)?;
+    let mut polled = [PollFd::new(output, PollFlags::IN)];
+    Ok(rustix::io::retry_on_intr(|| poll(&mut polled, Some(&limit)))? > 0)
 }
 
 /// Whether a text is in another.

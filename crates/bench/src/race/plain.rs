@@ -1,6 +1,7 @@
 //! Requests without a signature, over TCP or a socket in the file system: what Buildbot and
 //! container engines take.
 
+use super::peer::RUN_MAX;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::{
@@ -58,8 +59,16 @@ impl Place {
 
     fn ask(&self, method: &str, path: &str, body: &Value) -> Result<(u16, Box<dyn Read>)> {
         let mut stream: Box<dyn Stream> = match self {
-            Self::Address(address) => Box::new(TcpStream::connect(address)?),
-            Self::Socket(path) => Box::new(UnixStream::connect(path)?),
+            Self::Address(address) => {
+                let stream = TcpStream::connect(address)?;
+                stream.set_read_timeout(Some(RUN_MAX))?;
+                Box::new(stream)
+            }
+            Self::Socket(path) => {
+                let stream = UnixStream::connect(path)?;
+                stream.set_read_timeout(Some(RUN_MAX))?;
+                Box::new(stream)
+            }
         };
         let body = if body.is_null() { Vec::new() } else { serde_json::to_vec(body)? };
         let head = format!(

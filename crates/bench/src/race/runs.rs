@@ -94,7 +94,8 @@ impl Crate {
         let done = Command::new("rustc").args(["--print", "sysroot"]).output()?;
         let tools = PathBuf::from(String::from_utf8(done.stdout)?.trim());
         let done = Command::new(tools.join("bin/cargo"))
-            .args(["vendor", "--quiet"])
+            // Without `--quiet`, which would also keep the configuration to itself.
+            .arg("vendor")
             .current_dir(&folder)
             .output()?;
         ensure!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));

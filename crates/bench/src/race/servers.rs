@@ -1,7 +1,7 @@
 //! Peers that serve: Buildbot, podman's Docker API, and moto.
 
 use super::{
-    peer::{IMAGE, Server, ULIMITS, mounts, quietly},
+    peer::{IMAGE, RUN_MAX, Server, ULIMITS, mounts, quietly},
     plain::Place,
 };
 use crate::{
@@ -107,7 +107,9 @@ impl Buildbot {
     /// Waits for the end of a build.
     pub(super) fn wait(&self, request: u64) -> Result<()> {
         let path = format!("/api/v2/buildrequests/{request}");
+        let began = Instant::now();
         loop {
+            ensure!(began.elapsed() < RUN_MAX, "a build had not ended after {RUN_MAX:?}");
             let found = self.master.place.json("GET", &path, &Value::Null)?;
             let found = &found["buildrequests"][0];
             if found["complete"] == json!(true) {
@@ -123,6 +125,7 @@ impl Buildbot {
         let began = Instant::now();
         let request = self.force(script)?;
         let first = loop {
+            ensure!(began.elapsed() < RUN_MAX, "a build had said nothing after {RUN_MAX:?}");
             if super::peer::contains(&self.log(request)?, b"\nhello\n") {
                 break began.elapsed();
             }

@@ -12,7 +12,7 @@ use crate::{
 use agent_protocol::Timestamp;
 use async_trait::async_trait;
 use build_core::{BuildId, LogDigest};
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, join_all};
 use std::{
     any::Any,
     collections::{BTreeMap, HashSet},
@@ -52,12 +52,27 @@ pub trait Machine: Send + Sync {
         key: &str,
     ) -> Result<Option<Record>, Fault>;
 
+    /// The largest number that a build of the project has or had.
+    async fn last_build_number(&self, region: &str, project: &str) -> Result<u64, Fault>;
+
     /// Makes all of `changes` happen or none; they are handed over by the call itself.
     fn commit(
         &self,
         changes: Vec<Change>,
         durability: Durability,
     ) -> BoxFuture<'static, Result<(), CommitError>>;
+
+    /// The same for several transactions, each of which happens or not by itself, in this order.
+    fn commit_together(
+        &self,
+        transactions: Vec<(Vec<Change>, Durability)>,
+    ) -> BoxFuture<'static, Vec<Result<(), CommitError>>> {
+        let one_by_one = transactions.into_iter().map(|(changes, durability)| {
+            // Handed over here and not when it is waited for.
+            self.commit(changes, durability)
+        });
+        Box::pin(join_all(one_by_one.collect::<Vec<_>>()))
+    }
 
     /// The file that a build's agent appends to.
     fn journal_path(&self, build: &BuildId) -> PathBuf;
@@ -152,12 +167,23 @@ impl Machine for ThisMachine {
         self.store.record(collection, region, key).await
     }
 
+    async fn last_build_number(&self, region: &str, project: &str) -> Result<u64, Fault> {
+        self.store.last_build_number(region, project).await
+    }
+
     fn commit(
         &self,
         changes: Vec<Change>,
         durability: Durability,
     ) -> BoxFuture<'static, Result<(), CommitError>> {
         Box::pin(self.store.commit_durably(changes, durability))
+    }
+
+    fn commit_together(
+        &self,
+        transactions: Vec<(Vec<Change>, Durability)>,
+    ) -> BoxFuture<'static, Vec<Result<(), CommitError>>> {
+        Box::pin(self.store.commit_together(transactions))
     }
 
     fn journal_path(&self, build: &BuildId) -> PathBuf {

@@ -114,9 +114,6 @@ pub struct Survey {
 /// What told this machine's containers from others when the service last began, under no key.
 const CONTAINERS: store::Collection = store::Collection::new("containers");
 
-/// The number of a project's last build, kept so that a deleted build's number is not used again.
-pub const BUILD_NUMBERS: store::Collection = store::Collection::new("build-number");
-
 impl Driver {
     /// Goes on with the builds that are under way in the store, and takes new ones.
     pub async fn start(grounds: Arc<Grounds>, capacity: Capacity) -> Result<Self, store::Fault> {

@@ -7,7 +7,7 @@ mod resume;
 mod survey;
 
 use super::{
-    BUILD_NUMBERS, Driver, MESSAGES_PER_TURN_MAX, Message, Submission, SubmitError,
+    Driver, MESSAGES_PER_TURN_MAX, Message, Submission, SubmitError,
     attendant::{self, Grounds},
     machine::millis,
 };
@@ -17,13 +17,12 @@ use build_core::{
     Build, BuildId, BuildStatus, Event, Input, Presence, Stage, Submitted,
     queue::{Capacity, Running, Waiting},
 };
-use futures::future::join_all;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
     time::Duration,
 };
-use store::{Change, CommitError, Durability, EndedBuild, Expect, Outcome};
+use store::{Change, CommitError, Durability, EndedBuild, Outcome};
 use tokio::{
     sync::{mpsc, oneshot},
     time::sleep,
@@ -282,15 +281,7 @@ impl Turns {
         let key = (region.to_owned(), project.to_owned());
         let last = match self.numbers.get(&key) {
             Some(last) => *last,
-            None => match self.grounds.machine.record(BUILD_NUMBERS, region, project).await? {
-                Some(record) => record.document.parse().map_err(|_| store::Fault::Corrupt {
-                    what: format!(
-                        "the number of {project}'s last build in {region}: {:?}",
-                        record.document
-                    ),
-                })?,
-                None => 0,
-            },
+            None => self.grounds.machine.last_build_number(region, project).await?,
         };
         self.numbers.insert(key, last + 1);
         Ok(last + 1)
@@ -359,26 +350,30 @@ impl Turns {
             staged.into_values().partition(|entry| entry.follows.is_some());
         let mut followers: BTreeMap<BuildId, Staged> = BTreeMap::new();
         followers.extend(retries.into_iter().filter_map(|mut e| Some((e.follows.take()?, e))));
-        // The number that a project's builds have reached is written in the order of the builds.
+        // In the order of their submission they are taken up again after a restart.
         staged
             .sort_by_key(|entry| followers.get(entry.live.build.id()).unwrap_or(entry).live.order);
-        let transactions = staged.iter().map(|entry| {
-            let (mut changes, durability) = (entry.changes(), entry.durability());
-            if let Some(retry) = followers.get(entry.live.build.id()) {
-                changes.extend(retry.changes());
-            }
-            let machine = &self.grounds.machine;
-            async move {
-                if changes.is_empty() {
-                    return Ok(());
+        let transactions: Vec<_> = staged
+            .iter()
+            .map(|entry| {
+                let (mut changes, durability) = (entry.changes(), entry.durability());
+                if let Some(retry) = followers.get(entry.live.build.id()) {
+                    changes.extend(retry.changes());
                 }
-                machine.commit(changes, durability).await
-            }
-        });
-        let results = join_all(transactions).await;
+                (changes, durability)
+            })
+            .collect();
+        let is_news = |(changes, _): &(Vec<Change>, Durability)| !changes.is_empty();
+        let news: Vec<bool> = transactions.iter().map(is_news).collect();
+        let transactions = transactions.into_iter().filter(is_news).collect();
+        let mut kept = self.grounds.machine.commit_together(transactions).await.into_iter();
         let any = !staged.is_empty();
-        for (entry, result) in staged.into_iter().zip(results) {
+        for (entry, is_news) in staged.into_iter().zip(news) {
             let retry = followers.remove(entry.live.build.id());
+            let result = match is_news {
+                true => kept.next().expect("each transaction has its result"),
+                false => Ok(()),
+            };
             match result {
                 Ok(()) => {
                     self.install(entry);
@@ -564,34 +559,30 @@ impl Staged {
         let build = &self.live.build;
         let (region, id) = (self.live.request.region.clone(), build.id().to_string());
         let state = to_json(build);
-        let mut changes = Vec::with_capacity(3);
-        if self.is_new {
-            changes.extend(self.with.iter().cloned());
-            changes.push(Change::PutRecord {
-                collection: BUILD_NUMBERS,
-                region: region.clone(),
-                key: build.id().project().as_str().to_owned(),
-                document: build.submitted.number.to_string(),
-                expect: Expect::Anything,
-            });
-            changes.push(Change::InsertBuild {
-                region: region.clone(),
-                id: id.clone(),
+        let events = self.events.iter().map(|(at, event)| (millis(*at), to_json(event))).collect();
+        let live = build.status().is_none();
+        let mut changes = self.with.clone();
+        changes.push(match self.is_new {
+            true => Change::InsertBuild {
+                region,
+                id,
                 project: build.id().project().as_str().to_owned(),
                 number: build.submitted.number,
                 submitted_at: millis(build.submitted.received_at),
                 request: to_json(&*self.live.request),
-                state: state.clone(),
-            });
-        }
-        changes.push(Change::AppendEvents {
-            region,
-            id,
-            first_sequence: build.events - self.events.len() as u64,
-            events: self.events.iter().map(|(at, event)| (millis(*at), to_json(event))).collect(),
-            state,
-            journal_offset: self.live.journal_offset,
-            live: build.status().is_none(),
+                events,
+                state,
+                live,
+            },
+            false => Change::AppendEvents {
+                region,
+                id,
+                first_sequence: build.events - self.events.len() as u64,
+                events,
+                state,
+                journal_offset: self.live.journal_offset,
+                live,
+            },
         });
         changes.extend(self.ended().map(Change::CountEnded));
         changes

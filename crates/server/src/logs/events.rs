@@ -2,7 +2,7 @@
 
 use super::{desk::Desk, names, refusal};
 use store::logs::{
-    Batch, Direction, FilterRequest, Group, LogError, LogEvent, NewEvent, Pattern, ReadRequest,
+    Batch, Direction, FilterRequest, Found, LogError, LogEvent, NewEvent, Pattern, ReadRequest,
     StreamChoice, TimeRange,
 };
 use wire::{
@@ -37,10 +37,9 @@ pub(super) fn put(
     input: PutLogEventsRequest,
 ) -> Result<PutLogEventsResponse, ServiceError> {
     check_batch(&input.log_events)?;
-    let group = desk.group(&input.log_group_name)?;
-    let stream =
-        desk.store.stream_id(group.id, &input.log_stream_name).map_err(|error| desk.told(error))?;
-    let (taken, rejected) = take(desk.now, &group, input.log_events);
+    let found = find(desk, &input.log_group_name, &input.log_stream_name)?;
+    let stream = found.stream.ok_or_else(refusal::no_stream)?;
+    let (taken, rejected) = take(desk.now, found.horizon(desk.now), input.log_events);
     let batch = Batch { events: &taken, source: None, ingested_at: desk.now };
     desk.store.append(stream, batch).map_err(|error| desk.told(error))?;
     Ok(PutLogEventsResponse {
@@ -57,13 +56,13 @@ pub(super) fn get(
     input: &GetLogEventsRequest,
 ) -> Result<GetLogEventsResponse, ServiceError> {
     let (name, identifier) = (&input.log_group_name, &input.log_group_identifier);
-    let group = desk.group(names::one_of(desk, name.as_deref(), identifier.as_deref())?)?;
-    let stream = desk.store.stream_id(group.id, &input.log_stream_name);
+    let group = names::one_of(desk, name.as_deref(), identifier.as_deref())?;
+    let found = find(desk, group, &input.log_stream_name)?;
     let token = input.next_token.as_deref().map(str::parse).transpose();
     let from_head = input.start_from_head.unwrap_or(false);
     let request = ReadRequest {
         range: TimeRange {
-            from: input.start_time.unwrap_or(0).max(group.horizon(desk.now)),
+            from: input.start_time.unwrap_or(0).max(found.horizon(desk.now)),
             until: input.end_time.unwrap_or(i64::MAX),
         },
         // AWS: a token knows its direction, whatever the request says beside it.
@@ -71,8 +70,8 @@ pub(super) fn get(
         direction: if from_head { Direction::Forward } else { Direction::Backward },
         limit: page_size(input.limit),
     };
-    let page =
-        stream.and_then(|id| desk.store.read(id, &request)).map_err(|error| desk.told(error))?;
+    let stream = found.stream.ok_or_else(refusal::no_stream)?;
+    let page = desk.store.read(stream, &request).map_err(|error| desk.told(error))?;
     Ok(GetLogEventsResponse {
         next_forward_token: Some(page.forward.to_string()),
         next_backward_token: Some(page.backward.to_string()),
@@ -131,6 +130,10 @@ pub(super) fn pattern(text: Option<&str>) -> Result<Pattern, ServiceError> {
     text.unwrap_or_default().parse().map_err(|problem| refusal::pattern(&problem))
 }
 
+fn find(desk: &Desk, group: &str, stream: &str) -> Result<Found, ServiceError> {
+    desk.store.find(&desk.region, group, stream).map_err(|error| desk.told(error))
+}
+
 fn page_size(limit: Option<i32>) -> usize {
     limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(PAGE_EVENTS_MAX)
 }
@@ -167,12 +170,12 @@ fn check_batch(events: &[InputLogEvent]) -> Result<(), ServiceError> {
 /// beginning that are too old or have expired already.
 fn take(
     now: i64,
-    group: &Group,
+    horizon: i64,
     events: Vec<InputLogEvent>,
 ) -> (Vec<NewEvent>, Option<RejectedLogEventsInfo>) {
     let before = |time: i64| events.partition_point(|event| event.timestamp < time);
     let too_old = before(now - BEHIND_MAX);
-    let expired = before(group.horizon(now));
+    let expired = before(horizon);
     let too_new = before(now + AHEAD_MAX + 1);
     let index = |index: usize| i32::try_from(index).ok();
     let end = |end: usize| if end > 0 { index(end) } else { None };

@@ -4,8 +4,8 @@
 //! catalogue.
 
 use super::{
-    Group, GroupId, GroupsPage, LogError, NewGroup, Stream, StreamId, StreamsPage, Subscription,
-    TailBatch, TailFilter,
+    Found, Group, GroupId, GroupsPage, LogError, NewGroup, Stream, StreamId, StreamsPage,
+    Subscription, TailBatch, TailFilter,
     catalog::{Catalog, Saved},
     open_streams::OpenStreams,
     stream::{self, OpenStream, State},
@@ -95,8 +95,13 @@ impl LogStore {
 
     /// Gives the number of the group of this name; quicker than the whole of it.
     pub fn group_id(&self, region: &str, name: &str) -> Result<GroupId, LogError> {
-        let group = self.catalog().group(region, name)?;
-        group.map(|group| group.id).ok_or(LogError::GroupMissing)
+        self.catalog().group_id(region, name)?.ok_or(LogError::GroupMissing)
+    }
+
+    /// Gives where the events of a stream are, by its name and its group's; quicker than asking for
+    /// one after the other.
+    pub fn find(&self, region: &str, group: &str, stream: &str) -> Result<Found, LogError> {
+        self.catalog().find(region, group, stream)?.ok_or(LogError::GroupMissing)
     }
 
     /// Gives a page of a region's groups.
@@ -181,8 +186,7 @@ impl LogStore {
 
     /// Gives the number of the stream of this name; quicker than the whole of it.
     pub fn stream_id(&self, group: GroupId, name: &str) -> Result<StreamId, LogError> {
-        let stream = self.catalog().stream(group, name)?;
-        stream.map(|stream| stream.id).ok_or(LogError::StreamMissing)
+        self.catalog().stream_id(group, name)?.ok_or(LogError::StreamMissing)
     }
 
     /// Gives a page of a group's streams.

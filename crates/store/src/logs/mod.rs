@@ -24,7 +24,8 @@ mod sweep;
 mod tail;
 
 pub use catalog::{
-    Group, GroupClass, GroupId, GroupsPage, NewGroup, Stream, StreamId, StreamOrder, StreamsPage,
+    Found, Group, GroupClass, GroupId, GroupsPage, NewGroup, Stream, StreamId, StreamOrder,
+    StreamsPage,
 };
 pub use digest::StreamDigest;
 pub use error::LogError;

@@ -5,7 +5,7 @@
 //! valid whatever is appended.
 
 use super::{LogError, StreamId, frame::Frame};
-use std::{collections::BTreeMap, fmt, ops::ControlFlow, str::FromStr};
+use std::{collections::VecDeque, fmt, ops::ControlFlow, str::FromStr};
 
 /// The most bytes of a page, counted as AWS counts a batch.
 const PAGE_BYTES_MAX: usize = 1_048_576;
@@ -180,14 +180,15 @@ pub(super) struct Collector {
     direction: Direction,
     limit: usize,
     bytes: usize,
-    kept: BTreeMap<Place, LogEvent>,
+    /// In the order of their places.
+    kept: VecDeque<LogEvent>,
     /// The nearest event that did not fit: neither does any beyond it.
     barrier: Option<Place>,
 }
 
 impl Collector {
     pub(super) fn new(direction: Direction, limit: usize) -> Self {
-        Self { direction, limit, bytes: 0, kept: BTreeMap::new(), barrier: None }
+        Self { direction, limit, bytes: 0, kept: VecDeque::new(), barrier: None }
     }
 
     /// Offers an event; `Break` says that it, and every event beyond it, is out of the page.
@@ -197,17 +198,27 @@ impl Collector {
             return ControlFlow::Break(());
         }
         self.bytes += frame.message.len() + EVENT_BYTES;
-        self.kept.insert(place, LogEvent::new(stream, frame));
+        self.insert(LogEvent::new(stream, frame));
         while self.kept.len() > self.limit || (self.bytes > PAGE_BYTES_MAX && self.kept.len() > 1) {
             let farthest = match self.direction {
-                Direction::Forward => self.kept.pop_last(),
-                Direction::Backward => self.kept.pop_first(),
+                Direction::Forward => self.kept.pop_back(),
+                Direction::Backward => self.kept.pop_front(),
             };
-            let Some((place, event)) = farthest else { break };
+            let Some(event) = farthest else { break };
             self.bytes -= event.message.len() + EVENT_BYTES;
-            self.barrier = Some(place);
+            self.barrier = Some(event.place);
         }
         ControlFlow::Continue(())
+    }
+
+    /// Puts an event at its place, which is almost always one of the ends.
+    fn insert(&mut self, event: LogEvent) {
+        if self.kept.back().is_none_or(|last| last.place < event.place) {
+            self.kept.push_back(event);
+        } else {
+            let at = self.kept.partition_point(|kept| kept.place < event.place);
+            self.kept.insert(at, event);
+        }
     }
 
     /// Says whether events of these times cannot be in the page any more.
@@ -225,16 +236,16 @@ impl Collector {
 
     /// Gives the page in the order of time.
     pub(super) fn into_events(self) -> Vec<LogEvent> {
-        self.kept.into_values().collect()
+        self.kept.into()
     }
 
     /// The timestamp beyond which nothing is wanted: of the barrier, or of a full page's end.
     fn edge(&self) -> Option<i64> {
         let last = match self.direction {
-            Direction::Forward => self.kept.last_key_value(),
-            Direction::Backward => self.kept.first_key_value(),
+            Direction::Forward => self.kept.back(),
+            Direction::Backward => self.kept.front(),
         };
-        let full = last.filter(|_| self.kept.len() == self.limit).map(|(place, _)| *place);
+        let full = last.filter(|_| self.kept.len() == self.limit).map(|event| event.place);
         self.barrier.or(full).map(|place| place.timestamp)
     }
 

@@ -28,6 +28,50 @@ async fn a_build_is_its_request_its_snapshot_and_its_events() {
 }
 
 #[tokio::test]
+async fn a_build_may_begin_with_events() {
+    let (_folder, store) = store();
+    let Change::InsertBuild { region, id, project, number, submitted_at, request, state, .. } =
+        insert("p", 1, 500)
+    else {
+        unreachable!("that is what it makes");
+    };
+    let events = vec![(500, "a".to_owned()), (501, "b".to_owned())];
+    let begun = Change::InsertBuild {
+        region,
+        id,
+        project,
+        number,
+        submitted_at,
+        request,
+        events,
+        state,
+        live: false,
+    };
+    store.commit(vec![begun]).await.unwrap();
+    let build = store.build(REGION, "p:1").await.unwrap().unwrap();
+    assert_eq!((build.next_sequence, build.live), (2, false));
+    let events = store.events(REGION, "p:1").await.unwrap();
+    let told: Vec<_> = events.iter().map(|event| (event.at, event.event.as_str())).collect();
+    assert_eq!(told, [(500, "a"), (501, "b")]);
+    store.commit(vec![append("p:1", 2, &["c"], false)]).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_number_of_a_deleted_build_is_remembered() {
+    let (folder, store) = store();
+    let delete =
+        |number: u64| Change::DeleteBuild { region: REGION.to_owned(), id: format!("p:{number}") };
+    store.commit((1..=3).map(|number| insert("p", number, 1)).collect()).await.unwrap();
+    store.commit(vec![delete(3), delete(1)]).await.unwrap();
+    drop(store);
+    let store = Store::open(&folder.path().join("state.db")).unwrap();
+    assert_eq!(store.last_build_number(REGION, "p").await.unwrap(), 3);
+    store.commit(vec![insert("p", 4, 1), insert("q", 1, 1)]).await.unwrap();
+    assert_eq!(store.last_build_number(REGION, "p").await.unwrap(), 4);
+    assert_eq!(store.last_build_number(REGION, "q").await.unwrap(), 1);
+}
+
+#[tokio::test]
 async fn events_are_appended_once_and_in_order() {
     let (_folder, store) = store();
     assert!(is_conflict(&store.commit(vec![append("p:1", 0, &["a"], true)]).await));

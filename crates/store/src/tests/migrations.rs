@@ -10,6 +10,7 @@ const FIXTURES: &[&str] = &[
     include_str!("fixtures/0002.sql"),
     include_str!("fixtures/0003.sql"),
     include_str!("fixtures/0004.sql"),
+    include_str!("fixtures/0005.sql"),
 ];
 
 #[tokio::test]
@@ -30,6 +31,7 @@ async fn a_file_of_any_version_opens_with_all_it_holds() {
         let build = store.build(REGION, "demo:1").await.unwrap().unwrap();
         assert_eq!((build.next_sequence, build.request.as_str()), (2, "{}"));
         assert_eq!(store.events(REGION, "demo:1").await.unwrap().len(), 2);
+        assert_eq!(store.last_build_number(REGION, "demo").await.unwrap(), 7);
         store.commit(vec![put("demo", "new", Expect::Version(7))]).await.unwrap();
         let version = store.record(PROJECTS, REGION, "demo").await.unwrap().unwrap().version;
         assert_eq!(version, 8);

@@ -38,7 +38,9 @@ fn insert(project: &str, number: u64, submitted_at: i64) -> Change {
         number,
         submitted_at,
         request: format!("request {number}"),
+        events: Vec::new(),
         state: "queued".to_owned(),
+        live: true,
     }
 }
 

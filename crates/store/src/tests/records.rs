@@ -1,8 +1,12 @@
 //! Records, transactions and the group commit.
 
 use super::{PROJECTS, REGION, put, store};
-use crate::{Change, CommitError, Expect, Fault, Order, Page, Store};
+use crate::{Change, CommitError, Durability, Expect, Fault, Order, Page, Store};
 use futures::future::join_all;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 fn conflict(result: &Result<(), CommitError>) -> Option<usize> {
     match result {
@@ -25,6 +29,33 @@ async fn a_record_is_what_was_put_last() {
     assert_eq!(document(&store, "a").await.as_deref(), Some("2"));
     let elsewhere = store.record(PROJECTS, "us-east-1", "a").await.unwrap();
     assert_eq!(elsewhere, None);
+}
+
+/// Readers and a writer of the same record: whoever reads after a write is acknowledged reads it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_reads_what_was_there_before_an_acknowledged_write() {
+    let (_folder, store) = store();
+    let acknowledged = Arc::new(AtomicU64::new(0));
+    let readers: Vec<_> = (0..3)
+        .map(|_| {
+            let (store, acknowledged) = (store.clone(), Arc::clone(&acknowledged));
+            tokio::spawn(async move {
+                while acknowledged.load(Ordering::Acquire) < 200 {
+                    let least = acknowledged.load(Ordering::Acquire);
+                    let read = document(&store, "a").await.map_or(0, |read| read.parse().unwrap());
+                    assert!(read >= least, "{read} was read after {least}");
+                }
+            })
+        })
+        .collect();
+    for number in 1..=200_u64 {
+        let document = number.to_string();
+        store.commit(vec![put("a", &document, Expect::Anything)]).await.unwrap();
+        acknowledged.store(number, Ordering::Release);
+    }
+    for reader in readers {
+        reader.await.unwrap();
+    }
 }
 
 #[tokio::test]
@@ -68,6 +99,22 @@ async fn a_conflict_undoes_its_own_transaction_and_no_other() {
     assert_eq!(document(&store, "before").await.as_deref(), Some("1"));
     assert_eq!(document(&store, "torn").await, None);
     assert_eq!(document(&store, "after").await.as_deref(), Some("1"));
+}
+
+#[tokio::test]
+async fn what_is_handed_over_together_is_one_commit_and_each_a_transaction() {
+    let (_folder, store) = store();
+    let before = store.commits();
+    let transactions = [put("a", "1", Expect::Absent), put("a", "2", Expect::Absent)]
+        .into_iter()
+        .chain((0..50).map(|n| put(&format!("{n}"), "x", Expect::Absent)))
+        .map(|change| (vec![change], Durability::Machine));
+    let results = store.commit_together(transactions.collect()).await;
+    assert_eq!(store.commits() - before, 1);
+    assert_eq!((conflict(&results[0]), conflict(&results[1])), (None, Some(0)));
+    assert!(results[2..].iter().all(|result| conflict(result).is_none()));
+    assert_eq!(document(&store, "a").await.as_deref(), Some("1"));
+    assert_eq!(store.records(PROJECTS, REGION, Page::all()).await.unwrap().len(), 51);
 }
 
 #[tokio::test]

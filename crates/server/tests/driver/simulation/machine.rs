@@ -444,6 +444,18 @@ impl Machine for Hands {
         self.0.slow_call("record", key, read).await
     }
 
+    async fn last_build_number(&self, _: &str, project: &str) -> Result<u64, Fault> {
+        let at = self.0.at();
+        let read = |lasting: &mut Lasting| {
+            if lasting.fails(at, "last number", project) {
+                return Err(broken());
+            }
+            let of_project = lasting.builds.values().filter(|stored| stored.row.project == project);
+            Ok(of_project.map(|stored| stored.row.number).max().unwrap_or_default())
+        };
+        self.0.slow_call("last number", project, read).await
+    }
+
     fn commit(
         &self,
         changes: Vec<Change>,
@@ -614,52 +626,8 @@ fn apply(lasting: &mut Lasting, changes: Vec<Change>) -> Result<(), CommitError>
             Change::PutRecord { collection, key, document, .. } => {
                 lasting.records.insert((collection.name(), key), document);
             }
-            Change::InsertBuild { region, id, project, number, submitted_at, request, state } => {
-                let build = BuildId::parse(&id).unwrap();
-                let row = store::Build {
-                    region,
-                    id,
-                    project,
-                    number,
-                    submitted_at,
-                    request,
-                    state,
-                    next_sequence: 0,
-                    journal_offset: 0,
-                    live: true,
-                };
-                let stored =
-                    Stored { row, events: Vec::new(), told: None, commands: BTreeMap::new() };
-                if lasting.builds.insert(build, stored).is_some() {
-                    return Err(CommitError::Conflict { which });
-                }
-            }
-            Change::AppendEvents {
-                id,
-                first_sequence,
-                events,
-                state,
-                journal_offset,
-                live,
-                ..
-            } => {
-                let build = BuildId::parse(&id).unwrap();
-                let Some(stored) = lasting.builds.get_mut(&build) else {
-                    return Err(CommitError::Conflict { which });
-                };
-                if stored.row.next_sequence != first_sequence {
-                    return Err(CommitError::Conflict { which });
-                }
-                let was_live = stored.row.live;
-                stored.row.next_sequence += events.len() as u64;
-                let events_len = stored.events.len();
-                stored.events.extend(events.into_iter().map(|(_, event)| event));
-                stored.row = store::Build { state, journal_offset, live, ..stored.row.clone() };
-                let fresh = stored.events.len() - events_len;
-                if let Err(law) = laws::of_a_build(stored, fresh, was_live) {
-                    lasting.breaks(law);
-                }
-            }
+            Change::InsertBuild { .. } => insert(lasting, which, change)?,
+            Change::AppendEvents { .. } => append(lasting, which, change)?,
             Change::PutCommands { id, commands, .. } => {
                 if let Some(stored) = lasting.builds.get_mut(&BuildId::parse(&id).unwrap()) {
                     let kept = commands.into_iter().map(|kept| (kept.sequence, kept.command));
@@ -676,6 +644,70 @@ fn apply(lasting: &mut Lasting, changes: Vec<Change>) -> Result<(), CommitError>
                 panic!("the driver deletes nothing")
             }
         }
+    }
+    Ok(())
+}
+
+fn insert(lasting: &mut Lasting, which: usize, change: Change) -> Result<(), CommitError> {
+    let Change::InsertBuild {
+        region,
+        id,
+        project,
+        number,
+        submitted_at,
+        request,
+        events,
+        state,
+        live,
+    } = change
+    else {
+        unreachable!("the caller looked");
+    };
+    let build = BuildId::parse(&id).unwrap();
+    let row = store::Build {
+        region,
+        id,
+        project,
+        number,
+        submitted_at,
+        request,
+        state,
+        next_sequence: events.len() as u64,
+        journal_offset: 0,
+        live,
+    };
+    let fresh = events.len();
+    let events = events.into_iter().map(|(_, event)| event).collect();
+    let mut stored = Stored { row, events, told: None, commands: BTreeMap::new() };
+    if let Err(law) = laws::of_a_build(&mut stored, fresh, true) {
+        lasting.breaks(law);
+    }
+    match lasting.builds.insert(build, stored) {
+        None => Ok(()),
+        Some(_) => Err(CommitError::Conflict { which }),
+    }
+}
+
+fn append(lasting: &mut Lasting, which: usize, change: Change) -> Result<(), CommitError> {
+    let Change::AppendEvents { id, first_sequence, events, state, journal_offset, live, .. } =
+        change
+    else {
+        unreachable!("the caller looked");
+    };
+    let build = BuildId::parse(&id).unwrap();
+    let Some(stored) = lasting.builds.get_mut(&build) else {
+        return Err(CommitError::Conflict { which });
+    };
+    if stored.row.next_sequence != first_sequence {
+        return Err(CommitError::Conflict { which });
+    }
+    let was_live = stored.row.live;
+    let fresh = events.len();
+    stored.row.next_sequence += fresh as u64;
+    stored.events.extend(events.into_iter().map(|(_, event)| event));
+    stored.row = store::Build { state, journal_offset, live, ..stored.row.clone() };
+    if let Err(law) = laws::of_a_build(stored, fresh, was_live) {
+        lasting.breaks(law);
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Groups and their tags.
 
-use super::Catalog;
+use super::{Catalog, StreamId};
 use crate::{
     Durability, Fault,
     logs::LogError,
@@ -63,9 +63,30 @@ pub struct Group {
 impl Group {
     /// Gives the time before which events have expired.
     pub fn horizon(&self, now: i64) -> i64 {
-        const DAY_MILLISECONDS: i64 = 24 * 60 * 60 * 1000;
-        self.retention_days.map_or(i64::MIN, |days| now - i64::from(days) * DAY_MILLISECONDS)
+        horizon(self.retention_days, now)
     }
+}
+
+/// Where events are found or go to: a stream's group, and the stream if there is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The group.
+    pub group: GroupId,
+    /// The stream.
+    pub stream: Option<StreamId>,
+    retention_days: Option<u32>,
+}
+
+impl Found {
+    /// Gives the time before which events have expired.
+    pub fn horizon(&self, now: i64) -> i64 {
+        horizon(self.retention_days, now)
+    }
+}
+
+fn horizon(retention_days: Option<u32>, now: i64) -> i64 {
+    const DAY_MILLISECONDS: i64 = 24 * 60 * 60 * 1000;
+    retention_days.map_or(i64::MIN, |days| now - i64::from(days) * DAY_MILLISECONDS)
 }
 
 /// A group to be made.
@@ -132,6 +153,44 @@ impl Catalog {
             connection
                 .prepare_cached(&format!("{GROUP} WHERE region = ?1 AND name = ?2"))?
                 .query_row(params![region, name], group_from_row)
+                .optional()
+        })
+    }
+
+    pub(in crate::logs) fn group_id(
+        &self,
+        region: &str,
+        name: &str,
+    ) -> Result<Option<GroupId>, Fault> {
+        self.read("find a log group", |connection| {
+            connection
+                .prepare_cached("SELECT id FROM log_group WHERE region = ?1 AND name = ?2")?
+                .query_row(params![region, name], |row| row.get(0).map(GroupId))
+                .optional()
+        })
+    }
+
+    pub(in crate::logs) fn find(
+        &self,
+        region: &str,
+        group: &str,
+        stream: &str,
+    ) -> Result<Option<Found>, Fault> {
+        self.read("find a log group and a stream of it", |connection| {
+            connection
+                .prepare_cached(
+                    "SELECT id, retention_days, (SELECT log_stream.id FROM log_stream
+                                                 WHERE log_stream.log_group = log_group.id
+                                                       AND log_stream.name = ?3)
+                     FROM log_group WHERE region = ?1 AND name = ?2",
+                )?
+                .query_row(params![region, group, stream], |row| {
+                    Ok(Found {
+                        group: GroupId(row.get(0)?),
+                        retention_days: row.get(1)?,
+                        stream: row.get::<_, Option<i64>>(2)?.map(StreamId),
+                    })
+                })
                 .optional()
         })
     }

@@ -3,7 +3,7 @@
 mod groups;
 mod streams;
 
-pub use groups::{Group, GroupClass, GroupId, GroupsPage, NewGroup};
+pub use groups::{Found, Group, GroupClass, GroupId, GroupsPage, NewGroup};
 pub(super) use streams::{Saved, StreamNames};
 pub use streams::{Stream, StreamId, StreamOrder, StreamsPage};
 

@@ -134,6 +134,19 @@ impl Catalog {
         })
     }
 
+    pub(in crate::logs) fn stream_id(
+        &self,
+        group: GroupId,
+        name: &str,
+    ) -> Result<Option<StreamId>, Fault> {
+        self.read("find a log stream's number", |connection| {
+            connection
+                .prepare_cached("SELECT id FROM log_stream WHERE log_group = ?1 AND name = ?2")?
+                .query_row(params![group.0, name], |row| row.get(0).map(StreamId))
+                .optional()
+        })
+    }
+
     pub(in crate::logs) fn locate(&self, id: StreamId) -> Result<Option<Located>, Fault> {
         self.read("find a log stream", |connection| {
             connection

@@ -1,4 +1,4 @@
-// Looks at each page with axe-core, which knows what keeps people out.
+// Looks at each page with axe-core, which knows what keeps people out, and at whether it stands still.
 "use strict";
 
 const fs = require("node:fs");
@@ -7,7 +7,7 @@ const { asked, run, visit, signIn } = require("./browser.js");
 const AXE = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
 run(async (browser) => {
-  const { page, complaints } = await visit(browser, asked);
+  const { page, complaints } = await visit(browser, { ...asked, stands: true });
   const violations = [];
   const look = async (name) => {
     await page.evaluate(AXE);

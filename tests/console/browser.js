@@ -40,12 +40,12 @@ async function run(work) {
 
 // A page of a visitor's own, and what the browser complained of on it.
 async function visit(browser, settings = {}) {
-  const { width = 1360, height = 1000, scheme = "light" } = settings;
+  const { width = 1360, height = 1000, scheme = "light", stands = false } = settings;
   const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, locale: "en-GB", timezoneId: "Europe/Berlin" });
   context.setDefaultTimeout(20_000);
   const page = await context.newPage();
-  // What stands still for its reader: a page that moves on its own says so as an error.
-  await page.addInitScript((most) => {
+  // A page that should stand, and moves on its own, says so as an error.
+  if (stands) await page.addInitScript((most) => {
     new PerformanceObserver((list) => {
       for (const { value, hadRecentInput, sources } of list.getEntries()) {
         if (hadRecentInput || value < most) continue;

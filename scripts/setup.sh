@@ -1,7 +1,7 @@
 # What `try` and `check` have in common: the machine's packages and the Python environment.
 # Sourced by both, from the repository's root; bash.
 
-packages_for_rust=(busybox-static gcc git libc6-dev iproute2 nftables)
+packages_for_rust=(busybox-static gcc git libc6-dev iproute2 nftables passt)
 packages_for_executors=(crun docker.io podman runc)
 # gVisor's runsc is in Debian for this architecture alone.
 [ "$(dpkg --print-architecture 2>/dev/null)" = amd64 ] && packages_for_executors+=(runsc)

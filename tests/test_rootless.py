@@ -63,3 +63,23 @@ def test_a_build_without_root(place):
         service.stop()
     assert harness.traces(service) == []
     assert harness.container_folders(service) == []
+
+
+def test_a_build_says_why_it_reaches_nothing(place):
+    # Rules hold only where the service is root, and there may be nothing to make a way out with.
+    configuration = place / "buildyard.toml"
+    configuration.write_text('[egress]\ndefault_behavior = "DENY_ALL"\n')
+    service = harness.Service(
+        place / "data",
+        user=NOBODY,
+        binary=place / "buildyard",
+        arguments=["--config", str(configuration)],
+    ).start()
+    try:
+        service.create_project("demo")
+        ended = service.run("demo", buildspecOverride=spec("cat /etc/resolv.conf"))
+        assert ended["buildStatus"] == "SUCCEEDED", service.log(ended)
+        assert service.printed(ended).split() == []
+        assert service.log(ended).count("The build reaches nothing outside: ") == 1
+    finally:
+        service.stop()

@@ -86,12 +86,15 @@ pub struct Container {
     /// Names that it asked for and that [`ContainerSpec::egress`] denies, each once, for as long as it
     /// runs; none when nothing is denied.
     pub denied: Option<UnboundedReceiver<String>>,
+    /// Why it has no way out, which [`ContainerSpec::network`] asks for; told by the launch that starts
+    /// it.
+    pub no_way_out: Option<String>,
 }
 
 impl Container {
     /// A container with these sockets, whose questions for names nobody judges.
     pub fn with(listeners: Vec<TcpListener>) -> Self {
-        Self { listeners, denied: None }
+        Self { listeners, denied: None, no_way_out: None }
     }
 }
 

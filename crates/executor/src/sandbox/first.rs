@@ -69,8 +69,11 @@ fn become_agent(
     // Here and not before: its root is the group that this process is in.
     syscall::enter_cgroup_namespace().doing("make a namespace of control groups")?;
     rustix::system::sethostname(job.id.as_bytes()).doing("set the host name")?;
-    let listeners = network::open(&job.listen, job.way_out.as_ref())?;
     root::enter(job, helper)?;
+    if job.needs_porter() {
+        wait_for_helper(helper)?;
+    }
+    let listeners = network::open(&job.listen, job.way_out.as_ref())?;
     umask(Mode::from_raw_mode(0o022));
     privileges::lower_limits(&job.limits, !job.cgroup.is_empty())?;
     privileges::give_up(job.privileges)?;
@@ -84,7 +87,7 @@ fn become_agent(
     execute(given, &sockets, &container)
 }
 
-/// Waits until the helper has done its part: users and the way out.
+/// Waits until the helper has done its part: users and the way out, or one after the other.
 pub(super) fn wait_for_helper(helper: &OwnedFd) -> Result<(), Fault> {
     let doing = "hear from the helper";
     match receive::<()>(helper).doing(doing)? {

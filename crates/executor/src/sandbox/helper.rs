@@ -7,6 +7,7 @@ use super::{
     engine::EngineJob,
     first, keeper,
     message::{DELIVERY, Job, Source, ToService, User, receive, send},
+    porter::Porter,
     root,
     syscall::{MountAttributes, Twin, clone_into_namespaces, set_mount_attributes},
 };
@@ -47,6 +48,8 @@ fn make(service: &OwnedFd) -> Result<(), Fault> {
     if let Some(engine) = job.engine {
         return stand_beside(&job, engine, &given, service);
     }
+    // First of all, as it takes longest.
+    let porter = Porter::call(&job)?;
     make_overlay_folders(&job)?;
     let cgroup = job.cgroup.enter(&job.limits)?;
     if let (Privileges::Own, User::Apart { first }) = (job.privileges, job.user) {
@@ -58,7 +61,7 @@ fn make(service: &OwnedFd) -> Result<(), Fault> {
     let cgroup = cgroup.as_ref().map(AsFd::as_fd);
     match clone_into_namespaces(namespaces(job.user), cgroup).doing(doing_clone(job.user))? {
         Twin::New => {
-            drop(prepare);
+            drop((prepare, porter));
             match &job.runtime {
                 None => first::run(&job, &given, &prepared, service.as_fd()),
                 Some(runtime) => keeper::run(&job, runtime, &given, &prepared, service),
@@ -71,7 +74,9 @@ fn make(service: &OwnedFd) -> Result<(), Fault> {
                 return Ok(());
             }
             drop(prepared);
-            if let Err(fault) = prepare_first(&job, pid, &prepare) {
+            let prepared = prepare_first(&job, pid, &prepare);
+            let prepared = prepared.and_then(|()| open_way(porter, pid, &pidfd, &prepare));
+            if let Err(fault) = prepared {
                 if told.is_err() {
                     // Nobody else knows of the process.
                     let _ = pidfd_send_signal(&pidfd, Signal::KILL);
@@ -103,11 +108,25 @@ fn stand_beside(
     Ok(())
 }
 
+/// Has the porter open the way out, and tells the first process when it has.
+fn open_way(
+    porter: Option<Porter>,
+    pid: Pid,
+    pidfd: &OwnedFd,
+    first: &OwnedFd,
+) -> Result<(), Fault> {
+    let Some(porter) = porter else { return Ok(()) };
+    porter.open(pid, pidfd)?;
+    send(first, &(), &[]).doing("talk to the container")
+}
+
 /// Does for the first process what can only be done from outside of its namespaces.
 fn prepare_first(job: &Job, pid: Pid, first: &OwnedFd) -> Result<(), Fault> {
     match job.user {
         User::HostRoot => {}
         User::Own { uid, gid } => {
+            // This process is root itself, of the users that it has called the porter among.
+            let (uid, gid) = if job.needs_porter() { (0, 0) } else { (uid, gid) };
             write_map(pid, "setgroups", "deny")?;
             write_map(pid, "uid_map", &format!("0 {uid} 1"))?;
             write_map(pid, "gid_map", &format!("0 {gid} 1"))?;
@@ -118,7 +137,7 @@ fn prepare_first(job: &Job, pid: Pid, first: &OwnedFd) -> Result<(), Fault> {
             }
         }
     }
-    if let Some(way_out) = &job.way_out {
+    if let Some(way_out) = job.way_out.as_ref().filter(|_| !job.needs_porter()) {
         way_out.lay(pid)?;
     }
     let doing = "talk to the container";

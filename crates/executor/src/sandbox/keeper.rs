@@ -94,8 +94,11 @@ fn keep(
     setsid().doing("start a session")?;
     umask(Mode::empty());
     syscall::enter_cgroup_namespace().doing("make a namespace of control groups")?;
-    let listeners = hold(network::open(&job.listen, job.way_out.as_ref())?)?;
     let folder = root::lay(job, helper)?;
+    if job.needs_porter() {
+        first::wait_for_helper(helper)?;
+    }
+    let listeners = hold(network::open(&job.listen, job.way_out.as_ref())?)?;
     root::renew_proc()?;
     root::hide_cgroups(runtime.cgroups())?;
     umask(Mode::from_raw_mode(0o022));

@@ -74,6 +74,11 @@ impl Job {
     pub(super) fn needs_helper(&self) -> bool {
         self.user != User::HostRoot || self.way_out.is_some()
     }
+
+    /// Whether a porter stands on its way out. The first process is told once more when it is open.
+    pub(super) fn needs_porter(&self) -> bool {
+        self.way_out.as_ref().is_some_and(|way_out| way_out.outlet.is_some())
+    }
 }
 
 /// The kernel's watchers of files, of which each of the machine's users has few: all containers that

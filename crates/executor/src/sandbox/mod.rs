@@ -6,6 +6,8 @@
 //! the control groups and the container's first process, which sets itself up (`first`, `root`,
 //! `network`, `privileges`, `filter`) and becomes the agent.
 //!
+//! Where the way out is not root's to lay, a *porter* (`porter`) stands on it, another copy.
+//!
 //! With an OCI runtime (`runtime`) it becomes a `keeper` instead, in which the runtime makes an inner
 //! box. Of a container that an engine makes (`engine`) a keeper stands beside.
 
@@ -25,6 +27,7 @@ mod network;
 mod opening;
 mod origin;
 mod outside;
+mod porter;
 mod privileges;
 mod process;
 mod remove;

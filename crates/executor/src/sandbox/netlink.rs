@@ -1,11 +1,20 @@
 //! Requests to the kernel about interfaces, addresses and routes of this process's own network.
 
+mod news;
+
+pub(super) use news::{LinkNews, LocalRanges};
+
 use rustix::{
     net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socket_with},
     process::Pid,
 };
 use serde::{Deserialize, Serialize};
-use std::{fmt, io, net::Ipv4Addr, str::FromStr};
+use std::{
+    fmt, io,
+    net::Ipv4Addr,
+    os::fd::{AsRawFd, BorrowedFd, OwnedFd},
+    str::FromStr,
+};
 
 /// The size of a request's head.
 const HEADER_BYTES: usize = 16;
@@ -13,6 +22,15 @@ const HEADER_BYTES: usize = 16;
 const OTHER_END: u16 = 1;
 /// The bit that says that an attribute is made of attributes.
 const NESTED: u16 = 1 << 15;
+/// The flag of a route whose gateway is at its interface though no address says so.
+const ON_LINK: u32 = 4;
+/// What a rule does: it has a list looked into.
+const LOOK_UP: u8 = 1;
+/// The attributes of a rule.
+const RULE_TO: u16 = 1;
+const RULE_PLACE: u16 = 6;
+const RULE_PROTOCOL: u16 = 22;
+const RULE_PORTS: u16 = 24;
 
 /// Addresses that start alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +42,9 @@ pub struct Ipv4Range {
 }
 
 impl Ipv4Range {
+    /// All addresses.
+    pub(super) const ALL: Self = Self::new([0; 4], 0);
+
     /// The addresses that share the first `prefix_bits` bits with this one; at most 32.
     pub const fn new(a: [u8; 4], prefix_bits: u8) -> Self {
         Self { first: Ipv4Addr::new(a[0], a[1], a[2], a[3]), prefix_bits }
@@ -69,10 +90,52 @@ pub(super) struct Cable<'a> {
     pub here: &'a str,
     /// The interface on the other side.
     pub there: &'a str,
-    /// A process in the other network.
-    pub process: Pid,
+    /// The other network.
+    pub network: OtherNetwork<'a>,
     /// The largest packet, in bytes.
     pub mtu: u32,
+}
+
+/// A network that is not this process's.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum OtherNetwork<'a> {
+    /// That of a process.
+    Of(Pid),
+    /// One that is open.
+    Open(BorrowedFd<'a>),
+}
+
+/// How a range is reached.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum By {
+    /// By nobody: whoever tries is told.
+    Nobody,
+    /// By a gateway that the network has.
+    Gateway(Ipv4Addr),
+    /// By a gateway that is said to be at an interface, though no address of it says so.
+    GatewayAt(Ipv4Addr, u32),
+}
+
+/// A list of routes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Table(pub u8);
+
+impl Table {
+    /// The list that is looked at last.
+    pub(super) const MAIN: Self = Self(libc::RT_TABLE_MAIN);
+}
+
+/// Which packets are routed by another list than the main one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rule {
+    /// The rule's place: lower numbers come first.
+    pub place: u32,
+    /// Where the packets go.
+    pub to: Ipv4Range,
+    /// Their protocol and the port that they go to, if not all are meant.
+    pub port: Option<(i32, u16)>,
+    /// The list. Where it has no route, the next rule is looked at.
+    pub table: Table,
 }
 
 /// Requests that are sent together.
@@ -91,7 +154,6 @@ impl Requests {
 
     /// Makes a cable between this network and another.
     pub(super) fn make_cable(&mut self, cable: Cable<'_>) {
-        let pid = cable.process.as_raw_nonzero().get();
         let end = |name: &str| {
             let mut end = attribute(libc::IFLA_IFNAME, name.as_bytes());
             end.extend(attribute(libc::IFLA_MTU, &cable.mtu.to_ne_bytes()));
@@ -99,7 +161,15 @@ impl Requests {
         };
         let mut other = interface(0, 0);
         other.extend(end(cable.there));
-        other.extend(attribute(libc::IFLA_NET_NS_PID, &pid.to_ne_bytes()));
+        other.extend(match cable.network {
+            OtherNetwork::Of(process) => {
+                let process = process.as_raw_nonzero().get();
+                attribute(libc::IFLA_NET_NS_PID, &process.to_ne_bytes())
+            }
+            OtherNetwork::Open(network) => {
+                attribute(libc::IFLA_NET_NS_FD, &network.as_raw_fd().to_ne_bytes())
+            }
+        });
         let mut kind = attribute(libc::IFLA_INFO_KIND, b"veth");
         let other = attribute(OTHER_END | NESTED, &other);
         kind.extend(attribute(libc::IFLA_INFO_DATA | NESTED, &other));
@@ -118,25 +188,54 @@ impl Requests {
         self.push(libc::RTM_NEWADDR, libc::NLM_F_CREATE | libc::NLM_F_EXCL, &body);
     }
 
-    /// Has a range reached through a gateway, or by nobody.
-    pub(super) fn add_route(&mut self, range: Ipv4Range, gateway: Option<Ipv4Addr>) {
-        let kind = if gateway.is_some() { libc::RTN_UNICAST } else { libc::RTN_UNREACHABLE };
+    /// Sets the largest packet of an interface, in bytes.
+    pub(super) fn set_mtu(&mut self, index: u32, mtu: u32) {
+        let mut body = interface(index, 0);
+        body.extend(attribute(libc::IFLA_MTU, &mtu.to_ne_bytes()));
+        self.push(libc::RTM_NEWLINK, 0, &body);
+    }
+
+    /// Has a range reached in this way.
+    pub(super) fn add_route(&mut self, table: Table, range: Ipv4Range, by: By) {
+        let (kind, flags) = match by {
+            By::Nobody => (libc::RTN_UNREACHABLE, 0),
+            By::Gateway(_) => (libc::RTN_UNICAST, 0),
+            By::GatewayAt(..) => (libc::RTN_UNICAST, ON_LINK),
+        };
         let mut body = vec![
             ipv4(),
             range.prefix_bits,
             0,
             0,
-            libc::RT_TABLE_MAIN,
+            table.0,
             libc::RTPROT_BOOT,
             libc::RT_SCOPE_UNIVERSE,
             kind,
         ];
-        body.extend(0_u32.to_ne_bytes());
+        body.extend(flags.to_ne_bytes());
         body.extend(attribute(libc::RTA_DST, &range.first.octets()));
-        if let Some(gateway) = gateway {
+        if let By::Gateway(gateway) | By::GatewayAt(gateway, _) = by {
             body.extend(attribute(libc::RTA_GATEWAY, &gateway.octets()));
         }
+        if let By::GatewayAt(_, interface) = by {
+            body.extend(attribute(libc::RTA_OIF, &interface.to_ne_bytes()));
+        }
         self.push(libc::RTM_NEWROUTE, libc::NLM_F_CREATE | libc::NLM_F_EXCL, &body);
+    }
+
+    /// Has some packets routed by another list than the main one.
+    pub(super) fn add_rule(&mut self, rule: Rule) {
+        let mut body = vec![ipv4(), rule.to.prefix_bits, 0, 0, rule.table.0, 0, 0, LOOK_UP];
+        body.extend(0_u32.to_ne_bytes());
+        body.extend(attribute(RULE_TO, &rule.to.first.octets()));
+        body.extend(attribute(RULE_PLACE, &rule.place.to_ne_bytes()));
+        if let Some((protocol, port)) = rule.port {
+            let protocol = u8::try_from(protocol).expect("a small number");
+            let range = [port.to_ne_bytes(), port.to_ne_bytes()].concat();
+            body.extend(attribute(RULE_PROTOCOL, &[protocol]));
+            body.extend(attribute(RULE_PORTS, &range));
+        }
+        self.push(libc::RTM_NEWRULE, libc::NLM_F_CREATE | libc::NLM_F_EXCL, &body);
     }
 
     fn push(&mut self, kind: u16, flags: i32, body: &[u8]) {
@@ -153,9 +252,10 @@ impl Requests {
 
     /// Sends them all, and reads the answer to each. The first error ends it.
     pub(super) fn perform(self) -> io::Result<()> {
-        let (family, kind) = (AddressFamily::NETLINK, SocketType::RAW);
-        // Without a protocol a netlink socket speaks of routes, addresses and interfaces.
-        let socket = socket_with(family, kind, SocketFlags::CLOEXEC, None)?;
+        if self.count == 0 {
+            return Ok(());
+        }
+        let socket = socket()?;
         send(&socket, &self.bytes, SendFlags::empty())?;
         let mut answered = 0;
         while answered < self.count {
@@ -170,6 +270,12 @@ impl Requests {
         }
         Ok(())
     }
+}
+
+fn socket() -> io::Result<OwnedFd> {
+    // Without a protocol a netlink socket speaks of routes, addresses and interfaces.
+    let (family, kind) = (AddressFamily::NETLINK, SocketType::RAW);
+    Ok(socket_with(family, kind, SocketFlags::CLOEXEC, None)?)
 }
 
 fn ipv4() -> u8 {
@@ -197,16 +303,25 @@ fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
 /// The error numbers in an answer, zero where all went well.
 fn errors(mut answer: &[u8]) -> Vec<i32> {
     let mut found = Vec::new();
-    while let Some(header) = answer.first_chunk::<20>() {
-        let length = u32::from_ne_bytes([header[0], header[1], header[2], header[3]]) as usize;
-        let kind = u16::from_ne_bytes([header[4], header[5]]);
-        if i32::from(kind) == libc::NLMSG_ERROR {
-            found.push(i32::from_ne_bytes([header[16], header[17], header[18], header[19]]));
+    while let Some((kind, body)) = next_message(&mut answer) {
+        if i32::from(kind) == libc::NLMSG_ERROR
+            && let Some(number) = body.first_chunk()
+        {
+            found.push(i32::from_ne_bytes(*number));
         }
-        let aligned = length.max(HEADER_BYTES).next_multiple_of(4).min(answer.len());
-        answer = &answer[aligned..];
     }
     found
+}
+
+/// The kind and the body of the first of the messages, which are then those after it.
+fn next_message<'a>(messages: &mut &'a [u8]) -> Option<(u16, &'a [u8])> {
+    let header = messages.first_chunk::<HEADER_BYTES>()?;
+    let length = u32::from_ne_bytes([header[0], header[1], header[2], header[3]]) as usize;
+    let kind = u16::from_ne_bytes([header[4], header[5]]);
+    let whole = length.clamp(HEADER_BYTES, messages.len());
+    let body = &messages[HEADER_BYTES..whole];
+    *messages = &messages[whole.next_multiple_of(4).min(messages.len())..];
+    Some((kind, body))
 }
 
 #[cfg(test)]

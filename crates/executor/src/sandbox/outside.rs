@@ -1,4 +1,5 @@
 //! The host as a router for its containers: what has to be arranged once, and who has which cable.
+//! Where the service is not root, each container has a porter instead, and nothing is arranged.
 
 use super::{
     config::OutboundNetwork,
@@ -6,18 +7,20 @@ use super::{
     netlink::Ipv4Range,
     network::{CABLE_BITS, WayOut, interface_exists},
     opening::Opening,
+    porter::{self, Outlet},
 };
 use crate::{Fault, egress::Egress, fault::Doing};
+use rustix::process::geteuid;
 use std::{
     collections::BTreeMap,
-    fs,
+    fs::{self, File},
     io::{self, Write},
     net::Ipv4Addr,
     os::{
         linux::net::SocketAddrExt,
         unix::net::{SocketAddr, UnixListener},
     },
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::{Mutex, OnceLock},
 };
@@ -29,9 +32,10 @@ const PREFIX: &str = "buildyard";
 const USUAL_MTU: u32 = 1500;
 /// The mark of packets to what is open, for as long as they are in the filter.
 pub(super) const OPEN: &str = "0x02790000";
-/// Where the tool for the kernel's packet filter may be.
-const FILTER_TOOLS: [&str; 4] =
-    ["/usr/sbin/nft", "/sbin/nft", "/usr/bin/nft", "/usr/local/sbin/nft"];
+/// Where programs are looked for: the packet filter's, and `pasta`.
+const FOLDERS: [&str; 5] = ["/usr/sbin", "/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin"];
+/// The device that `pasta` makes its interface by.
+const TUNNELS: &str = "/dev/net/tun";
 
 /// The host's side of all ways out.
 #[derive(Debug)]
@@ -39,8 +43,8 @@ pub(super) struct Outside {
     config: OutboundNetwork,
     /// The name of the filter's table of what this service alone has opened.
     openings_table: String,
-    /// What was found out when the first way out was wanted; none when there can be none.
-    ready: OnceLock<Option<Ready>>,
+    /// What was found out when the first way out was wanted; or why there can be none.
+    ready: OnceLock<Result<Ready, String>>,
     /// The numbers of cables that containers have, each with its claim; without one for those that
     /// were laid before this service began.
     taken: Mutex<BTreeMap<u32, Option<Claim>>>,
@@ -64,6 +68,8 @@ impl Claim {
 struct Ready {
     mtu: u32,
     resolvers: Vec<Ipv4Addr>,
+    /// The program `pasta`, where the service is not root.
+    pasta: Option<PathBuf>,
 }
 
 impl Outside {
@@ -78,9 +84,13 @@ impl Outside {
         Self { config, openings_table, ready: OnceLock::new(), taken: Mutex::new(taken) }
     }
 
-    /// A way out for one more container; none when this machine allows none.
-    pub(super) fn take(&self) -> Option<WayOut> {
+    /// A way out for one more container; or why this machine allows none.
+    pub(super) fn take(&self) -> Result<WayOut, String> {
         let ready = self.ready()?;
+        if ready.pasta.is_some() {
+            // Each porter has a network of its own, with the same addresses in all of them.
+            return Ok(self.way_out(0, ready));
+        }
         if let Err(error) = self.forward_from_opened() {
             let error = &error as &dyn std::error::Error;
             tracing::warn!(error, "containers may not hear from what builds.network_allow opens");
@@ -97,31 +107,39 @@ impl Outside {
         });
         let Some((number, claim)) = claimed else {
             tracing::warn!("all addresses for containers are taken: one starts without a network");
-            return None;
+            return Err("all addresses for containers are taken".to_owned());
         };
         taken.insert(number, Some(claim));
-        Some(self.way_out(number, ready))
+        Ok(self.way_out(number, ready))
     }
 
     /// What was found out when the first way out was wanted.
-    fn ready(&self) -> Option<&Ready> {
+    fn ready(&self) -> Result<&Ready, String> {
         let ready = self.ready.get_or_init(|| {
-            self.arrange()
-                .inspect_err(|fault| {
-                    let error = fault as &dyn std::error::Error;
-                    tracing::warn!(error, "containers cannot reach the outside");
-                })
-                .ok()
+            let arranged = if geteuid().is_root() { self.arrange() } else { self.find_pasta() };
+            arranged.map_err(|fault| {
+                let error = &fault as &dyn std::error::Error;
+                tracing::warn!(error, "containers cannot reach the outside");
+                fault.source.to_string()
+            })
         });
-        ready.as_ref()
+        ready.as_ref().map_err(String::clone)
     }
 
     fn way_out(&self, number: u32, ready: &Ready) -> WayOut {
         let first = self.config.range.first.to_bits() + (number << (32 - CABLE_BITS));
+        let address = |number: u32| Ipv4Addr::from_bits(first + number);
+        let beyond = 1 << (32 - CABLE_BITS);
         WayOut {
             interface: format!("{PREFIX}{number}"),
-            host: Ipv4Addr::from_bits(first + 1),
-            container: Ipv4Addr::from_bits(first + 2),
+            host: address(1),
+            container: address(2),
+            outlet: ready.pasta.clone().map(|program| Outlet {
+                program,
+                gateway: address(beyond + 1),
+                address: address(beyond + 2),
+                openings: self.config.openings.clone(),
+            }),
             mtu: ready.mtu,
             kept_back: self.config.kept_back.clone(),
             openings: self.opened(),
@@ -149,8 +167,7 @@ impl Outside {
         let doing = "find a container's way out";
         let number = number_of(interface);
         let number = number.ok_or_else(|| Fault::because(doing, "it has a strange name"))?;
-        let ready = self.ready();
-        let ready = ready.ok_or_else(|| Fault::because(doing, "this machine has none any more"))?;
+        let ready = self.ready().map_err(|reason| Fault::because(doing, reason))?;
         self.gate(&mut self.way_out(number, ready), egress)
     }
 
@@ -199,10 +216,25 @@ impl Outside {
         1 << CABLE_BITS.saturating_sub(self.config.range.prefix_bits).min(16)
     }
 
+    /// Finds what there must be for porters.
+    fn find_pasta(&self) -> Result<Ready, Fault> {
+        let doing = "prepare ways out by pasta";
+        let pasta = program("pasta").ok_or_else(|| {
+            Fault::because(doing, "the program pasta is not installed (the package passt)")
+        })?;
+        let tunnels = File::options().read(true).write(true).open(TUNNELS);
+        tunnels.map_err(|error| Fault::because(doing, format!("{TUNNELS}: {error}")))?;
+        if uplinks().doing(doing)?.is_empty() {
+            return Err(Fault::because(doing, "the machine has no default route"));
+        }
+        Ok(Ready { mtu: porter::MTU, resolvers: self.resolvers(), pasta: Some(pasta) })
+    }
+
     fn arrange(&self) -> Result<Ready, Fault> {
-        let uplinks = uplinks().doing("find the interface to the outside")?;
+        let doing = "find the interface to the outside";
+        let uplinks = uplinks().doing(doing)?;
         let Some(uplink) = uplinks.first() else {
-            return Err(Fault::because("find the interface to the outside", "no default route"));
+            return Err(Fault::because(doing, "the machine has no default route"));
         };
         let mtu = fs::read_to_string(format!("/sys/class/net/{uplink}/mtu")).ok();
         let mtu = mtu.and_then(|mtu| mtu.trim().parse().ok()).unwrap_or(USUAL_MTU);
@@ -212,7 +244,7 @@ impl Outside {
             let file = format!("/proc/sys/net/ipv4/conf/{uplink}/forwarding");
             fs::write(&file, "1").doing_to("set", &file)?;
         }
-        Ok(Ready { mtu, resolvers })
+        Ok(Ready { mtu, resolvers, pasta: None })
     }
 
     /// The packet filter's rules: containers reach nothing of the host and nothing of each other,
@@ -338,11 +370,18 @@ fn routes() -> io::Result<Vec<(String, Ipv4Range)>> {
     Ok(routes.lines().skip(1).filter_map(route).collect())
 }
 
+/// The program of this name, where such programs are.
+fn program(name: &str) -> Option<PathBuf> {
+    let mut found = FOLDERS.iter().map(|folder| Path::new(folder).join(name));
+    found.find(|program| program.exists())
+}
+
 /// Has the packet filter do what the rules say: all of it or nothing.
 pub(super) fn filter(rules: &str) -> Result<(), Fault> {
     let doing = "set the rules of the packet filter";
-    let tool = FILTER_TOOLS.into_iter().find(|tool| Path::new(tool).exists());
-    let tool = tool.ok_or_else(|| Fault::because(doing, "the program nft is not installed"))?;
+    let tool = program("nft").ok_or_else(|| {
+        Fault::because(doing, "the program nft is not installed (the package nftables)")
+    })?;
     let mut child = Command::new(tool)
         .args(["-f", "-"])
         .stdin(Stdio::piped())

@@ -43,6 +43,11 @@ impl ProcessName {
         Ok(Self { pid, started: started_in(&text)?, boot: boot()? })
     }
 
+    /// The process id.
+    pub(super) fn id(&self) -> i32 {
+        self.pid
+    }
+
     /// Looks for the process.
     pub(super) fn find(&self) -> io::Result<Found> {
         if boot()? != self.boot {

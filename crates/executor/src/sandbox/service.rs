@@ -16,6 +16,7 @@ use super::{
     network::WayOut,
     origin::Origin,
     outside::Outside,
+    porter,
     process::{self, Found},
     remove,
     root::overlays_folder,
@@ -95,6 +96,8 @@ struct Inner {
     maker: Maker,
     /// Said once: that this machine cannot keep containers' users apart from its own.
     said_users: Once,
+    /// Said once: that a container has no way out.
+    said_no_way: Once,
     known: Arc<KnownContainers>,
     /// Ends those that take too much of the disk.
     _disk: DiskWatch,
@@ -204,6 +207,7 @@ impl Sandbox {
             watchers: watchers(),
             maker,
             said_users: Once::new(),
+            said_no_way: Once::new(),
             known,
             _disk: disk,
             launching: Semaphore::new(2 * processors),
@@ -292,6 +296,8 @@ struct Belongings {
     share: DiskShare,
     /// The gate on its way out, and what it tells.
     gate: Option<(Gate, UnboundedReceiver<String>)>,
+    /// Why it has no way out, though it should.
+    no_way_out: Option<String>,
 }
 
 /// What is known of a container that is looked for.
@@ -334,15 +340,14 @@ impl Inner {
             Some(base) => base,
             None => self.base(spec)?,
         };
-        let mut started = self.start(spec, &base, self.user(&spec.id), &locked);
-        if let Err(fault) = &started
-            && fault.doing.starts_with(helper::APART)
-            && spec.privileges == Privileges::Few
-        {
-            self.say_that_users_are_the_host_s(fault);
+        let mut terms = Terms { user: self.user(&spec.id), no_way_out: None };
+        let mut started = self.start(spec, &base, &terms, &locked);
+        while let Err(fault) = &started {
+            let Some(lesser) = self.lesser(&terms, spec.privileges, fault) else { break };
+            terms = lesser;
             self.clear(locked)?;
             locked = self.state.claim(&spec.id)?;
-            started = self.start(spec, &base, User::HostRoot, &locked);
+            started = self.start(spec, &base, &terms, &locked);
         }
         match started {
             Ok(container) => Ok(container),
@@ -356,6 +361,22 @@ impl Inner {
                 Err(fault.into())
             }
         }
+    }
+
+    /// On which terms a container starts that did not on these, for a reason that is the machine's.
+    fn lesser(&self, terms: &Terms, privileges: Privileges, fault: &Fault) -> Option<Terms> {
+        let is_first = |doing: &str| fault.doing.starts_with(doing);
+        if is_first(helper::APART) && privileges == Privileges::Few && terms.user != User::HostRoot
+        {
+            self.say_that_users_are_the_host_s(fault);
+            return Some(Terms { user: User::HostRoot, ..terms.clone() });
+        }
+        if is_first(porter::WAY) && terms.no_way_out.is_none() {
+            let error = fault as &dyn std::error::Error;
+            self.said_no_way.call_once(|| tracing::warn!(error, "a container has no way out"));
+            return Some(Terms { no_way_out: Some(fault.source.to_string()), ..terms.clone() });
+        }
+        None
     }
 
     fn base(&self, spec: &ContainerSpec) -> Result<Base<'_>, LaunchError> {
@@ -390,7 +411,7 @@ impl Inner {
         &self,
         spec: &ContainerSpec,
         base: &Base<'_>,
-        user: User,
+        terms: &Terms,
         locked: &Locked,
     ) -> Result<Container, Fault> {
         let root = match base {
@@ -401,7 +422,9 @@ impl Inner {
         };
         let folder = &locked.folder;
         let group = self.hierarchies.group(&format!("{}.{}", spec.id, self.instance));
-        let (way_out, belongings) = self.provide(spec, group.clone(), folder)?;
+        let Terms { user, no_way_out } = terms.clone();
+        let way_out = no_way_out.map_or_else(|| self.way_out(spec), Err);
+        let (way_out, belongings) = self.provide(spec, group.clone(), way_out, folder)?;
         let job = Job {
             id: spec.id.to_string(),
             folder: folder.path().to_owned(),
@@ -446,17 +469,28 @@ impl Inner {
         &self,
         spec: &ContainerSpec,
         group: Group,
+        way_out: Result<Option<WayOut>, String>,
         folder: &ContainerFolder,
     ) -> Result<(Option<WayOut>, Belongings), Fault> {
-        let mut way_out = self.way_out(spec.network);
+        let (mut way_out, no_way_out) = match way_out {
+            Ok(way_out) => (way_out, None),
+            Err(reason) => (None, Some(reason)),
+        };
+        let has_porter = way_out.as_ref().is_some_and(|way_out| way_out.outlet.is_some());
         let interface = way_out.as_ref().map(|way_out| way_out.interface.clone());
         let share = disk_share(spec, folder);
         let is_gated = way_out.is_some() && !spec.egress.is_open();
-        let plan = Plan { cgroup: group.clone(), interface, is_gated, share: share.clone() };
+        let plan = Plan {
+            cgroup: group.clone(),
+            interface: interface.filter(|_| !has_porter),
+            is_gated,
+            has_porter,
+            share: share.clone(),
+        };
         folder.write_plan(&plan)?;
         let gate = way_out.as_mut().filter(|_| is_gated);
         let gate = gate.map(|way_out| self.outside.gate(way_out, &spec.egress)).transpose()?;
-        Ok((way_out, Belongings { group, share, gate }))
+        Ok((way_out, Belongings { group, share, gate, no_way_out }))
     }
 
     /// Remembers a container that was made, unless it was not.
@@ -467,12 +501,12 @@ impl Inner {
         made: Made,
         locked: &Locked,
     ) -> Result<Container, Fault> {
-        let Belongings { group, share, gate } = belongings;
+        let Belongings { group, share, gate, no_way_out } = belongings;
         match locked.folder.started()? {
             Some(_) => {
                 let known = self.known(made.process, group, share);
                 let known = self.known.remember(id, known);
-                Ok(Container { denied: keep(gate, &known), ..Container::with(made.listeners) })
+                Ok(Container { listeners: made.listeners, denied: keep(gate, &known), no_way_out })
             }
             None => Err(Fault::because("start a container", "its first process ended early")),
         }
@@ -501,11 +535,16 @@ impl Inner {
         });
     }
 
-    fn way_out(&self, network: Network) -> Option<WayOut> {
-        match network {
-            Network::None => None,
-            Network::Outbound => self.outside.take(),
+    /// A way out, if the container is to have one; or why there is none.
+    fn way_out(&self, spec: &ContainerSpec) -> Result<Option<WayOut>, String> {
+        if spec.network == Network::None {
+            return Ok(None);
         }
+        let way_out = self.outside.take()?;
+        if way_out.outlet.is_some() && !spec.egress.is_open() {
+            return Err("rules of what it may reach hold only where the service is root".to_owned());
+        }
+        Ok(Some(way_out))
     }
 
     /// Has a helper make a container, and waits until the agent runs or nothing does.
@@ -570,7 +609,7 @@ impl Inner {
             match take() {
                 Ok(listeners) => {
                     let denied = keep(self.gate_again(spec, folder)?, &known);
-                    return Ok(Container { listeners, denied });
+                    return Ok(Container { denied, ..Container::with(listeners) });
                 }
                 Err(error) => {
                     tracing::debug!(%id, %error, "a container's sockets are not there");
@@ -691,6 +730,9 @@ impl Inner {
     /// Removes what is this machine's of a container that nobody makes or has any more.
     fn forget(&self, locked: Locked) -> Result<(), Fault> {
         if let Some(plan) = locked.folder.plan()? {
+            if plan.has_porter {
+                end_porter(&locked.folder)?;
+            }
             remove_group(&plan.cgroup)?;
             if let Some(interface) = plan.interface {
                 if plan.is_gated {
@@ -724,6 +766,15 @@ impl Inner {
         }
         Ok(())
     }
+}
+
+/// How a container is started where a machine cannot do all that it is asked for.
+#[derive(Clone)]
+struct Terms {
+    /// Who its users are.
+    user: User,
+    /// Why it has no way out, though it should.
+    no_way_out: Option<String>,
 }
 
 /// What a container is made of.
@@ -781,6 +832,17 @@ fn kill(process: &OwnedFd) -> Result<(), Fault> {
     }
     let reason = format!("it is there {DEATH_SECONDS_MAX} seconds after it was killed");
     Err(Fault::because("end a container", reason))
+}
+
+/// Ends the porter on a container's way out. It goes by itself when the container does, but nobody is
+/// to find it there after the container is gone.
+fn end_porter(folder: &ContainerFolder) -> Result<(), Fault> {
+    let Some(porter) = folder.porter()? else { return Ok(()) };
+    if let Found::There(process) = porter.find().doing("look for a porter")? {
+        kill(&process)?;
+        process::reap(&process);
+    }
+    Ok(())
 }
 
 /// Keeps a gate for as long as its container is known; gives what it tells.

@@ -5,7 +5,7 @@
 //! before it becomes the agent. The lock is held by everyone who works on the launch, so it is free
 //! only when the agent runs or nothing does.
 
-use super::{cgroup::Group, disk::DiskShare, process::ProcessName, remove};
+use super::{cgroup::Group, disk::DiskShare, porter, process::ProcessName, remove};
 use crate::{ContainerId, Exit, Fault, fault::Doing};
 use rustix::{
     fs::{
@@ -57,6 +57,9 @@ pub(super) struct Plan {
     /// Whether there is a gate on its way out.
     #[serde(default)]
     pub is_gated: bool,
+    /// Whether a porter stands on its way out.
+    #[serde(default)]
+    pub has_porter: bool,
     /// What it may take of the disk.
     #[serde(default)]
     pub share: DiskShare,
@@ -302,6 +305,11 @@ impl ContainerFolder {
     /// The container, if it was started.
     pub(super) fn started(&self) -> Result<Option<StartedContainer>, Fault> {
         self.read("started.json")
+    }
+
+    /// The porter on its way out, if one has come.
+    pub(super) fn porter(&self) -> Result<Option<ProcessName>, Fault> {
+        self.read(porter::NOTE)
     }
 
     /// Opens the note that the first process will fill.

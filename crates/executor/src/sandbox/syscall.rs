@@ -45,11 +45,21 @@ pub(super) fn clone_into_namespaces(
     namespaces: i32,
     cgroup: Option<BorrowedFd<'_>>,
 ) -> io::Result<Twin> {
+    copy(namespaces | libc::CLONE_PARENT, 0, cgroup)
+}
+
+/// Copies this process, as its child. The caller must have a single thread.
+pub(super) fn fork() -> io::Result<Twin> {
+    copy(0, libc::SIGCHLD, None)
+}
+
+/// Copies this process, whose parent hears of the copy's end by a signal, or not.
+fn copy(flags: i32, signal: i32, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Twin> {
     let mut pidfd: RawFd = -1;
-    let flags = namespaces | libc::CLONE_PIDFD | libc::CLONE_PARENT;
     // SAFETY: the structure is plain numbers, for which zero is a valid value.
     let mut arguments: libc::clone_args = unsafe { std::mem::zeroed() };
-    arguments.flags = u64::from(flags.cast_unsigned());
+    arguments.flags = u64::from((flags | libc::CLONE_PIDFD).cast_unsigned());
+    arguments.exit_signal = u64::from(signal.cast_unsigned());
     if let Some(cgroup) = cgroup {
         arguments.flags |= CLONE_INTO_CGROUP;
         arguments.cgroup = u64::from(cgroup.as_raw_fd().cast_unsigned());
@@ -69,6 +79,13 @@ pub(super) fn clone_into_namespaces(
         }
         _ => Err(io::Error::last_os_error()),
     }
+}
+
+/// Leaves this process's users or network for new ones.
+pub(super) fn enter_new(namespaces: UnshareFlags) -> io::Result<()> {
+    // SAFETY: of what threads share, neither changes anything that Rust relies on.
+    unsafe { unshare_unsafe(namespaces) }?;
+    Ok(())
 }
 
 /// Makes the control group that this process is in the root of what it sees.

@@ -13,6 +13,7 @@ mod engines;
 mod escapes;
 mod images;
 mod outbound;
+mod porters;
 mod privileged;
 mod rootless;
 mod runtimes;
@@ -32,6 +33,15 @@ fn main() -> ExitCode {
     }
     if std::env::args().nth(1).is_some_and(|verb| verb == outbound::HOST_VERB) {
         return outbound::host();
+    }
+    if std::env::args().nth(1).is_some_and(|verb| verb == porters::HOST_VERB) {
+        return porters::host();
+    }
+    if std::env::args().nth(1).is_some_and(|verb| verb == porters::USER_VERB) {
+        return porters::user();
+    }
+    if std::env::args().nth(1).is_some_and(|verb| verb == porters::SERVICE_VERB) {
+        return porters::service();
     }
     if std::env::args().nth(1).is_some_and(|verb| verb == egress::GATE_VERB) {
         return egress::host();
@@ -54,6 +64,7 @@ fn main() -> ExitCode {
     trials.extend(engines::trials());
     trials.extend(outbound::trials("sandbox"));
     trials.extend(egress::trials("sandbox"));
+    trials.extend(porters::trials("rootless"));
     trials.push(disk::small("sandbox"));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

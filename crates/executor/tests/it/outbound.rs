@@ -66,12 +66,12 @@ pub(crate) fn in_a_network_of_its_own(verb: &str) -> Result<(), Failed> {
     Err(String::from_utf8_lossy(&said).into_owned().into())
 }
 
-fn sh(commands: &str) {
+pub(crate) fn sh(commands: &str) {
     let done = Command::new("sh").args(["-ec", commands]).status().expect("a shell");
     assert!(done.success(), "{commands}");
 }
 
-fn wait_for(done: impl Fn() -> bool) {
+pub(crate) fn wait_for(done: impl Fn() -> bool) {
     let started = Instant::now();
     while !done() {
         assert!(started.elapsed() < Duration::from_secs(10), "in time");

@@ -18,8 +18,7 @@ pub(crate) fn again(trials: &[Trial]) -> Vec<Trial> {
     if !rustix::process::geteuid().is_root() {
         return Vec::new();
     }
-    let possible = as_nobody("unshare").args(["--user", "true"]).stderr(Stdio::null()).status();
-    let possible = possible.is_ok_and(|status| status.success());
+    let possible = namespaces_possible();
     let again = |trial: &Trial| {
         let name = trial.name().to_owned();
         let rootless = match name.split_once("::") {
@@ -35,6 +34,12 @@ pub(crate) fn again(trials: &[Trial]) -> Vec<Trial> {
     trials.iter().map(again).collect()
 }
 
+/// Whether an ordinary user may make namespaces here.
+pub(crate) fn namespaces_possible() -> bool {
+    let done = as_nobody("unshare").args(["--user", "true"]).stderr(Stdio::null()).status();
+    done.is_ok_and(|status| status.success())
+}
+
 fn run(name: &str) -> Result<(), Failed> {
     let done = as_nobody("/proc/self/exe")
         .args(["--exact", name])
@@ -47,7 +52,8 @@ fn run(name: &str) -> Result<(), Failed> {
     Err(String::from_utf8_lossy(&said).into_owned().into())
 }
 
-fn as_nobody(program: &str) -> Command {
+/// A program that an ordinary user is to run.
+pub(crate) fn as_nobody(program: &str) -> Command {
     let mut command = Command::new(program);
     command.uid(NOBODY).gid(NOBODY).env_remove("TMPDIR");
     command

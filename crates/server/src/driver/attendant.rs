@@ -328,10 +328,13 @@ impl Attendant {
         let spec = provision.spec(&charge.request, &occasion, container.clone(), journal);
         let mut launched = self.executor.launch(&spec).await?;
         self.tell_denied(launched.denied.take());
+        let no_way_out = launched.no_way_out.take();
+        let no_way_out = no_way_out.map(|why| format!("The build reaches nothing outside: {why}"));
         let served =
             ServedBuild { request: Arc::clone(&charge.request), expires_at, gone: gone.clone() };
         (self.grounds.serve)(launched, served);
-        Ok(notes.iter().map(|note| noted(self.grounds.machine.now(), note)).collect())
+        let notes = notes.iter().chain(&no_way_out);
+        Ok(notes.map(|note| noted(self.grounds.machine.now(), note)).collect())
     }
 
     /// Has the log tell which names the build asks for in vain, until its container is gone.

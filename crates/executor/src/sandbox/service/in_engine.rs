@@ -39,7 +39,8 @@ impl Inner {
     ) -> Result<Container, Fault> {
         let folder = locked.folder.path();
         let cgroup = self.hierarchies.no_group();
-        let (way_out, belongings) = self.provide(spec, cgroup.clone(), &locked.folder)?;
+        let way_out = self.way_out(spec);
+        let (way_out, belongings) = self.provide(spec, cgroup.clone(), way_out, &locked.folder)?;
         let door = open_door(folder, agent)?;
         let files = etc_files(&spec.id, way_out.as_ref());
         let mut mounts = vec![bind(&folder.join(DOOR), Path::new(DOOR_PLACE), true)];

@@ -142,22 +142,39 @@ fn way_out(patient: &Patient) -> Finding {
         return Finding::well(SUBJECT, "builds have no way out, as the configuration says");
     }
     if !rustix::process::geteuid().is_root() {
-        let advice = "run the service as root, or set builds.network = false";
-        return Finding::warning(
-            SUBJECT,
-            "builds of other users than root have no way out",
-            advice,
-        );
+        return way_out_of_a_user();
     }
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path)
-        .chain(["/usr/sbin".into(), "/sbin".into()])
-        .any(|folder| folder.join("nft").is_file());
-    if !found {
+    if !is_installed("nft") {
         let advice = "install the package nftables, or set builds.network = false";
         return Finding::warning(SUBJECT, "without nft builds have no way out", advice);
     }
     Finding::well(SUBJECT, "nft is there")
+}
+
+/// What ways out need where the service is not root.
+fn way_out_of_a_user() -> Finding {
+    const SUBJECT: &str = "network";
+    const TUNNELS: &str = "/dev/net/tun";
+    if !is_installed("pasta") {
+        let advice = "install the package passt, or set builds.network = false";
+        return Finding::warning(SUBJECT, "without pasta builds have no way out", advice);
+    }
+    match fs::File::options().read(true).write(true).open(TUNNELS) {
+        Ok(_) => Finding::well(SUBJECT, "pasta is there"),
+        Err(error) => {
+            let said = format!("builds have no way out: {TUNNELS}: {error}");
+            let advice =
+                "load the module tun, and let users open the device: chmod 666 /dev/net/tun";
+            Finding::warning(SUBJECT, said, advice)
+        }
+    }
+}
+
+fn is_installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(["/usr/sbin".into(), "/sbin".into()])
+        .any(|folder| folder.join(program).is_file())
 }
 
 /// Makes a container as builds have them, whose agent ends at once, and takes it away.

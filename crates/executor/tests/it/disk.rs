@@ -57,13 +57,13 @@ fn assert_ended(exit: &Exit) {
     }
 }
 
-fn ends(orders: &str) {
+pub(crate) fn ends(orders: &str) {
     let world = World::new();
     let (exit, _) = block_on(world.run(&limited(&world, orders)));
     assert_ended(&exit);
 }
 
-fn what_is_written_has_a_limit() {
+pub(crate) fn what_is_written_has_a_limit() {
     ends("sh head -c 200M /dev/zero > /var/tmp/big\nwait");
 }
 
@@ -83,7 +83,7 @@ fn many_empty_files_have_it_too() {
     ends("sh mkdir /tmp/many; cd /tmp/many; seq 30000 | xargs touch\nwait");
 }
 
-fn output_has_it_too() {
+pub(crate) fn output_has_it_too() {
     ends("sh head -c 200M /dev/zero\nwait");
 }
 
@@ -95,7 +95,7 @@ fn who_stays_within_it_is_left_alone() {
     assert_eq!((exit, said.as_str()), (Exit::Exited { code: Some(0) }, "status 0\n"));
 }
 
-fn it_holds_after_the_service_was_restarted() {
+pub(crate) fn it_holds_after_the_service_was_restarted() {
     let world = World::new();
     let orders =
         "sh echo begun; until [ -e /tmp/go ]; do sleep 0.1; head -c 9M /dev/zero >> /tmp/x; done";

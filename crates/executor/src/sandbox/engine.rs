@@ -24,7 +24,7 @@ use bollard::{
 use futures::StreamExt;
 use rustix::process::{Pid, Resource, getrlimit};
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 use tokio::runtime::Handle;
 
 /// A container engine.
@@ -51,6 +51,9 @@ const NOT_FOUND: u16 = 404;
 const NOT_MODIFIED: u16 = 304;
 /// An answer that means that somebody else is doing it.
 const CONFLICT: u16 = 409;
+/// How often, and after which pause, an engine is asked how a container has ended.
+const STATE_TRIES_MAX: usize = 20;
+const STATE_PAUSE: Duration = Duration::from_millis(50);
 /// The code by which engines tell of a signal is this and its number.
 const SIGNAL_BASE: i64 = 128;
 
@@ -164,7 +167,16 @@ impl Engine {
             let options = WaitContainerOptions { condition: "not-running".to_owned() };
             // What it says is in the state as well; it says a code above zero as an error.
             let _ = self.docker.wait_container(&name, Some(options)).next().await;
-            self.state(&name).await
+            let mut state = self.state(&name).await;
+            // Podman is of two minds about a container that it is removing at this moment.
+            for _ in 1..STATE_TRIES_MAX {
+                if state.is_ok() {
+                    break;
+                }
+                tokio::time::sleep(STATE_PAUSE).await;
+                state = self.state(&name).await;
+            }
+            state
         });
         match state {
             Ok(Some(state)) if state.oom_killed == Some(true) => Exit::OutOfMemory,

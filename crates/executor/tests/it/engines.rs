@@ -315,7 +315,7 @@ fn an_image_is_given_once_and_goes() {
 }
 
 fn files_without_a_name_have_it_too() {
-    disk::ends("sh exec 3> /tmp/f; rm /tmp/f; head -c 200M /dev/zero >&3; sleep 1000");
+    disk::ends("sh exec 3> /tmp/f; rm /tmp/f; head -c 200m /dev/zero >&3; sleep 1000");
 }
 
 fn a_container_ends_with_its_keeper() {

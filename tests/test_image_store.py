@@ -101,6 +101,19 @@ def test_a_terminal_is_shown_how_much_of_a_pull_is_there(liar, believer, layout)
     os.close(control)
 
 
+def completed_calls(trace):
+    """The lines of a trace, where each call that another process interrupted is one line again."""
+    begun = {}
+    for line in trace.splitlines():
+        process, _, call = line.partition(" ")
+        if call.endswith("<unfinished ...>"):
+            begun[process] = line.removesuffix("<unfinished ...>")
+        elif resumed := re.search(r"<\.\.\. \w+ resumed>(.*)", call):
+            yield begun.pop(process) + resumed[1]
+        else:
+            yield line
+
+
 def test_what_has_a_name_has_reached_the_disk(believer, registry, place):  # noqa: F811
     """Layers are named after all that is in them was written, and images after their layers."""
     if not shutil.which("strace"):
@@ -120,7 +133,7 @@ def test_what_has_a_name_has_reached_the_disk(believer, registry, place):  # noq
         pytest.skip(f"nothing may be traced here: {traced.stderr}")
     assert traced.returncode == 0, traced.stderr
     course = []
-    for line in trace.read_text().splitlines():
+    for line in completed_calls(trace.read_text()):
         if "= 0" not in line:
             continue
         call = re.search(r"(syncfs|fsync|rename\w*)\(", line)[1]

@@ -11,6 +11,10 @@ const { chromium } = require("playwright-core");
 const EXECUTABLE = process.env.BUILDYARD_CHROMIUM ?? "/usr/bin/chromium";
 const FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"];
 
+// The least jump of a page's layout that is told, as a share of what is seen times the share of its height by
+// which it moved: about a line of text that moves by itself.
+const JUMP = 0.0005;
+
 // What the script was asked.
 const asked = JSON.parse(fs.readFileSync(0, "utf8"));
 
@@ -40,6 +44,15 @@ async function visit(browser, settings = {}) {
   const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, locale: "en-GB", timezoneId: "Europe/Berlin" });
   context.setDefaultTimeout(20_000);
   const page = await context.newPage();
+  // What stands still for its reader: a page that moves on its own says so as an error.
+  await page.addInitScript((most) => {
+    new PerformanceObserver((list) => {
+      for (const { value, hadRecentInput, sources } of list.getEntries()) {
+        if (hadRecentInput || value < most) continue;
+        console.error(`a jump of ${value.toFixed(4)} by ${sources.map(({ node }) => node?.outerHTML?.slice(0, 120) ?? node?.textContent).join(", ")}`);
+      }
+    }).observe({ type: "layout-shift", buffered: true });
+  }, JUMP);
   const complaints = [];
   page.on("console", (message) => { if (message.type() === "error" || message.type() === "warning") complaints.push(`${page.url()}: ${message.text()}`); });
   page.on("pageerror", (error) => complaints.push(`${page.url()}: ${error.message}`));

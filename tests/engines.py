@@ -90,11 +90,21 @@ def listens(place):
 
 def containers(place):
     """All containers that the engine has."""
+    return asked(place, "containers/json?all=true")
+
+
+def images(place):
+    """The images that the engine was given and that are pulled or imported."""
+    found = asked(place, "images/json")
+    return [image for image in found if "oci:" not in image["Labels"].get("buildyard.name", "oci:")]
+
+
+def asked(place, what):
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(str(place))
         connection = http.client.HTTPConnection("engine")
         connection.sock = client
-        connection.request("GET", "/v1.41/containers/json?all=true")
+        connection.request("GET", f"/v1.41/{what}")
         return json.loads(connection.getresponse().read())
 
 

@@ -9,8 +9,10 @@ import pytest
 
 import engines
 import harness
+import registry as registries
 from conftest import unique
 from harness import environment, spec
+from registry import entry, shell, tar
 
 RUNTIMES = ("runc", "crun", "runsc")
 VARIABLE = "BUILDYARD_EXECUTOR"
@@ -171,7 +173,75 @@ def test_a_local_build_names_its_executor(tmp_path, executor):
     assert 'there is no executor "rkt"' in refused.stderr
 
 
-@pytest.fixture(params=["dockerd", "podman"])
+USERS = json.dumps(
+    {
+        "version": 0.2,
+        "phases": {
+            "pre_build": {"commands": ["mkdir -p /kept/own && chown 1000:1001 /kept/own"]},
+            "build": {
+                "run-as": "builder",
+                "commands": [
+                    "id -u && id -g && echo $HOME && cd && stat -c %u:%g given",
+                    "touch mine /kept/own/$MADE && stat -c %u:%g mine",
+                    "! touch /root/x 2> /dev/null && ! cat /etc/shadow 2> /dev/null",
+                ],
+            },
+            "post_build": {
+                "commands": [
+                    "id -u && echo $HOME && stat -c %u:%g /home/builder/mine /kept/own/*",
+                    "chown 0:7 /home/builder/given && stat -c %u:%g /home/builder/given",
+                ],
+            },
+        },
+        "cache": {"paths": ["/kept/**/*"]},
+    }
+)
+
+
+def users_image(folder):
+    """An image with a user who has a file, and a place that is everybody's."""
+    layout = registries.Layout(folder)
+    passwd = "root:x:0:0:root:/root:/bin/sh\nbuilder:x:1000:1001::/home/builder:/bin/sh\n"
+    own = {"uid": 1000, "gid": 1001}
+    home = [entry("home"), entry("home/builder", **own), entry("home/builder/given", "", **own)]
+    etc = [entry("etc/passwd", passwd), entry("etc/shadow", "", mode=0o600)]
+    layer = [*shell(), *etc, entry("kept", mode=0o1777), *home]
+    layout.tag(layout.image([layer], User="builder"), "users")
+    return f"oci:{layout.folder}"
+
+
+def users_are_the_images_own(service, image, executor, before=()):
+    """Of a build and of what it leaves in a cache, which it finds after builds by others."""
+    project = "users"
+    name = unique(executor)
+    variables = [*choose(executor), {"name": "MADE", "value": name}]
+    ended = service.run(project, environmentVariablesOverride=variables, imageOverride=image)
+    assert ended["buildStatus"] == "SUCCEEDED", service.log(ended) + service.stderr()
+    owned = ["1000:1001"] * (2 + len(before))
+    expected = ["1000", "1001", "/home/builder", "1000:1001", "1000:1001"]
+    expected += ["0", "/root", *owned, "0:7"]
+    assert service.printed(ended).split() == expected
+    return [*before, name]
+
+
+def users_project(service, image):
+    service.create_project(
+        "users",
+        source={"type": "NO_SOURCE", "buildspec": USERS},
+        environment=environment(image=image),
+        cache={"type": "LOCAL", "modes": ["LOCAL_CUSTOM_CACHE"]},
+    )
+
+
+def test_users_are_the_images_own_by_every_executor(workshop, tmp_path):
+    image = users_image(tmp_path / "image")
+    users_project(workshop, image)
+    made = []
+    for name in ("sandbox", *filter(installed, RUNTIMES), "sandbox"):
+        made = users_are_the_images_own(workshop, image, name, made)
+
+
+@pytest.fixture(params=["dockerd", "podman"], scope="module")
 def engine(request, workplace):
     """A container engine on a socket of its own."""
     if os.geteuid() != 0:
@@ -194,10 +264,19 @@ IN_BUSYBOX = spec(
 )
 
 
+def with_engine(engine, folder, more=""):
+    """The arguments of a service whose builds are an engine's."""
+    config = folder / "buildyard.toml"
+    chosen = (
+        f'[executors]\ndefault = "docker"\nallowed = ["sandbox"]\n'
+        f'[executors.docker]\nsocket = "{engine}"\n'
+    )
+    config.write_text(chosen + more)
+    return ["--config", config]
+
+
 def test_a_container_engine_makes_environments(engine, own_yard, tmp_path):
-    config = tmp_path / "buildyard.toml"
-    config.write_text(f'[executors]\ndefault = "docker"\n[executors.docker]\nsocket = "{engine}"\n')
-    yard = own_yard(arguments=["--config", config])
+    yard = own_yard(arguments=with_engine(engine, tmp_path))
     yard.start()
     yard.s3.create_bucket(
         Bucket="jars", CreateBucketConfiguration={"LocationConstraint": harness.REGION}
@@ -237,7 +316,74 @@ def test_a_container_engine_makes_environments(engine, own_yard, tmp_path):
     code, message = harness.context(refused, "PROVISIONING")
     assert code == "BUILD_CONTAINER_UNABLE_TO_PULL_IMAGE"
     assert "the image host is for the sandbox and runtimes" in message
+
+    image = users_image(tmp_path / "users")
+    users_project(yard, image)
+    made = []
+    for name in ("docker", "sandbox", "docker"):
+        made = users_are_the_images_own(yard, image, name, made)
     assert engines.containers(engine) == []
+
+
+@pytest.mark.skipif(registries.missing() is not None, reason=str(registries.missing()))
+def test_a_container_engine_is_given_the_images_of_this_machine(engine, own_yard, tmp_path):
+    """Pulled by a name of the operator's table by two builds at once, and imported; each once."""
+    registry = registries.Registry(tmp_path / "registry").start()
+    layout = registries.Layout(tmp_path / "layout")
+    base = layout.layer(tar(*shell(), entry("gone", "gone\n")))
+    above = layout.layer(tar(entry(".wh.gone", ""), entry("hello", "pulled\n")), packed="zstd")
+    layout.tag(layout.image([base, above], Volumes={"/vol": {}}, User="1000"), "tool")
+    layout.tag(layout.image([base, [entry("hello", "imported\n")]]), "kin")
+    registry.push(layout, "tool", "tool:1")
+    names = (
+        f'[images.registries."{registry.host}"]\nplain_http = true\n'
+        f'[images.names]\n"aws/codebuild/*" = "{registry.host}/tool:1"\n'
+    )
+    yard = own_yard(arguments=with_engine(engine, tmp_path, names))
+
+    def image(*words):
+        done = subprocess.run(
+            [harness.BINARY, "image", *words, "--data-dir", yard.data_dir, *yard.arguments],
+            capture_output=True,
+            text=True,
+            env=yard.clean_environment(),
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    archive = tmp_path / "kin.tar"
+    named = f"docker-archive:{archive}:kin.example.org/kin:1"
+    registries.skopeo("copy", f"oci:{layout.folder}:kin", named)
+    image("import", archive)
+    yard.start()
+    yard.create_project("demo", environment=environment(image="aws/codebuild/standard:7.0"))
+    document = spec("cat /hello; test ! -e /gone; id -u; test ! -e /vol")
+    pulled = [yard.start_build("demo", buildspecOverride=document)["id"] for _ in range(2)]
+    for build_id in pulled:
+        ended = yard.ended(build_id)
+        assert ended["buildStatus"] == "SUCCEEDED", yard.log(ended) + yard.stderr()
+        assert yard.printed(ended).split() == ["pulled", "0"]
+    fetched = [path for method, path in registry.requests() if method == "GET"]
+    for layer in (base, above):
+        assert sum(path.endswith(layer["digest"]) for path in fetched) == 1, fetched
+    imported = yard.run("demo", imageOverride="kin.example.org/kin:1", buildspecOverride=document)
+    assert yard.printed(imported).splitlines()[0] == "imported", yard.log(imported)
+    assert len(engines.images(engine)) == 2
+
+    registry.stop()
+    missing = yard.run("demo", imageOverride=f"{registry.host}/none:1", buildspecOverride=document)
+    code, message = harness.context(missing, "PROVISIONING")
+    assert code == "BUILD_CONTAINER_UNABLE_TO_PULL_IMAGE"
+    assert "CannotPullContainerError" in message
+    said = image("rm", "kin.example.org/kin:1")
+    assert "in 1 images of the container engine" in said
+    [left] = engines.images(engine)
+    assert left["Labels"]["buildyard.name"] == f"{registry.host}/tool:1"
+    # Its registry is away; what is in place will do, and the engine has it.
+    ended = yard.run("demo", buildspecOverride=document)
+    assert ended["buildStatus"] == "SUCCEEDED", yard.log(ended)
+    image("rm", f"{registry.host}/tool:1")
+    assert engines.images(engine) == []
 
 
 def test_a_container_engine_that_is_not_there_is_told_at_the_start(tmp_path):

@@ -21,8 +21,8 @@ pub use image::{
     Reference, RegistrySettings, Version,
 };
 pub use sandbox::{
-    Agent, DockerEngine, HELPER_VERB, HostImage, Ipv4Range, OciRuntime, Opening, OutboundNetwork,
-    RuntimeKind, Sandbox, SandboxConfig, Users, helper_main, remove_tree,
+    Agent, DockerEngine, EngineImagesRemoved, HELPER_VERB, HostImage, Ipv4Range, OciRuntime,
+    Opening, OutboundNetwork, RuntimeKind, Sandbox, SandboxConfig, Users, helper_main, remove_tree,
 };
 pub use scripted::{Script, Scripted};
 pub use spec::{
@@ -31,7 +31,7 @@ pub use spec::{
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use std::net::TcpListener;
+use std::{net::TcpListener, sync::Arc};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 /// Makes containers, says how they end, and takes them away.
@@ -57,6 +57,12 @@ use tokio::sync::mpsc::UnboundedReceiver;
 /// - **Containers see nothing of each other** and nothing of the host that the spec does not give.
 #[async_trait]
 pub trait Executor: Send + Sync {
+    /// Has an image wherever containers are made from it, so that `launch` need not wait until it is
+    /// there. May take as long as a pull, and is given up by dropping it.
+    async fn provide(&self, _image: &Image, _progress: &Arc<Progress>) -> Result<(), LaunchError> {
+        Ok(())
+    }
+
     /// Starts the container, or finds the one that this id already has.
     async fn launch(&self, spec: &ContainerSpec) -> Result<Container, LaunchError>;
 

@@ -148,6 +148,12 @@ impl Executors {
         })
     }
 
+    /// The container engine, if builds may have one.
+    pub fn engine(&self) -> Option<DockerEngine> {
+        let is_usable = self.usable().any(|name| name == ExecutorName::Docker);
+        is_usable.then(|| DockerEngine { socket: self.docker.socket.clone() })
+    }
+
     /// The executors that there are to be, the default one first.
     fn usable(&self) -> impl Iterator<Item = ExecutorName> {
         let others = self.allowed.iter().copied().filter(|name| *name != self.default);

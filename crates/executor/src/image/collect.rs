@@ -62,7 +62,7 @@ struct Use {
 
 /// As long as this is held, nothing is collected.
 #[derive(Debug)]
-pub(super) struct Hold {
+pub(crate) struct Hold {
     _file: File,
 }
 
@@ -185,8 +185,18 @@ impl Images {
         Ok(Collected { names, ..self.collect(&lock)? })
     }
 
+    /// Keeps everything as long as it is held.
+    pub(crate) fn hold(&self) -> Result<Hold, Fault> {
+        self.inner.uses.hold()
+    }
+
+    /// Whether there is an image with this manifest.
+    pub(crate) fn knows(&self, manifest: &Digest) -> Result<bool, Fault> {
+        Ok(self.inner.records.image(manifest)?.is_some())
+    }
+
     /// Waits until nothing is being brought in, and keeps it so.
-    fn lock(&self) -> Result<File, Fault> {
+    pub(crate) fn lock(&self) -> Result<File, Fault> {
         let file = self.inner.uses.open_lock()?;
         file.lock().doing_to("lock", &self.inner.uses.lock)?;
         Ok(file)

@@ -354,6 +354,6 @@ fn stored(named: &Named) -> StoredImage {
     StoredImage { name: named.name.clone(), manifest: named.manifest.clone() }
 }
 
-fn gone(image: &StoredImage) -> LaunchError {
+pub(super) fn gone(image: &StoredImage) -> LaunchError {
     LaunchError::Image(format!("CannotPullContainerError: {}: it was removed", image.name))
 }

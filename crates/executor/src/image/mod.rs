@@ -18,6 +18,7 @@ mod layout;
 mod local_engines;
 mod look;
 mod manifest;
+mod pack;
 mod progress;
 mod recipe;
 mod record;
@@ -36,7 +37,8 @@ pub use record::Origin;
 pub use reference::{NoReference, Reference, Version};
 pub use registry::{Credentials, RegistrySettings};
 
-pub(crate) use engine_archive::ImageArchive;
+pub(crate) use collect::Hold;
+pub(crate) use engine_archive::{EngineImage, IMAGE_LABEL, STORE_LABEL};
 pub(crate) use host::HostTemplate;
 
 use std::path::PathBuf;

@@ -90,6 +90,12 @@ impl LayerStore {
         self.layers.join(digest.short())
     }
 
+    /// A short name for the folder, the same for as long as it is.
+    pub(super) fn instance(&self) -> Result<String, Fault> {
+        let found = fs::metadata(&self.layers).doing_to("look at", &self.layers)?;
+        Ok(format!("{:x}-{:x}", found.dev(), found.ino()))
+    }
+
     /// Brings in those of an image's layers that are not there.
     pub(super) fn bring(
         &self,

@@ -6,14 +6,18 @@
 //! when the reserve is touched, whoever wrote last. Without containers nobody looks.
 
 use super::{
+    cgroup::Group,
     known::{Known, KnownContainers},
     state::ContainerFolder,
 };
 use crate::{ContainerId, DiskUsed, Exit, Fault, disk_used, fault::Doing};
-use rustix::{fs::statvfs, process::Signal, process::pidfd_send_signal};
+use rustix::{
+    fs::statvfs,
+    process::{Pid, Signal, pidfd_send_signal},
+};
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     fs, io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -44,16 +48,39 @@ pub(super) struct DiskShare {
     pub bytes_max: u64,
     /// The folders and files that it writes to.
     pub places: Vec<PathBuf>,
+    /// The one of them that may be on another disk than the containers' folder, if there is one.
+    #[serde(default)]
+    pub elsewhere: Option<PathBuf>,
+    /// Where its processes are, when that is not its own control group.
+    #[serde(default)]
+    pub processes: Option<Group>,
 }
 
 impl Default for DiskShare {
     /// That of a container which an older service has started.
     fn default() -> Self {
-        Self { bytes_max: u64::MAX, places: Vec::new() }
+        Self { bytes_max: u64::MAX, places: Vec::new(), elsewhere: None, processes: None }
     }
 }
 
 impl DiskShare {
+    /// Adds what an engine's container with this first process writes over its image. Where the
+    /// engine keeps containers in other ways than overlays, that is not counted.
+    pub(super) fn add_root_of(&mut self, process: Pid) {
+        let process_id = process.as_raw_nonzero();
+        let mounts = fs::read_to_string(format!("/proc/{process_id}/mountinfo"));
+        match mounts.ok().as_deref().and_then(written_over_root) {
+            Some(written) => {
+                self.places.push(written.clone());
+                self.elsewhere = Some(written);
+            }
+            None => tracing::warn!(
+                "a container engine keeps containers in no overlay: what builds write is not counted"
+            ),
+        }
+        self.processes = Group::of(process).ok();
+    }
+
     /// What is taken by now. What cannot be counted takes nothing.
     fn used(&self) -> DiskUsed {
         let mut used = DiskUsed::default();
@@ -72,6 +99,19 @@ impl DiskShare {
         }
         used
     }
+}
+
+/// The folder of what is written over the overlay that is the root, by a process's list of mounts.
+fn written_over_root(mounts: &str) -> Option<PathBuf> {
+    let root = mounts.lines().rev().find_map(|mount| {
+        let (place, file_system) = mount.split_once(" - ")?;
+        (place.split(' ').nth(4)? == "/").then_some(file_system)
+    })?;
+    let mut fields = root.split(' ');
+    let options = (fields.next()? == "overlay").then(|| fields.nth(1))??;
+    let written = options.split(',').find_map(|option| option.strip_prefix("upperdir="))?;
+    // Of many layers the kernel is told by paths that mean nothing here.
+    (written.starts_with('/') && !written.contains('\\')).then(|| PathBuf::from(written))
 }
 
 /// What processes hold open of files that have no name any more.
@@ -117,6 +157,7 @@ impl DiskWatch {
         let watch = move || {
             while let Some(running) = watched.next_look(LOOK_EVERY) {
                 let Ok(free) = Free::of(&folder) else { continue };
+                ledger.look_elsewhere(elsewhere(&folder, &running));
                 for end in ledger.look(free, &running, Instant::now()) {
                     end.carry_out(&folder);
                 }
@@ -169,6 +210,17 @@ impl Free {
     }
 }
 
+/// What is free of other disks than the containers' folder's, by the disks' numbers.
+fn elsewhere(folder: &Path, running: &[(ContainerId, Arc<Known>)]) -> BTreeMap<u64, Free> {
+    let places = running.iter().filter_map(|(_, known)| known.share.elsewhere.as_deref());
+    let disk = |place: &Path| fs::metadata(place).map(|found| found.dev()).ok();
+    let mut places = places.peekable();
+    let here = places.peek().and_then(|_| disk(folder));
+    let others = places.filter_map(|place| Some((disk(place)?, place)));
+    let others = others.filter(|(disk, _)| Some(*disk) != here);
+    others.filter_map(|(disk, place)| Some((disk, Free::of(place).ok()?))).collect()
+}
+
 /// A container, as far as the ledger has to know it.
 pub(super) trait Taker {
     /// Bytes at most.
@@ -190,7 +242,8 @@ impl Taker for (ContainerId, Arc<Known>) {
 
     fn count(&self) -> u64 {
         let mut used = self.1.share.used();
-        used += nameless(&self.1.group.processes());
+        let group = self.1.share.processes.as_ref().unwrap_or(&self.1.group);
+        used += nameless(&group.processes());
         self.1.set_counted(used.bytes);
         used.bytes
     }
@@ -220,6 +273,8 @@ impl End<(ContainerId, Arc<Known>)> {
 struct Ledger {
     reserve_bytes: u64,
     last: Option<Free>,
+    /// The same of other disks, by their numbers.
+    last_elsewhere: BTreeMap<u64, Free>,
     /// By how much the free space has fallen since it was counted, whatever has become free.
     fallen: u64,
     /// When a container may be ended for the reserve again.
@@ -228,7 +283,18 @@ struct Ledger {
 
 impl Ledger {
     fn new(reserve_bytes: u64) -> Self {
-        Self { reserve_bytes, last: None, fallen: 0, spared_until: None }
+        let last_elsewhere = BTreeMap::new();
+        Self { reserve_bytes, last: None, last_elsewhere, fallen: 0, spared_until: None }
+    }
+
+    /// Takes notice of the free space of other disks that containers write to.
+    fn look_elsewhere(&mut self, free: BTreeMap<u64, Free>) {
+        for (disk, free) in &free {
+            let last = self.last_elsewhere.get(disk);
+            let fallen = last.map_or(0, |last| free.fallen_since(last));
+            self.fallen = self.fallen.saturating_add(fallen);
+        }
+        self.last_elsewhere = free;
     }
 
     /// Takes notice of the free space, and says which containers are to end.

@@ -3,29 +3,29 @@
 //! It makes the container and says how it ended. The network inside, the sockets and what is handed
 //! to the agent are the keeper's matter, which stands beside the container.
 
+mod images;
+
+pub use images::EngineImagesRemoved;
+
 use super::{message::User, privileges};
-use crate::{ContainerId, ContainerSpec, Exit, Fault, Image, LaunchError, image::ImageArchive};
+use crate::{ContainerId, ContainerSpec, Exit, Fault};
 use bollard::{
-    API_DEFAULT_VERSION, Docker, body_try_stream,
+    API_DEFAULT_VERSION, Docker,
     errors::Error,
     models::{
         ContainerCreateBody, ContainerState, HostConfig, HostConfigCgroupnsModeEnum,
         HostConfigLogConfig, Mount, ResourcesUlimits, VolumeCreateRequest,
     },
     query_parameters::{
-        CreateContainerOptions, ImportImageOptions, RemoveContainerOptions, RemoveVolumeOptions,
+        CreateContainerOptions, KillContainerOptions, RemoveContainerOptions, RemoveVolumeOptions,
         WaitContainerOptions,
     },
 };
-use bytes::Bytes;
-use futures::{StreamExt, stream};
+use futures::StreamExt;
 use rustix::process::{Pid, Resource, getrlimit};
 use serde::{Deserialize, Serialize};
-use std::{
-    io::{self, Write},
-    path::PathBuf,
-};
-use tokio::{runtime::Handle, sync::mpsc};
+use std::{path::PathBuf, time::Duration};
+use tokio::runtime::Handle;
 
 /// A container engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,8 +43,6 @@ pub(super) struct EngineJob {
 
 /// How long an engine may take to answer.
 const ANSWER_SECONDS_MAX: u64 = 120;
-/// How much of an image is on its way to an engine at once, in pieces.
-const PIECES_MAX: usize = 16;
 /// Below this an engine refuses to limit memory.
 const MEMORY_BYTES_MIN: u64 = 6 << 20;
 /// An answer that means that there is no such thing.
@@ -53,6 +51,9 @@ const NOT_FOUND: u16 = 404;
 const NOT_MODIFIED: u16 = 304;
 /// An answer that means that somebody else is doing it.
 const CONFLICT: u16 = 409;
+/// How often, and after which pause, an engine is asked how a container has ended.
+const STATE_TRIES_MAX: usize = 20;
+const STATE_PAUSE: Duration = Duration::from_millis(50);
 /// The code by which engines tell of a signal is this and its number.
 const SIGNAL_BASE: i64 = 128;
 
@@ -62,6 +63,7 @@ pub(super) struct Engine {
     docker: Docker,
     /// What the names of all containers begin with.
     prefix: String,
+    turns: images::Turns,
 }
 
 impl Engine {
@@ -72,70 +74,12 @@ impl Engine {
         let failed = |error: Error| Fault::because(&doing, told(&error));
         let docker = Docker::connect_with_unix(&socket, ANSWER_SECONDS_MAX, API_DEFAULT_VERSION);
         let docker = docker.map_err(failed)?.negotiate_version().await.map_err(failed)?;
-        Ok(Self { docker, prefix: format!("buildyard-{instance}") })
+        let prefix = format!("buildyard-{instance}");
+        Ok(Self { docker, prefix, turns: images::Turns::default() })
     }
 
     fn name(&self, id: &ContainerId) -> String {
         format!("{}-{id}", self.prefix)
-    }
-
-    /// The engine's own name of an image, which is given to it when it does not have it.
-    pub(super) fn image(&self, image: &Image) -> Result<String, LaunchError> {
-        let unfit = |what: &str| {
-            LaunchError::Image(format!(
-                "the image {what} is for the sandbox and runtimes; a container engine takes images \
-                 in OCI layout"
-            ))
-        };
-        match image {
-            Image::Host => Err(unfit("host")),
-            Image::Rootfs(folder) => Err(unfit(&format!("rootfs:{}", folder.display()))),
-            Image::Stored(image) => Err(unfit(&image.name)),
-            Image::OciLayout { folder, tag } => {
-                let archive = ImageArchive::find(folder, tag.as_deref())?;
-                Handle::current().block_on(self.load(archive))
-            }
-        }
-    }
-
-    async fn load(&self, archive: ImageArchive) -> Result<String, LaunchError> {
-        let id = archive.id();
-        match self.docker.inspect_image(&id).await {
-            Ok(_) => return Ok(id),
-            Err(error) if is(&error, NOT_FOUND) => {}
-            Err(error) => return Err(fault("look for an image", &error).into()),
-        }
-        let (sender, receiver) = mpsc::channel(PIECES_MAX);
-        let writing = tokio::task::spawn_blocking(move || archive.write(Pieces(sender)));
-        let pieces = stream::unfold(receiver, |mut receiver| async {
-            receiver.recv().await.map(|piece| (Ok(piece), receiver))
-        });
-        let options = ImportImageOptions { quiet: true, ..ImportImageOptions::default() };
-        let mut loading =
-            Box::pin(self.docker.import_image(options, body_try_stream(pieces), None));
-        let mut refused = None;
-        while let Some(step) = loading.next().await {
-            match step {
-                Ok(step) => {
-                    let problem = step.error_detail.and_then(|detail| detail.message);
-                    refused = refused.or(problem);
-                }
-                Err(error) => refused = refused.or(Some(told(&error))),
-            }
-        }
-        drop(loading);
-        match writing.await.expect("writing an archive does not panic") {
-            // Without a reader it cannot be written, and the reader has said why.
-            Err(LaunchError::Fault(_)) if refused.is_some() => {}
-            written => written?,
-        }
-        match (refused, self.docker.inspect_image(&id).await) {
-            (_, Ok(_)) => Ok(id),
-            (Some(reason), Err(_)) => {
-                Err(LaunchError::Image(format!("the container engine does not take it: {reason}")))
-            }
-            (None, Err(error)) => Err(fault("find the image again", &error).into()),
-        }
     }
 
     /// Makes a volume that is an overlay, for the container with this id; gives its name. Its number
@@ -203,6 +147,19 @@ impl Engine {
         })
     }
 
+    /// Ends a container that nobody keeps any more; fine when it has ended.
+    pub(super) fn kill(&self, id: &ContainerId) {
+        let options = Some(KillContainerOptions::default());
+        let killed =
+            Handle::current().block_on(self.docker.kill_container(&self.name(id), options));
+        if let Err(error) = killed
+            && !is(&error, NOT_FOUND)
+            && !is(&error, CONFLICT)
+        {
+            tracing::warn!(%id, error = told(&error), "a container is not ended");
+        }
+    }
+
     /// How a container ended, which has or is about to.
     pub(super) fn exit(&self, id: &ContainerId) -> Exit {
         let name = self.name(id);
@@ -210,7 +167,16 @@ impl Engine {
             let options = WaitContainerOptions { condition: "not-running".to_owned() };
             // What it says is in the state as well; it says a code above zero as an error.
             let _ = self.docker.wait_container(&name, Some(options)).next().await;
-            self.state(&name).await
+            let mut state = self.state(&name).await;
+            // Podman is of two minds about a container that it is removing at this moment.
+            for _ in 1..STATE_TRIES_MAX {
+                if state.is_ok() {
+                    break;
+                }
+                tokio::time::sleep(STATE_PAUSE).await;
+                state = self.state(&name).await;
+            }
+            state
         });
         match state {
             Ok(Some(state)) if state.oom_killed == Some(true) => Exit::OutOfMemory,
@@ -309,20 +275,6 @@ fn ulimit(name: &str, resource: Resource, value: u64) -> ResourcesUlimits {
     let value = getrlimit(resource).maximum.map_or(value, |maximum| maximum.min(value));
     let value = i64::try_from(value).unwrap_or(-1);
     ResourcesUlimits { name: Some(name.to_owned()), soft: Some(value), hard: Some(value) }
-}
-
-/// What is written becomes pieces of a stream.
-struct Pieces(mpsc::Sender<Bytes>);
-
-impl Write for Pieces {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let sent = self.0.blocking_send(Bytes::copy_from_slice(bytes));
-        sent.map(|()| bytes.len()).map_err(|_| io::ErrorKind::BrokenPipe.into())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 fn is(error: &Error, status: u16) -> bool {

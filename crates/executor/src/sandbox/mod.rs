@@ -38,7 +38,7 @@ mod state;
 mod syscall;
 
 pub use config::{Agent, HostImage, OutboundNetwork, SandboxConfig, Users};
-pub use engine::DockerEngine;
+pub use engine::{DockerEngine, EngineImagesRemoved};
 pub use netlink::Ipv4Range;
 pub use opening::Opening;
 pub use origin::{HELPER_VERB, helper_main};

@@ -28,7 +28,7 @@ use crate::{
     Container, ContainerId, ContainerSpec, Executor, Exit, Fault, Image, LaunchError, Mount,
     MountKind, Network, Privileges,
     fault::Doing,
-    image::{HostTemplate, ImageSettings, Images},
+    image::{Hold, HostTemplate, ImageSettings, Images, Progress},
 };
 use async_trait::async_trait;
 use rustix::{
@@ -51,7 +51,10 @@ use std::{
     sync::{Arc, Once},
     time::Duration,
 };
-use tokio::sync::{Semaphore, mpsc::UnboundedReceiver};
+use tokio::{
+    runtime::Handle,
+    sync::{Semaphore, mpsc::UnboundedReceiver},
+};
 
 /// How long a killed container may take to be gone.
 const DEATH_SECONDS_MAX: u64 = 5;
@@ -151,7 +154,7 @@ impl Sandbox {
     }
 
     /// An executor whose containers a container engine of this machine makes. Fails when it cannot be
-    /// reached. It works for root alone, and for images in OCI layout.
+    /// reached. It works for root alone, and for images that this machine keeps or has in OCI layout.
     ///
     /// Containers have the network that the sandbox's have, and not the engine's.
     pub async fn with_engine(config: SandboxConfig, engine: DockerEngine) -> Result<Self, Fault> {
@@ -253,6 +256,15 @@ impl Sandbox {
 impl Executor for Sandbox {
     async fn image_environment(&self, image: &Image) -> Result<Vec<(String, String)>, LaunchError> {
         Ok(self.image_settings(image).await?.environment)
+    }
+
+    async fn provide(&self, image: &Image, progress: &Arc<Progress>) -> Result<(), LaunchError> {
+        match &self.inner.maker {
+            Maker::Sandbox | Maker::Runtime(..) => Ok(()),
+            Maker::Engine(engine, _) => {
+                engine.provide(&self.inner.images, image, progress).await.map(drop)
+            }
+        }
     }
 
     async fn launch(&self, spec: &ContainerSpec) -> Result<Container, LaunchError> {
@@ -383,7 +395,11 @@ impl Inner {
         match &self.maker {
             Maker::Sandbox | Maker::Runtime(..) => Ok(Base::Root(self.root_file_system(spec)?)),
             Maker::Engine(engine, agent) => {
-                Ok(Base::Engine(engine, agent, engine.image(&spec.image)?))
+                let hold = self.images.hold()?;
+                let progress = Arc::default();
+                let given = engine.provide(&self.images, &spec.image, &progress);
+                let image = Handle::current().block_on(given)?;
+                Ok(Base::Engine { engine, agent, image, _hold: hold })
             }
         }
     }
@@ -416,7 +432,7 @@ impl Inner {
     ) -> Result<Container, Fault> {
         let root = match base {
             Base::Root(root) => root,
-            Base::Engine(engine, agent, image) => {
+            Base::Engine { engine, agent, image, .. } => {
                 return self.start_in_engine(spec, (engine, agent), image.clone(), locked);
             }
         };
@@ -672,12 +688,19 @@ impl Inner {
         match &self.maker {
             Maker::Sandbox | Maker::Runtime(..) => known.conclude(),
             Maker::Engine(engine, _) => {
-                let told = || match (process::reap(&known.process), engine.exit(id)) {
-                    (
-                        Exit::Exited { code: Some(MEMORY_END) },
-                        Exit::Killed { signal: libc::SIGKILL },
-                    ) => Exit::OutOfMemory,
-                    (_, exit) => exit,
+                let told = || {
+                    let kept = process::reap(&known.process);
+                    if !matches!(kept, Exit::Exited { code: Some(_) }) {
+                        // The keeper has not seen its end: it was killed, and with it the sockets went.
+                        engine.kill(id);
+                    }
+                    match (kept, engine.exit(id)) {
+                        (
+                            Exit::Exited { code: Some(MEMORY_END) },
+                            Exit::Killed { signal: libc::SIGKILL },
+                        ) => Exit::OutOfMemory,
+                        (_, exit) => exit,
+                    }
                 };
                 known.conclude_by(told)
             }
@@ -781,8 +804,16 @@ struct Terms {
 enum Base<'a> {
     /// A root file system.
     Root(RootFileSystem),
-    /// An image that an engine has, by the engine's name for it; and the agent's file.
-    Engine(&'a Engine, &'a Path, String),
+    /// An image that an engine has.
+    Engine {
+        engine: &'a Engine,
+        /// The agent's file.
+        agent: &'a Path,
+        /// The engine's name for the image.
+        image: String,
+        /// The engine is not asked to remove it meanwhile.
+        _hold: Hold,
+    },
 }
 
 /// A container's first process, which is the agent now.
@@ -873,7 +904,7 @@ fn disk_share(spec: &ContainerSpec, folder: &ContainerFolder) -> DiskShare {
     let given = spec.mounts.iter().filter(|mount| mount.kind == MountKind::ReadWrite);
     let mut places = vec![overlays_folder(folder.path()), spec.journal.clone()];
     places.extend(given.map(|mount| mount.host.clone()));
-    DiskShare { bytes_max: spec.limits.disk_bytes, places }
+    DiskShare { bytes_max: spec.limits.disk_bytes, places, ..DiskShare::default() }
 }
 
 /// Removes control groups, which the kernel may hold for a moment after the last process is gone.

@@ -57,14 +57,14 @@ fn assert_ended(exit: &Exit) {
     }
 }
 
-fn ends(orders: &str) {
+pub(crate) fn ends(orders: &str) {
     let world = World::new();
     let (exit, _) = block_on(world.run(&limited(&world, orders)));
     assert_ended(&exit);
 }
 
-fn what_is_written_has_a_limit() {
-    ends("sh head -c 200M /dev/zero > /var/tmp/big\nwait");
+pub(crate) fn what_is_written_has_a_limit() {
+    ends("sh head -c 200m /dev/zero > /var/tmp/big\nwait");
 }
 
 fn files_without_a_name_have_it_too() {
@@ -83,34 +83,32 @@ fn many_empty_files_have_it_too() {
     ends("sh mkdir /tmp/many; cd /tmp/many; seq 30000 | xargs touch\nwait");
 }
 
-fn output_has_it_too() {
-    ends("sh head -c 200M /dev/zero\nwait");
+pub(crate) fn output_has_it_too() {
+    ends("sh head -c 200m /dev/zero\nwait");
 }
 
 fn who_stays_within_it_is_left_alone() {
     let world = World::new();
-    let orders = "sh head -c 40M /dev/zero > /tmp/a; rm /tmp/a; head -c 40M /dev/zero > /tmp/b; \
-                  truncate -s 100G /tmp/sparse; sleep 1; rm /tmp/b; head -c 40M /dev/zero > /tmp/c; sleep 1";
+    let orders = "sh head -c 40m /dev/zero > /tmp/a; rm /tmp/a; head -c 40m /dev/zero > /tmp/b; \
+                  truncate -s 100G /tmp/sparse; sleep 1; rm /tmp/b; head -c 40m /dev/zero > /tmp/c; sleep 1";
     let (exit, said) = block_on(world.run(&limited(&world, orders)));
     assert_eq!((exit, said.as_str()), (Exit::Exited { code: Some(0) }, "status 0\n"));
 }
 
-fn it_holds_after_the_service_was_restarted() {
+pub(crate) fn it_holds_after_the_service_was_restarted() {
     let world = World::new();
     let orders =
-        "sh echo begun; until [ -e /tmp/go ]; do sleep 0.1; head -c 9M /dev/zero >> /tmp/x; done";
+        "sh echo begun; until [ -e /tmp/go ]; do sleep 0.1; head -c 9m /dev/zero >> /tmp/x; done";
     let spec = limited(&world, &format!("say begun\n{orders}"));
-    block_on(async {
-        world.sandbox.launch(&spec).await.expect("a container");
-        wait_for_text(&spec.journal, "begun").await;
-        let world = world.restarted();
-        world.sandbox.launch(&spec).await.expect("the same container");
-        assert_ended(&watch(&world.sandbox, &spec.id).await);
-        // Another service still knows.
-        let world = world.restarted();
-        assert_ended(&watch(&world.sandbox, &spec.id).await);
-        world.sandbox.destroy(&spec.id).await.expect("an end");
-    });
+    block_on(world.sandbox.launch(&spec)).expect("a container");
+    block_on(wait_for_text(&spec.journal, "begun"));
+    let world = world.restarted();
+    block_on(world.sandbox.launch(&spec)).expect("the same container");
+    assert_ended(&block_on(watch(&world.sandbox, &spec.id)));
+    // Another service still knows.
+    let world = world.restarted();
+    assert_ended(&block_on(watch(&world.sandbox, &spec.id)));
+    block_on(world.sandbox.destroy(&spec.id)).expect("an end");
 }
 
 fn run_small() -> Result<(), Failed> {
@@ -142,10 +140,10 @@ pub(crate) fn on_small_disk() -> ExitCode {
     let mut config = config(&folder);
     config.disk_reserve_bytes = 64 << 20;
     world.sandbox = Sandbox::new(config).expect("a sandbox");
-    let small = world.spec("sh head -c 8M /dev/zero > /tmp/x\nwait");
-    let large = world.spec("sh head -c 100M /dev/zero > /tmp/x\nwait");
+    let small = world.spec("sh head -c 8m /dev/zero > /tmp/x\nwait");
+    let large = world.spec("sh head -c 100m /dev/zero > /tmp/x\nwait");
     // It touches the reserve, and is not the largest.
-    let last = world.spec("sh head -c 90M /dev/zero > /tmp/x; sleep 1; echo alive");
+    let last = world.spec("sh head -c 90m /dev/zero > /tmp/x; sleep 1; echo alive");
     block_on(async {
         for spec in [&small, &large] {
             world.sandbox.launch(spec).await.expect("a container");

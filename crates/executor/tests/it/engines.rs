@@ -4,10 +4,13 @@
 #![expect(clippy::print_stderr, reason = "a machine that cannot run these tests says so")]
 
 use crate::{
-    contract,
-    world::{Maker, World, block_on, with_maker},
+    contract, disk, images,
+    world::{Maker, World, block_on, wait_for_text, watch, with_maker},
 };
-use executor::{Executor, Exit, Image, LaunchError, Mount, MountKind};
+use executor::{
+    ContainerSpec, DockerEngine, Executor, Exit, Image, Images, ImagesConfig, LaunchError, Mount,
+    MountKind, Progress, StoredImage,
+};
 use libtest_mimic::{Failed, Trial};
 use rustix::{
     mount::UnmountFlags,
@@ -15,9 +18,11 @@ use rustix::{
 };
 use std::{
     fs::{self, File},
+    os::unix::fs::MetadataExt,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::Arc,
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
@@ -154,14 +159,23 @@ fn podman(folder: &Path) -> Running {
 fn the_contract_is_kept(start: Start) -> Result<(), Failed> {
     let folder = TempDir::new().expect("a temporary folder");
     let engine = start(folder.path());
-    let more: [contract::Promise; 4] = [
+    let more: [contract::Promise; 9] = [
         ("mounts_are_what_they_say", mounts_are_what_they_say),
         ("limits_and_privileges_are_kept", limits_and_privileges_are_kept),
+        ("an_image_is_given_once_and_goes_with_the_store_s", an_image_is_given_once_and_goes),
         ("other_images_are_refused", other_images_are_refused),
+        ("what_is_written_has_a_limit", disk::what_is_written_has_a_limit),
+        ("files_without_a_name_have_it_too", files_without_a_name_have_it_too),
+        (
+            "it_holds_after_the_service_was_restarted",
+            disk::it_holds_after_the_service_was_restarted,
+        ),
+        ("a_container_ends_with_its_keeper", a_container_ends_with_its_keeper),
         ("nothing_is_left_behind", nothing_is_left_behind),
     ];
+    let promises = contract::list::<World>().into_iter().chain(images::BY_ALL).chain(more);
     let mut broken = Vec::new();
-    for (name, promise) in contract::list::<World>().into_iter().chain(more) {
+    for (name, promise) in promises {
         let started = Instant::now();
         let maker = Maker::Engine(engine.socket.clone());
         let kept = catch_unwind(AssertUnwindSafe(|| with_maker(maker, promise)));
@@ -190,10 +204,14 @@ fn mounts_in(folder: &Path) -> usize {
 
 /// What the engine itself says of its containers.
 fn containers(socket: &Path) -> String {
+    asked(socket, "containers/json?all=true")
+}
+
+fn asked(socket: &Path, what: &str) -> String {
     let asked = Command::new("curl")
         .args(["--silent", "--unix-socket"])
         .arg(socket)
-        .arg("http://engine/v1.41/containers/json?all=true")
+        .arg(format!("http://engine/v1.41/{what}"))
         .output()
         .expect("curl");
     String::from_utf8_lossy(&asked.stdout).trim().to_owned()
@@ -240,6 +258,83 @@ fn limits_and_privileges_are_kept() {
     assert_eq!((exit, said.as_str()), (Exit::OutOfMemory, ""));
 }
 
+/// What the engine has of these images, by their ids.
+fn copies(world: &World) -> usize {
+    let label = "buildyard.images";
+    let Maker::Engine(socket) = &world.maker else { panic!("no engine") };
+    let filters = format!("%7B%22label%22%3A%5B%22{label}={}%22%5D%7D", images_of(world));
+    asked(socket, &format!("images/json?filters={filters}")).matches("\"Id\"").count()
+}
+
+/// What tells the images of this world from those of others, in labels.
+fn images_of(world: &World) -> String {
+    let found = fs::metadata(world.folder.path().join("images/layers")).expect("images");
+    format!("{:x}-{:x}", found.dev(), found.ino())
+}
+
+fn an_image_is_given_once_and_goes() {
+    let world = World::new();
+    let spec = world.spec("say here\nwait");
+    let Maker::Engine(socket) = &world.maker else { panic!("no engine") };
+    let engine = DockerEngine { socket: socket.clone() };
+    let images = Images::open(ImagesConfig::in_folder(world.folder.path().join("images")));
+    let images = images.expect("images");
+    block_on(async {
+        engine.collect(&images).await.expect("nothing to remove");
+        // What another world has given it is as good; here it is to be this one's.
+        let image = images::in_a_layout(&world);
+        let provide = || async {
+            let progress = Arc::new(Progress::default());
+            world.sandbox.provide(&image, &progress).await.expect("an image");
+            progress.fetched_bytes() > 0
+        };
+        let given = tokio::join!(provide(), provide(), provide());
+        let given = [given.0, given.1, given.2];
+        assert_eq!(given.iter().filter(|given| **given).count(), 1, "once");
+        assert!(!provide().await, "it is found again");
+        assert_eq!(copies(&world), 1);
+        let running = ContainerSpec { image: image.clone(), ..spec };
+        world.sandbox.launch(&running).await.expect("a container");
+        wait_for_text(&running.journal, "here").await;
+        images.prune(None).expect("layers go");
+        let kept = engine.collect(&images).await.expect("a container needs it");
+        assert_eq!((kept.count, copies(&world)), (0, 1));
+        world.sandbox.destroy(&running.id).await.expect("an end");
+        let removed = engine.collect(&images).await.expect("nothing needs it");
+        assert_eq!((removed.count, copies(&world)), (1, 0));
+        assert!(removed.bytes > 0);
+        assert!(provide().await, "it is given again");
+    });
+    let said =
+        block_on(world.run(&ContainerSpec {
+            image: images::in_a_layout(&world),
+            ..world.spec("sh cat /only")
+        }));
+    assert_eq!(said.1, "this one\nstatus 0\n");
+    block_on(engine.collect(&images)).expect("nothing needs it");
+}
+
+fn files_without_a_name_have_it_too() {
+    disk::ends("sh exec 3> /tmp/f; rm /tmp/f; head -c 200m /dev/zero >&3; sleep 1000");
+}
+
+fn a_container_ends_with_its_keeper() {
+    let world = World::new();
+    let spec = world.spec("say here\nwait");
+    block_on(async {
+        world.sandbox.launch(&spec).await.expect("a container");
+        wait_for_text(&spec.journal, "here").await;
+        let note = world.folder.path().join("state/containers").join(spec.id.as_str());
+        let note = fs::read_to_string(note.join("started.json")).expect("a note");
+        let note: serde_json::Value = serde_json::from_str(&note).expect("a note");
+        let keeper = note["process"]["pid"].as_i64().and_then(|pid| i32::try_from(pid).ok());
+        let keeper = Pid::from_raw(keeper.expect("a process")).expect("a process");
+        kill_process(keeper, Signal::KILL).expect("a kill");
+        assert_eq!(watch(&world.sandbox, &spec.id).await, Exit::Killed { signal: 9 });
+        world.sandbox.destroy(&spec.id).await.expect("an end");
+    });
+}
+
 fn other_images_are_refused() {
     let world = World::new();
     let mut spec = world.spec("say never");
@@ -253,6 +348,9 @@ fn other_images_are_refused() {
     refused(Image::Rootfs("/".into()), "the image rootfs:/ is for the sandbox");
     let folder = world.folder.path().join("none");
     refused(Image::OciLayout { folder, tag: None }, "cannot be used");
+    let Image::Stored(stored) = images::with_a_shell(world.folder.path()) else { panic!("stored") };
+    let manifest = format!("sha256:{}", "0".repeat(64)).parse().expect("a digest");
+    refused(Image::Stored(StoredImage { manifest, ..stored }), "it was removed");
     assert_eq!(block_on(world.sandbox.list()).expect("a list"), []);
 }
 

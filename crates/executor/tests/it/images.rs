@@ -6,27 +6,34 @@ use crate::{
     agent::AGENT,
     world::{World, block_on},
 };
-use executor::{Executor, Exit, Image, LaunchError};
+use executor::{
+    Executor, Exit, Image, Images, ImagesConfig, ImportFrom, LaunchError, Origin, Progress,
+    Reference,
+};
 use flate2::{Compression, write::GzEncoder};
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::{
     fs,
-    io::{Read, Write},
+    io::Write,
     path::{Path, PathBuf},
 };
 use tar::{Builder, EntryType, Header};
 
 type Check = (&'static str, fn());
 
+/// What every executor does with images in OCI layout.
+pub(crate) const BY_ALL: [Check; 4] = [
+    ("layers_lie_over_each_other", layers_lie_over_each_other),
+    ("an_image_is_told_by_its_tag_and_platform", an_image_is_told_by_its_tag_and_platform),
+    ("bad_layers_are_refused", bad_layers_are_refused),
+    ("tampered_images_are_refused", tampered_images_are_refused),
+];
+
 /// The tests of this file.
 pub(crate) fn trials(name: &str) -> Vec<Trial> {
-    let checks: [Check; 6] = [
-        ("layers_lie_over_each_other", layers_lie_over_each_other),
-        ("an_image_is_told_by_its_tag_and_platform", an_image_is_told_by_its_tag_and_platform),
-        ("bad_layers_are_refused", bad_layers_are_refused),
-        ("tampered_images_are_refused", tampered_images_are_refused),
+    let more: [Check; 2] = [
         ("links_in_layers_stay_inside", links_in_layers_stay_inside),
         ("settings_are_the_image_s", settings_are_the_image_s),
     ];
@@ -36,7 +43,7 @@ pub(crate) fn trials(name: &str) -> Vec<Trial> {
             Ok(())
         })
     };
-    checks.map(trial).into_iter().collect()
+    BY_ALL.into_iter().chain(more).map(trial).collect()
 }
 
 /// A layout that is being made.
@@ -45,31 +52,31 @@ struct Layout {
     manifests: Vec<Value>,
 }
 
-/// An image with a shell and what belongs to it.
+/// An image with a shell and what belongs to it, in this machine's own store of images.
 pub(crate) fn with_a_shell(folder: &Path) -> Image {
+    let images = Images::open(ImagesConfig::in_folder(folder.join("images"))).expect("images");
+    let name: Reference = "localhost/shell:1".parse().expect("a name");
+    if let Some(image) = images.in_place(&name).expect("images") {
+        return Image::Stored(image);
+    }
     let mut layout = Layout::at(folder.join("shell"));
-    let busybox = fs::read("/bin/busybox").expect("the package busybox-static");
-    let shell = Layer::new()
-        .folder("bin/")
-        .folder("etc/")
-        .folder("tmp/")
-        .entry(EntryType::Regular, "bin/busybox", 0o755, "", &busybox)
-        .link("bin/sh", "busybox")
-        .gzip();
-    let mut unpacked = Vec::new();
-    flate2::read::GzDecoder::new(&shell[..]).read_to_end(&mut unpacked).expect("an archive");
-    let digest = Sha256::digest(unpacked);
-    let layer = layout.blob(GZIP, &shell);
-    let config = json!({
-        "architecture": architecture(), "os": "linux", "config": {"Env": ["PATH=/bin", "LEFT=over"]},
-        "rootfs": {"type": "layers", "diff_ids": [format!("sha256:{}", hex::encode(digest))]},
-    });
-    let config =
-        layout.blob("application/vnd.oci.image.config.v1+json", config.to_string().as_bytes());
-    let manifest = json!({"schemaVersion": 2, "config": config, "layers": [layer]});
-    let manifest =
-        layout.blob("application/vnd.oci.image.manifest.v1+json", manifest.to_string().as_bytes());
-    layout.tag(manifest, "latest");
+    let layer =
+        TOOLS.iter().fold(tools(), |layer, tool| layer.link(&format!("bin/{tool}"), "busybox"));
+    let layer = layer.folder("etc/").folder("tmp/").folder("var/").folder("var/tmp/");
+    let layers = [layout.blob(GZIP, &layer.gzip())];
+    layout.tag(layout.manifest(architecture(), &layers), "latest");
+    let from = ImportFrom::Path(layout.folder);
+    let taken = images.import(&from, Some(&name), Origin::Import, &Progress::default());
+    Image::Stored(taken.expect("an image").remove(0))
+}
+
+/// A file that only this image has, beside a shell; in OCI layout.
+pub(crate) fn in_a_layout(world: &World) -> Image {
+    let mut layout = Layout::new(world, "only");
+    let zstd =
+        zstd::encode_all(&tools().file("only", "this one\n").tar()[..], 3).expect("an archive");
+    let layers = [layout.blob(ZSTD, &zstd)];
+    layout.tag(layout.manifest(architecture(), &layers), "only");
     layout.image(None)
 }
 
@@ -166,6 +173,10 @@ impl Layer {
 const TAR: &str = "application/vnd.oci.image.layer.v1.tar";
 const GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 const ZSTD: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
+
+/// What the shells of tests call beside what each image has.
+const TOOLS: [&str; 9] =
+    ["head", "mkdir", "mkfifo", "rm", "seq", "sleep", "sort", "touch", "xargs"];
 
 /// A layer with a shell: the test agent, called so, is the only program there is.
 fn tools() -> Layer {
@@ -279,8 +290,16 @@ fn an_image_is_told_by_its_tag_and_platform() {
     assert!(reason.contains("index.json"), "{reason}");
 }
 
+/// How many things are kept of images, of each kind.
+fn kept(world: &World) -> [usize; 4] {
+    let count = |folder| fs::read_dir(world.folder.path().join("images").join(folder));
+    ["layers", "parts", "uses", "manifests"].map(|folder| count(folder).expect("a folder").count())
+}
+
 fn bad_layers_are_refused() {
     let world = World::new();
+    world.spec("an engine's has an image by now");
+    let before = kept(&world);
     let bad = [
         (Layer::new().file("../out", "x").tar(), "leads out of the layer"),
         (Layer::new().file("a/../../out", "x").tar(), "leads out of the layer"),
@@ -318,10 +337,7 @@ fn bad_layers_are_refused() {
         let reason = refusal(&world, layout.image(None));
         assert!(reason.contains(why), "{number}: {reason}");
     }
-    for folder in ["layers", "parts", "uses", "manifests"] {
-        let folder = world.folder.path().join("images").join(folder);
-        assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 0, "{}", folder.display());
-    }
+    assert_eq!(kept(&world), before, "nothing stays");
     assert!(!world.folder.path().join("out").exists());
 }
 

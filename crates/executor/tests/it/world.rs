@@ -41,7 +41,7 @@ pub(crate) fn with_maker(maker: Maker, test: impl FnOnce()) {
 /// A sandbox in a folder of its own, with what the test is about to make its containers.
 pub(crate) struct World {
     pub(crate) sandbox: Sandbox,
-    maker: Maker,
+    pub(crate) maker: Maker,
     pub(crate) folder: TempDir,
 }
 

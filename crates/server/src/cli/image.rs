@@ -3,7 +3,9 @@
 
 use super::{DataArguments, image_build::BuildImage, log_to_stderr, progress::Bar};
 use crate::{
-    clock, fault,
+    clock,
+    config::Config,
+    fault,
     images::{ImageName, Names},
 };
 use anyhow::Context;
@@ -244,7 +246,8 @@ impl Inspect {
 
 impl Remove {
     fn run(&self) -> anyhow::Result<ExitCode> {
-        let images = images(&self.data)?;
+        let (config, data_dir) = self.data.read()?;
+        let images = Images::open(config.images.config(&data_dir))?;
         let mut status = ExitCode::SUCCESS;
         for name in &self.names {
             match images.remove(&name.to_string())? {
@@ -255,15 +258,38 @@ impl Remove {
                 }
             };
         }
+        collect_in_engine(&config, &images)?;
         Ok(status)
     }
 }
 
 impl Prune {
     fn run(&self) -> anyhow::Result<ExitCode> {
+        let (config, data_dir) = self.data.read()?;
+        let images = Images::open(config.images.config(&data_dir))?;
         let unused_for = self.unused_days.map(|days| DAY * days);
-        say(&gone(&images(&self.data)?.prune(unused_for)?))
+        let said = say(&gone(&images.prune(unused_for)?));
+        collect_in_engine(&config, &images)?;
+        said
     }
+}
+
+/// Removes what a container engine was given and no image needs, where builds may have one.
+fn collect_in_engine(config: &Config, images: &Images) -> anyhow::Result<()> {
+    let Some(engine) = config.executors.engine() else { return Ok(()) };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    match runtime.block_on(engine.collect(images)) {
+        Ok(removed) if removed.count > 0 => {
+            let (bytes, count) = (size(removed.bytes), removed.count);
+            say(&format!("freed {bytes} in {count} images of the container engine"))?;
+        }
+        Ok(_) => {}
+        Err(error) => {
+            let why = fault::chain(&error);
+            writeln!(std::io::stderr(), "buildyard: the container engine keeps its images: {why}")?;
+        }
+    }
+    Ok(())
 }
 
 fn unknown(name: &Reference) -> anyhow::Result<ExitCode> {

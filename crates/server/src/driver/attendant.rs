@@ -369,7 +369,13 @@ impl Attendant {
             }
         }
         let watch = |pulling| self.observe(|| Observed::Pulling(pulling));
-        images.provide(request, &self.charge.ending, watch).await
+        let ending = &self.charge.ending;
+        let mut provided = images.provide(request, ending, watch).await?;
+        let name = request.environment().image;
+        let pulling = Pulling { name, progress: Arc::default() };
+        self.observe(|| Observed::Pulling(pulling.clone()));
+        BuildImages::hand_over(&mut provided, &*self.executor, ending, &pulling).await?;
+        Ok(provided)
     }
 
     /// The folder of the build's local cache. A build does without one that cannot be had.

@@ -3,7 +3,7 @@
 use super::{ImageName, Names};
 use crate::{build_request::BuildRequest, secrets::SecretsService};
 use executor::{
-    Arrival, Asked, Credentials, Image, Images, LaunchError, Progress, Pulled, Reference,
+    Arrival, Asked, Credentials, Executor, Image, Images, LaunchError, Progress, Pulled, Reference,
     StoredImage,
 };
 use serde::Deserialize;
@@ -88,11 +88,35 @@ impl BuildImages {
             Some(pulled) => pulled?,
             None => {
                 progress.cancel();
-                return Err(LaunchError::Image("the build was stopped".to_owned()));
+                return Err(stopped());
             }
         };
         let notes = notes(&pulled, began.elapsed());
         Ok(Provided { image: Image::Stored(pulled.image), notes })
+    }
+
+    /// Has an image wherever an executor makes containers from it, unless `ending` is cancelled before.
+    pub async fn hand_over(
+        provided: &mut Provided,
+        executor: &dyn Executor,
+        ending: &CancellationToken,
+        pulling: &Pulling,
+    ) -> Result<(), LaunchError> {
+        let began = Instant::now();
+        let handing = executor.provide(&provided.image, &pulling.progress);
+        match ending.run_until_cancelled(handing).await {
+            Some(handed) => handed?,
+            None => return Err(stopped()),
+        }
+        let (took, bytes) = (began.elapsed(), pulling.progress.fetched_bytes());
+        if took >= WORTH_A_LINE && bytes > 0 {
+            let (megabytes, seconds) = (bytes / 1_000_000, took.as_secs());
+            let name = &pulling.name;
+            provided.notes.push(format!(
+                "Gave image {name} to the container engine: {megabytes} MB in {seconds} s"
+            ));
+        }
+        Ok(())
     }
 
     /// What is in place under a build's image's name, without a question to anybody.
@@ -153,6 +177,10 @@ impl BuildImages {
         })?;
         Ok(Credentials::Password { username: known.username, password: known.password })
     }
+}
+
+fn stopped() -> LaunchError {
+    LaunchError::Image("the build was stopped".to_owned())
 }
 
 /// What the log says. AWS: nothing; so here nothing, unless somebody would ask.

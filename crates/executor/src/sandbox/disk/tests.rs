@@ -1,8 +1,8 @@
 //! When it is counted, and who is ended.
 
-use super::{End, Free, Ledger, SPARED, Taker};
+use super::{End, Free, Ledger, SPARED, Taker, written_over_root};
 use crate::Exit;
-use std::{cell::Cell, rc::Rc, time::Instant};
+use std::{cell::Cell, collections::BTreeMap, path::Path, rc::Rc, time::Instant};
 
 const GIB: u64 = 1 << 30;
 
@@ -117,4 +117,36 @@ fn files_are_counted_too() {
     let uncounted = Free { bytes: 100 * GIB, files: 0, files_in_all: 0 };
     let later = now + SPARED;
     assert_eq!(names(&ledger.look(uncounted, &[container], later)), []);
+}
+
+#[test]
+fn what_is_written_to_another_disk_is_noticed() {
+    let (mut ledger, now) = (Ledger::new(GIB), Instant::now());
+    let container = Container::new("one", 10 * GIB);
+    let mut looked = 0;
+    for written in 0..=11 {
+        container.takes.set(written * GIB);
+        ledger.look_elsewhere(BTreeMap::from([(7, free((900 - written) * GIB))]));
+        let ends = ledger.look(free(50 * GIB), std::slice::from_ref(&container), now);
+        looked = container.counts.get();
+        let expected = if written > 10 { vec![("one", Some(10 * GIB))] } else { Vec::new() };
+        assert_eq!(names(&ends), expected);
+    }
+    assert!(looked < 12, "{looked}");
+    // A disk that is seen for the first time has not fallen.
+    let mut ledger = Ledger::new(GIB);
+    ledger.look_elsewhere(BTreeMap::from([(7, free(900 * GIB)), (8, free(GIB))]));
+    assert_eq!(ledger.fallen, 0);
+}
+
+#[test]
+fn an_engines_overlay_tells_where_is_written() {
+    let mounts =
+        |root: &str| format!("1 2 0:30 / /proc rw - proc proc rw\n3 2 0:31 / / rw - {root}\n");
+    let written = |root: &str| written_over_root(&mounts(root));
+    let overlay = "overlay overlay rw,lowerdir=/d/l/A:/d/l/B,upperdir=/d/1/diff,workdir=/d/1/work";
+    assert_eq!(written(overlay).as_deref(), Some(Path::new("/d/1/diff")));
+    assert_eq!(written("overlay overlay rw,lowerdir=l/A,upperdir=1/diff,workdir=1/work"), None);
+    assert_eq!(written("ext4 /dev/vda rw,upperdir=/d"), None);
+    assert_eq!(written_over_root(""), None);
 }

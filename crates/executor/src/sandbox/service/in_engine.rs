@@ -8,10 +8,15 @@ use crate::{
         engine::Engine,
         keeper::{AGENT, AGENT_PLACE, DOOR, DOOR_PLACE, SOCKET, SOCKET_PLACE},
         message::DELIVERY,
+        root::overlays_folder,
+        state::Plan,
     },
 };
 use bollard::models::{Mount, MountType, MountVolumeOptions};
-use rustix::fs::{Mode, OFlags, open};
+use rustix::{
+    fs::{Mode, OFlags, open},
+    process::Pid,
+};
 use std::{
     fs, io,
     os::{
@@ -40,7 +45,8 @@ impl Inner {
         let folder = locked.folder.path();
         let cgroup = self.hierarchies.no_group();
         let way_out = self.way_out(spec);
-        let (way_out, belongings) = self.provide(spec, cgroup.clone(), way_out, &locked.folder)?;
+        let (way_out, mut belongings) =
+            self.provide(spec, cgroup.clone(), way_out, &locked.folder)?;
         let door = open_door(folder, agent)?;
         let files = etc_files(&spec.id, way_out.as_ref());
         let mut mounts = vec![bind(&folder.join(DOOR), Path::new(DOOR_PLACE), true)];
@@ -50,6 +56,12 @@ impl Inner {
         let journal = append_to(&spec.journal).doing_to("open the journal", &spec.journal)?;
         let entrypoint = [AGENT_PLACE, "--door", SOCKET_PLACE];
         let made = engine.start(spec, image, mounts, &entrypoint)?;
+        if let Some(process) = Pid::from_raw(made.process) {
+            belongings.share.add_root_of(process);
+        }
+        if let Some(plan) = locked.folder.plan()? {
+            locked.folder.write_plan(&Plan { share: belongings.share.clone(), ..plan })?;
+        }
         let job = Job {
             id: spec.id.to_string(),
             folder: folder.to_owned(),
@@ -139,7 +151,8 @@ fn spec_mounts(folder: &Path, spec: &ContainerSpec, engine: &Engine) -> Result<V
         MountKind::ReadOnly => Ok(bind(&mount.host, &mount.container, true)),
         MountKind::ReadWrite => Ok(bind(&mount.host, &mount.container, false)),
         MountKind::CopyOnWrite => {
-            let layers = layers(&folder.join(format!("overlay-{overlays}")), mount)?;
+            let own = overlays_folder(folder).join(overlays.to_string());
+            let layers = layers(&own, mount)?;
             let volume = engine.overlay(&spec.id, overlays, layers)?;
             overlays += 1;
             Ok(Mount {

@@ -1,11 +1,12 @@
 //! The service's side of the sandbox: it asks the helper for containers, waits for them, and takes
 //! them away.
 
+mod agent_file;
 mod in_engine;
 
 use super::{
     cgroup::{Group, Hierarchies},
-    config::{Agent, SandboxConfig, Users},
+    config::{SandboxConfig, Users},
     disk::{DiskShare, DiskWatch},
     egress::Gate,
     engine::{DockerEngine, Engine},
@@ -18,7 +19,6 @@ use super::{
     outside::Outside,
     porter,
     process::{self, Found},
-    remove,
     root::overlays_folder,
     runtime::{OciRuntime, RuntimeKind},
     state::{ContainerFolder, Locked, Plan, StateFolder},
@@ -32,20 +32,19 @@ use crate::{
 };
 use async_trait::async_trait;
 use rustix::{
-    fs::{MemfdFlags, Mode, SealFlags, fchmod, fcntl_add_seals, memfd_create},
+    fs::{MemfdFlags, memfd_create},
     process::{PidfdGetfdFlags, Signal, getegid, geteuid, pidfd_getfd, pidfd_send_signal},
 };
-use sha2::{Digest, Sha256};
 use std::{
     collections::hash_map::DefaultHasher,
     fs::{self, File, OpenOptions},
     hash::{Hash, Hasher},
-    io::{self, Read, Seek, Write},
+    io::{self, Seek, Write},
     net::TcpListener,
     num::NonZeroUsize,
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd, RawFd},
-        unix::fs::{OpenOptionsExt, PermissionsExt},
+        unix::fs::OpenOptionsExt,
     },
     path::{Path, PathBuf},
     sync::{Arc, Once},
@@ -61,9 +60,6 @@ const DEATH_SECONDS_MAX: u64 = 5;
 /// How often, and after which pause, a container's sockets are tried for.
 const TAKE_OVER_TRIES_MAX: usize = 500;
 const TAKE_OVER_PAUSE: Duration = Duration::from_millis(4);
-/// How often, and after which pause, the agent's file in memory is tried to be sealed.
-const SEAL_TRIES_MAX: usize = 100;
-const SEAL_PAUSE: Duration = Duration::from_millis(20);
 /// How many addresses a container may listen on.
 const LISTEN_MAX: usize = 8;
 
@@ -149,7 +145,7 @@ impl Sandbox {
             }
         };
         Self::make(config, users, |agent, state_dir| {
-            Ok(Maker::Runtime(runtime, agent_on_disk(agent, state_dir)?))
+            Ok(Maker::Runtime(runtime, agent_file::on_disk(agent, state_dir)?))
         })
     }
 
@@ -165,7 +161,7 @@ impl Sandbox {
         let engine = Engine::connect(&engine, &instance(&config.state_dir)?).await?;
         let make = move || {
             Self::make(config, Users::Host, |agent, state_dir| {
-                Ok(Maker::Engine(engine, agent_on_disk(agent, state_dir)?))
+                Ok(Maker::Engine(engine, agent_file::on_disk(agent, state_dir)?))
             })
         };
         tokio::task::spawn_blocking(make).await.expect("preparing does not panic")
@@ -195,7 +191,7 @@ impl Sandbox {
             config.disk_reserve_bytes,
             Arc::clone(&known),
         )?;
-        let agent = agent_in_memory(&config.agent)?;
+        let agent = agent_file::in_memory(&config.agent)?;
         let maker = maker(&agent, &config.state_dir)?;
         let inner = Inner {
             agent,
@@ -948,68 +944,6 @@ fn in_memory(name: &str, bytes: &[u8]) -> io::Result<File> {
     file.write_all(bytes)?;
     file.rewind()?;
     Ok(file)
-}
-
-fn agent_in_memory(agent: &Agent) -> Result<File, Fault> {
-    let doing = "load the agent";
-    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-    // Kernels before 6.3 do not know the flag, and let every such file be executed.
-    let file = memfd_create("agent", flags | MemfdFlags::EXEC)
-        .or_else(|_| memfd_create("agent", flags))
-        .doing(doing)?;
-    let mut file = File::from(file);
-    match agent {
-        Agent::Zstd(bytes) => zstd::stream::copy_decode(*bytes, &mut file).doing(doing)?,
-        Agent::File(path) => {
-            let mut program = File::open(path).doing_to(doing, path)?;
-            io::copy(&mut program, &mut file).map(drop).doing_to(doing, path)?;
-        }
-    }
-    fchmod(&file, Mode::from_raw_mode(0o555)).doing(doing)?;
-    seal(&file).doing("seal the agent")?;
-    Ok(file)
-}
-
-/// The agent's program as a file of the state folder, from where containers get a link to it. Those
-/// of other versions are removed: containers that have a link keep it.
-fn agent_on_disk(agent: &File, state_dir: &Path) -> Result<PathBuf, Fault> {
-    let doing = "write the agent down in";
-    let written = || -> io::Result<PathBuf> {
-        let (mut from, folder) = (agent, state_dir.join("agent"));
-        from.rewind()?;
-        let mut bytes = Vec::new();
-        from.read_to_end(&mut bytes)?;
-        let file = folder.join(hex::encode(Sha256::digest(&bytes)));
-        if file.exists() {
-            return Ok(file);
-        }
-        if folder.exists() {
-            remove::tree(&folder)?;
-        }
-        fs::create_dir(&folder)?;
-        let half = folder.join("half");
-        fs::write(&half, bytes)?;
-        fs::set_permissions(&half, fs::Permissions::from_mode(0o555))?;
-        fs::rename(&half, &file)?;
-        Ok(file)
-    };
-    written().doing_to(doing, state_dir)
-}
-
-/// Forbids every change of a file in memory. While the kernel itself still holds one of its pages,
-/// which it may right after they were written on a busy machine, it answers that the file is busy.
-fn seal(file: &File) -> rustix::io::Result<()> {
-    let content = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
-    let mut seals = content | SealFlags::EXEC;
-    for _ in 1..SEAL_TRIES_MAX {
-        match fcntl_add_seals(file, seals) {
-            Err(rustix::io::Errno::BUSY) => std::thread::sleep(SEAL_PAUSE),
-            // Kernels before 6.3 cannot forbid that it is made unfit for execution.
-            Err(rustix::io::Errno::INVAL) if seals != content => seals = content,
-            sealed => return sealed,
-        }
-    }
-    fcntl_add_seals(file, seals)
 }
 
 /// What one container may have of the machine's watchers of files: an eighth.

@@ -1,3 +1,5 @@
+//! What is packed unpacks to the same, and what no layer has is not packed.
+
 use super::{length, pack};
 use crate::image::layer::unpack;
 use rustix::{

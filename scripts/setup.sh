@@ -7,7 +7,7 @@ packages_for_executors=(crun docker.io podman runc)
 [ "$(dpkg --print-architecture 2>/dev/null)" = amd64 ] && packages_for_executors+=(runsc)
 packages_for_clients=(awscli python3 python3-venv)
 packages_for_clients+=(buildah busybox-static docker-registry docker.io mmdebstrap nftables podman skopeo)
-packages_for_clients+=(strace valgrind zstd)
+packages_for_clients+=(faketime strace valgrind zstd)
 packages_for_clients+=(fcgiwrap git git-lfs nginx-light openssh-client openssh-server openssl)
 packages_for_the_browser=(chromium nodejs)
 # Other packages of Node.js than Debian's bring their own npm.

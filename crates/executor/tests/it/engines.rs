@@ -90,6 +90,8 @@ fn start(folder: &Path, program: &str, arguments: &[String]) -> Child {
     let log = File::create(folder.join(format!("{program}.log"))).expect("a log");
     Command::new(program)
         .args(arguments)
+        // What watches Podman's containers leaves a file where it stands.
+        .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(log.try_clone().expect("a log"))
         .stderr(log)

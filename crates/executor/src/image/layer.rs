@@ -29,9 +29,11 @@ use std::{
 use tar::{Archive, Entry, EntryType};
 
 /// The start of a name that says what of a lower layer is gone.
-const WHITEOUT: &[u8] = b".wh.";
+pub(super) const WHITEOUT: &str = ".wh.";
 /// The name that says that all of a folder's lower layers are gone.
-const OPAQUE: &[u8] = b".wh..wh..opq";
+pub(super) const OPAQUE: &str = ".wh..wh..opq";
+/// The attributes by which an overlay is told so; the second where it is mounted in a user namespace.
+pub(super) const OPAQUE_ATTRIBUTES: [&str; 2] = ["trusted.overlay.opaque", "user.overlay.opaque"];
 /// How much of a file is written at a time.
 const BUFFER_BYTES: usize = 128 << 10;
 
@@ -97,7 +99,7 @@ impl Layer {
         };
         let above = path.parent().unwrap_or(Path::new("/"));
         let above = self.root.folder(above).map_err(|fault| refused_path(&fault))?;
-        if let Some(hidden) = name.as_bytes().strip_prefix(WHITEOUT) {
+        if let Some(hidden) = name.as_bytes().strip_prefix(WHITEOUT.as_bytes()) {
             return self.hide(&above, name, hidden);
         }
         make_room(&above, name, kind == EntryType::Directory)?;
@@ -223,7 +225,7 @@ impl Layer {
 
     /// Hides what lower layers have, as an overlay is told to.
     fn hide(&self, above: &OwnedFd, name: &OsStr, hidden: &[u8]) -> Result<(), Unpacking> {
-        if name.as_bytes() == OPAQUE {
+        if name == OPAQUE {
             let readable = openat(
                 above,
                 ".",
@@ -231,8 +233,7 @@ impl Layer {
                 Mode::empty(),
             )
             .doing_to("hide what is under", name)?;
-            // The second for overlays that are mounted in a user namespace.
-            for attribute in ["trusted.overlay.opaque", "user.overlay.opaque"] {
+            for attribute in OPAQUE_ATTRIBUTES {
                 if self.is_root || attribute.starts_with("user.") {
                     fsetxattr(&readable, attribute, b"y", XattrFlags::empty())
                         .doing_to("hide what is under", name)?;
@@ -240,7 +241,7 @@ impl Layer {
             }
             return Ok(());
         }
-        if matches!(hidden, b"" | b"." | b"..") || hidden.starts_with(b".wh.") {
+        if matches!(hidden, b"" | b"." | b"..") || hidden.starts_with(WHITEOUT.as_bytes()) {
             return Err(Unpacking::Layer("it hides nothing that could be there".to_owned()));
         }
         let hidden = OsStr::from_bytes(hidden);

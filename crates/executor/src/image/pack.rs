@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod tests;
 
+use super::layer::{OPAQUE, OPAQUE_ATTRIBUTES, WHITEOUT};
 use crate::{Fault, fault::Doing};
 use rustix::{
     fs::{lgetxattr, llistxattr},
@@ -18,12 +19,6 @@ use std::{
 };
 use tar::{Builder, EntryType, Header};
 
-/// What stands before the name of what of a lower layer is gone.
-const WHITEOUT: &str = ".wh.";
-/// The name that says that all of a folder's lower layers are gone.
-const OPAQUE: &str = ".wh..wh..opq";
-/// The attributes by which an overlay is told so.
-const OPAQUE_ATTRIBUTES: [&str; 2] = ["trusted.overlay.opaque", "user.overlay.opaque"];
 /// The kernel gives no more, neither of names nor of a value.
 const ATTRIBUTE_BYTES_MAX: usize = 64 << 10;
 

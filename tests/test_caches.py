@@ -1,5 +1,6 @@
 """Caches: what builds of a project find again, and what the log says of it."""
 
+import json
 import re
 
 import pytest
@@ -259,6 +260,33 @@ def test_a_local_cache_is_a_folder_that_is_linked(yard, cached):
     assert yard.printed(second) == "1\njar"
     assert any(line.startswith("Local cache: as a build left it at 20") for line in project.lines)
     assert first["cache"]["modes"] == LOCAL["modes"]
+
+
+def test_another_user_writes_to_a_local_cache(yard, cached):
+    """Also to what root has written there, and beside a link that leads there."""
+    project = cached(**LOCAL, location="")
+    paths = ["deps/**/*", "/home/codebuild-user/.cache/tool/**/*"]
+    first = ["mkdir -p deps/sub; echo 1 > deps/sub/x", "echo 2 > /home/codebuild-user/.cache/tool/y"]
+    succeeded(project.run(*first, cache={"paths": paths}))
+    text = {
+        "version": 0.2,
+        "phases": {
+            "build": {
+                "run-as": "codebuild-user",
+                "commands": [
+                    "id -un; echo 3 >> deps/sub/x; echo 4 >> ~/.cache/tool/y",
+                    "mkdir ~/.cache/other deps/new; chmod 700 deps/new; rm -r deps/new",
+                ],
+            },
+            "post_build": {"commands": ["echo 5 >> deps/sub/x; stat -c %U ~codebuild-user/.cache"]},
+        },
+        "cache": {"paths": paths},
+    }
+    second = yard.run(project.name, buildspecOverride=json.dumps(text))
+    printed = yard.printed(succeeded(second)).split()
+    assert printed == ["codebuild-user", "codebuild-user"]
+    third = project.run("cat deps/sub/x ~codebuild-user/.cache/tool/y", cache={"paths": paths})
+    assert yard.printed(succeeded(third)).split() == ["1", "3", "5", "2", "4"]
 
 
 def test_builds_at_once_have_local_caches_of_their_own(yard, cached):

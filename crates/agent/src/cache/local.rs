@@ -6,16 +6,29 @@ use super::paths::folder_meant;
 use crate::fault::plain;
 use crate::layout::shown;
 use crate::run::Build;
-use agent_protocol::{LocalCache, LocalState};
+use agent_protocol::{CacheOrder, LocalCache, LocalMode, LocalState, Orders};
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt, lchown, symlink};
 use std::path::{Path, PathBuf};
 
+/// The folder behind all of a build's links, if there may be any.
+pub(crate) fn linked_folder(orders: &Orders) -> Option<PathBuf> {
+    match &orders.cache {
+        CacheOrder::Local(cache) if cache.custom == LocalMode::On => Some(store(cache)),
+        CacheOrder::Local(_) | CacheOrder::S3(_) => None,
+        CacheOrder::NoCache | CacheOrder::DockerLayers => None,
+    }
+}
+
+fn store(cache: &LocalCache) -> PathBuf {
+    Path::new(&cache.folder).join("custom").join(&cache.id)
+}
+
 /// Puts the links where the buildspec's paths are, and tells the log what is behind them.
 pub(super) fn link(build: &Build, cache: &LocalCache, home: &str, paths: &[String]) {
     let source_dir = Path::new(&build.orders.source_dir);
-    let store = Path::new(&cache.folder).join("custom").join(&cache.id);
+    let store = store(cache);
     build.journal.append(|batch| {
         for path in paths {
             batch.line(&lines::expanded(path));
@@ -56,12 +69,26 @@ fn put_link(path: &Path, kept: &Path) -> io::Result<()> {
         Ok(_) => return Err(ErrorKind::NotADirectory.into()),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             if let Some(above) = path.parent() {
-                fs::create_dir_all(above)?;
+                make_folders(above)?;
             }
         }
         Err(error) => return Err(error),
     }
     symlink(kept, path)
+}
+
+/// Makes a folder, and those above it, each for the owner of the one that it is in: whose home it is
+/// may write beside the link.
+fn make_folders(folder: &Path) -> io::Result<()> {
+    let Some(above) = folder.parent().filter(|_| !folder.is_dir()) else { return Ok(()) };
+    make_folders(above)?;
+    fs::create_dir(folder)?;
+    let about = fs::metadata(above)?;
+    match lchown(folder, Some(about.uid()), Some(about.gid())) {
+        // An environment without that user.
+        Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::InvalidInput) => Ok(()),
+        given => given,
+    }
 }
 
 /// Copies what is not in the cache yet.

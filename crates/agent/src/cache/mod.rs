@@ -16,4 +16,5 @@ mod unpack;
 
 pub(crate) use caching::{Caching, restore};
 pub(crate) use lines::Bytes;
+pub(crate) use local::linked_folder;
 pub(crate) use note::HashedFile;

@@ -3,30 +3,30 @@
 
 mod agent_file;
 mod in_engine;
+mod ways_out;
 
+use self::ways_out::{Belongings, end_porter, etc_files, keep};
 use super::{
     cgroup::{Group, Hierarchies},
     config::{SandboxConfig, Users},
     disk::{DiskShare, DiskWatch},
-    egress::Gate,
     engine::{DockerEngine, Engine},
     helper,
     keeper::MEMORY_END,
     known::{First, Known, KnownContainers},
     message::{DELIVERY, Job, RootFileSystem, ToService, User, Watchers, receive, send},
-    network::WayOut,
     origin::Origin,
     outside::Outside,
     porter,
     process::{self, Found},
     root::overlays_folder,
     runtime::{OciRuntime, RuntimeKind},
-    state::{ContainerFolder, Locked, Plan, StateFolder},
+    state::{ContainerFolder, Locked, StateFolder},
     syscall,
 };
 use crate::{
     Container, ContainerId, ContainerSpec, Executor, Exit, Fault, Image, LaunchError, Mount,
-    MountKind, Network, Privileges,
+    MountKind, Privileges,
     fault::Doing,
     image::{Hold, HostTemplate, ImageSettings, Images, Progress},
 };
@@ -50,10 +50,7 @@ use std::{
     sync::{Arc, Once},
     time::Duration,
 };
-use tokio::{
-    runtime::Handle,
-    sync::{Semaphore, mpsc::UnboundedReceiver},
-};
+use tokio::{runtime::Handle, sync::Semaphore};
 
 /// How long a killed container may take to be gone.
 const DEATH_SECONDS_MAX: u64 = 5;
@@ -298,16 +295,6 @@ impl Executor for Sandbox {
     }
 }
 
-/// What a container has outside of its folder.
-struct Belongings {
-    group: Group,
-    share: DiskShare,
-    /// The gate on its way out, and what it tells.
-    gate: Option<(Gate, UnboundedReceiver<String>)>,
-    /// Why it has no way out, though it should.
-    no_way_out: Option<String>,
-}
-
 /// What is known of a container that is looked for.
 enum Sight {
     /// It has a first process, running or just ended.
@@ -476,35 +463,6 @@ impl Inner {
         self.made(&spec.id, belongings, self.ask_helper(&delivery)?, locked)
     }
 
-    /// Plans what a container has outside of its folder, and provides what has to be there before it.
-    fn provide(
-        &self,
-        spec: &ContainerSpec,
-        group: Group,
-        way_out: Result<Option<WayOut>, String>,
-        folder: &ContainerFolder,
-    ) -> Result<(Option<WayOut>, Belongings), Fault> {
-        let (mut way_out, no_way_out) = match way_out {
-            Ok(way_out) => (way_out, None),
-            Err(reason) => (None, Some(reason)),
-        };
-        let has_porter = way_out.as_ref().is_some_and(|way_out| way_out.outlet.is_some());
-        let interface = way_out.as_ref().map(|way_out| way_out.interface.clone());
-        let share = disk_share(spec, folder);
-        let is_gated = way_out.is_some() && !spec.egress.is_open();
-        let plan = Plan {
-            cgroup: group.clone(),
-            interface: interface.filter(|_| !has_porter),
-            is_gated,
-            has_porter,
-            share: share.clone(),
-        };
-        folder.write_plan(&plan)?;
-        let gate = way_out.as_mut().filter(|_| is_gated);
-        let gate = gate.map(|way_out| self.outside.gate(way_out, &spec.egress)).transpose()?;
-        Ok((way_out, Belongings { group, share, gate, no_way_out }))
-    }
-
     /// Remembers a container that was made, unless it was not.
     fn made(
         &self,
@@ -545,18 +503,6 @@ impl Inner {
             let error = fault as &dyn std::error::Error;
             tracing::warn!(error, "root in a container is the host's root with few privileges");
         });
-    }
-
-    /// A way out, if the container is to have one; or why there is none.
-    fn way_out(&self, spec: &ContainerSpec) -> Result<Option<WayOut>, String> {
-        if spec.network == Network::None {
-            return Ok(None);
-        }
-        let way_out = self.outside.take()?;
-        if way_out.outlet.is_some() && !spec.egress.is_open() {
-            return Err("rules of what it may reach hold only where the service is root".to_owned());
-        }
-        Ok(Some(way_out))
     }
 
     /// Has a helper make a container, and waits until the agent runs or nothing does.
@@ -632,17 +578,6 @@ impl Inner {
             }
         }
         Ok(Container::with(take().doing(doing)?))
-    }
-
-    /// Puts the gate back that a container had before the service was restarted.
-    fn gate_again(
-        &self,
-        spec: &ContainerSpec,
-        folder: &ContainerFolder,
-    ) -> Result<Option<(Gate, UnboundedReceiver<String>)>, Fault> {
-        let plan = folder.plan()?.filter(|plan| plan.is_gated);
-        let interface = plan.and_then(|plan| plan.interface);
-        interface.map(|interface| self.outside.gate_again(&interface, &spec.egress)).transpose()
     }
 
     /// Looks for a container, in memory and then on disk.
@@ -753,14 +688,7 @@ impl Inner {
                 end_porter(&locked.folder)?;
             }
             remove_group(&plan.cgroup)?;
-            if let Some(interface) = plan.interface {
-                if plan.is_gated {
-                    Gate::remove(&interface)?;
-                }
-                // The cable goes with the container's network, which the kernel takes apart on its
-                // own; doing it here would hold up every other change of the machine's network.
-                self.outside.give_back(&interface);
-            }
+            self.close_way_out(&plan)?;
         }
         self.state.remove(locked)
     }
@@ -861,27 +789,6 @@ fn kill(process: &OwnedFd) -> Result<(), Fault> {
     Err(Fault::because("end a container", reason))
 }
 
-/// Ends the porter on a container's way out. It goes by itself when the container does, but nobody is
-/// to find it there after the container is gone.
-fn end_porter(folder: &ContainerFolder) -> Result<(), Fault> {
-    let Some(porter) = folder.porter()? else { return Ok(()) };
-    if let Found::There(process) = porter.find().doing("look for a porter")? {
-        kill(&process)?;
-        process::reap(&process);
-    }
-    Ok(())
-}
-
-/// Keeps a gate for as long as its container is known; gives what it tells.
-fn keep(
-    gate: Option<(Gate, UnboundedReceiver<String>)>,
-    known: &Known,
-) -> Option<UnboundedReceiver<String>> {
-    let (gate, told) = gate?;
-    known.keep_gate(gate);
-    Some(told)
-}
-
 /// What is shown of the host. A container that may mount anything could make writable what is only
 /// to be read: it gets a layer of its own over it.
 fn mounts(spec: &ContainerSpec) -> Vec<Mount> {
@@ -918,15 +825,6 @@ fn remove_group(group: &Group) -> Result<(), Fault> {
 async fn wait_for_end(process: &OwnedFd) -> io::Result<()> {
     // A handle to a process becomes readable as the process ends.
     syscall::register_readable(process.try_clone()?)?.readable().await.map(drop)
-}
-
-/// The files of `/etc` that are different in each container.
-fn etc_files(id: &ContainerId, way_out: Option<&WayOut>) -> Vec<(PathBuf, String)> {
-    vec![
-        ("/etc/hostname".into(), format!("{id}\n")),
-        ("/etc/hosts".into(), format!("127.0.0.1 localhost {id}\n::1 localhost ip6-localhost\n")),
-        ("/etc/resolv.conf".into(), Outside::resolv_conf(way_out)),
-    ]
 }
 
 fn append_to(path: &Path) -> io::Result<File> {

@@ -1,6 +1,9 @@
 //! A container in a container engine: what is laid out for it on disk, and the keeper beside it.
 
-use super::{Belongings, Inner, Job, Locked, RootFileSystem, append_to, etc_files, in_memory};
+use super::{
+    Inner, Job, Locked, RootFileSystem, append_to, in_memory,
+    ways_out::{Belongings, etc_files},
+};
 use crate::{
     Container, ContainerSpec, Fault, MountKind,
     fault::Doing,

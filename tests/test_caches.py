@@ -266,7 +266,10 @@ def test_another_user_writes_to_a_local_cache(yard, cached):
     """Also to what root has written there, and beside a link that leads there."""
     project = cached(**LOCAL, location="")
     paths = ["deps/**/*", "/home/codebuild-user/.cache/tool/**/*"]
-    first = ["mkdir -p deps/sub; echo 1 > deps/sub/x", "echo 2 > /home/codebuild-user/.cache/tool/y"]
+    first = [
+        "mkdir -p deps/sub; echo 1 > deps/sub/x",
+        "echo 2 > /home/codebuild-user/.cache/tool/y",
+    ]
     succeeded(project.run(*first, cache={"paths": paths}))
     text = {
         "version": 0.2,

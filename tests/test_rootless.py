@@ -30,13 +30,12 @@ def place():
 
 
 def user_namespaces():
-    done = subprocess.run(
-        ["unshare", "--user", "--map-root-user", "true"],
-        user=NOBODY,
-        group=NOBODY,
-        extra_groups=[],
-        capture_output=True,
-    )
+    return as_nobody("unshare", "--user", "--map-root-user", "true")
+
+
+def as_nobody(*command):
+    """Whether a command succeeds that `nobody` runs."""
+    done = subprocess.run(command, user=NOBODY, group=NOBODY, extra_groups=[], capture_output=True)
     return done.returncode == 0
 
 
@@ -83,3 +82,43 @@ def test_a_build_says_why_it_reaches_nothing(place):
         assert service.log(ended).count("The build reaches nothing outside: ") == 1
     finally:
         service.stop()
+
+
+def test_doctor_says_what_a_way_out_needs(place):
+    """Without root that is `pasta`, and the device that it makes its interface by."""
+
+    def network(path):
+        done = subprocess.run(
+            [
+                place / "buildyard",
+                "doctor",
+                "--data-dir",
+                place / "data",
+                "--listen",
+                "127.0.0.1:0",
+            ],
+            env=harness.Service.clean_environment() | {"PATH": path},
+            user=NOBODY,
+            group=NOBODY,
+            extra_groups=[],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        lines = done.stdout.splitlines()
+        [number] = [i for i, line in enumerate(lines) if line.split()[1:2] == ["network"]]
+        return lines[number].split(maxsplit=2)[::2], lines[number + 1].strip()
+
+    empty = place / "programs"
+    empty.mkdir()
+    assert network(empty) == (
+        ["warning", "without pasta builds have no way out"],
+        "-> install the package passt, or set builds.network = false",
+    )
+    (empty / "pasta").symlink_to(shutil.which("pasta") or pytest.skip("pasta is not installed"))
+    said, advice = network(empty)
+    if as_nobody("sh", "-c", ": <> /dev/net/tun"):
+        assert said == ["ok", "pasta is there"]
+    else:
+        assert said[0] == "warning" and said[1].startswith("builds have no way out: /dev/net/tun: ")
+        assert advice.endswith("let users open the device: chmod 666 /dev/net/tun")

@@ -2,6 +2,7 @@
 what ListCuratedEnvironmentImages says of them."""
 
 import contextlib
+import datetime
 import json
 import os
 import pty
@@ -116,8 +117,13 @@ def test_base_is_made_of_debians_packages_and_built_in(kitchen):
         ". /etc/os-release && echo $ID $VERSION_CODENAME",
         "git --version && id -u codebuild-user && echo $LANG",
         "test ! -e /usr/share/man/man1/git.1.gz && test -e /usr/share/doc/git/copyright",
+        "echo day $(cut -d: -f3 /etc/shadow | sort -nu)",
     )
     assert "debian trixie\n" in printed and "git version 2" in printed
+    # Not the day on which the image was made: that would make it another one each day.
+    shown = json.loads(image(kitchen, "inspect", "buildyard/base").stdout)
+    created = datetime.datetime.fromisoformat(shown["configuration"]["created"][:-1] + "+00:00")
+    assert f"day {int(created.timestamp()) // 86400}\n" in printed
     assert "\n1000\nC.UTF-8\n" in f"{printed}\n"
     assert run(kitchen, "buildyard/base:trixie", "echo hello").strip() == "hello"
 

@@ -86,7 +86,11 @@ fn make_folders(folder: &Path) -> io::Result<()> {
     let about = fs::metadata(above)?;
     match lchown(folder, Some(about.uid()), Some(about.gid())) {
         // An environment without that user.
-        Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::InvalidInput) => Ok(()),
+        Err(error)
+            if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::InvalidInput) =>
+        {
+            Ok(())
+        }
         given => given,
     }
 }

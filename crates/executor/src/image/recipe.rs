@@ -62,7 +62,10 @@ impl Recipe {
 
     /// A command of the host that runs a command in the image, whose folder is `$1`.
     fn in_image(&self, command: &str) -> String {
-        let fixed = [("PATH", PATH), ("HOME", "/root")].map(|(n, v)| (n.to_owned(), v.to_owned()));
+        // The moment is for programs that write it into files: `useradd` notes the day.
+        let date = self.date.to_string();
+        let fixed = [("PATH", PATH), ("HOME", "/root"), ("SOURCE_DATE_EPOCH", date.as_str())];
+        let fixed = fixed.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let variables = fixed.iter().chain(&self.environment);
         let variables: Vec<String> =
             variables.map(|(name, value)| quoted(&format!("{name}={value}"))).collect();
@@ -94,7 +97,7 @@ mod tests {
             environment: vec![("A".to_owned(), "one two".to_owned())],
             files: Vec::new(),
             labels: Vec::new(),
-            date: 0,
+            date: 1_700_000_000,
             created: String::new(),
         };
         let arguments = recipe.arguments();
@@ -107,7 +110,7 @@ mod tests {
             --include=bash,git
             --dpkgopt=path-exclude=/usr/share/man/*/*
             --dpkgopt=path-include=/usr/share/man/man1/git*
-            --customize-hook=chroot "$1" env -i 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' 'HOME=/root' 'A=one two' /bin/sh -e -c 'echo '\''it'\''"s"'
+            --customize-hook=chroot "$1" env -i 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' 'HOME=/root' 'SOURCE_DATE_EPOCH=1700000000' 'A=one two' /bin/sh -e -c 'echo '\''it'\''"s"'
             --customize-hook=rm -f "$1/etc/hostname" "$1/etc/resolv.conf"
             trixie
             -

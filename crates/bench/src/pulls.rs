@@ -1,7 +1,10 @@
 //! An image of a registry on loopback, pulled and unpacked: by the program, by podman and by skopeo,
 //! and fetched alone by skopeo, in turn.
 
-use super::report::{Report, Times};
+use super::{
+    giving,
+    report::{Report, Times},
+};
 use anyhow::{Context, Result, bail, ensure};
 use flate2::{Compression, write::GzEncoder};
 use serde_json::{Value, json};
@@ -45,7 +48,11 @@ pub(crate) fn run(program: &Path, rounds: usize, report: &mut Report) -> Result<
     let configuration = folder.join("buildyard.toml");
     let text = format!("[images.registries.\"{}\"]\nplain_http = true\n", registry.host);
     fs::write(&configuration, text)?;
+    let saved = folder.join("image.tar");
+    let to = format!("docker-archive:{}:{name}", saved.display());
+    quiet(skopeo().args(["copy", &from, &to]))?;
     let mut times: [Times; 4] = std::array::from_fn(|_| Times::default());
+    let (mut given, mut loaded) = (Times::default(), Times::default());
     for round in 0..=rounds {
         let place = folder.join(format!("round-{round}"));
         let ours = place.join("ours");
@@ -73,6 +80,19 @@ pub(crate) fn run(program: &Path, rounds: usize, report: &mut Report) -> Result<
         }
         // Its store is a mount of itself, and stays one.
         quiet(Command::new("umount").arg(place.join("store/overlay")))?;
+        quiet(&mut Command::new("sync"))?;
+        let took = giving::to_podman(program, &ours.join("images"), &name, &place.join("given"))?;
+        let podman = place.join("loaded");
+        let mut load = Command::new("podman");
+        load.args(giving::store(&podman)).args(["load", "--quiet", "--input"]).arg(&saved);
+        quiet(&mut Command::new("sync"))?;
+        let began = Instant::now();
+        quiet(&mut load)?;
+        if round > 0 {
+            given.0.push(took);
+            loaded.0.push(began.elapsed());
+        }
+        let _ = Command::new("umount").arg(podman.join("root/overlay")).output();
         quiet(Command::new("rm").arg("-rf").arg(&place))?;
     }
     let [ours, podman, skopeo, fetched] = times;
@@ -80,9 +100,12 @@ pub(crate) fn run(program: &Path, rounds: usize, report: &mut Report) -> Result<
     report.times("the same by podman pull", &podman);
     report.times("the same by skopeo copy", &skopeo);
     report.times("fetched and not unpacked by skopeo copy", &fetched);
+    report.times("the image given to podman, which does not have it", &given);
+    report.times("the same by podman load", &loaded);
     report.ratio("podman pull / ours", &podman, &ours);
     report.ratio("skopeo copy / ours", &skopeo, &ours);
     report.ratio("skopeo copy without unpacking / ours", &fetched, &ours);
+    report.ratio("podman load / giving", &loaded, &given);
     Ok(())
 }
 

@@ -14,7 +14,7 @@ def test_each_line_of_compat_names_tests_that_exist():
     ]
     assert len(rows) > 50
     for row in rows:
-        named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", row)
+        named = re.findall(r"`(\w+\.py)::(test_\w+)`", row)
         assert named, f"no test: {row}"
         for file, test in named:
             source = (harness.ROOT / "tests" / file).read_text()

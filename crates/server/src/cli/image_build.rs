@@ -110,10 +110,14 @@ struct Course {
 /// How many packages there are, and how far they are.
 #[derive(Default)]
 struct Packages {
+    /// How many lists of packages there were: those that every Debian has, then the recipe's.
+    lists: u32,
     known: u64,
     done: [u64; PACKAGE_STEPS.len()],
     /// What goes on.
     step: &'static str,
+    /// How far it was when somebody asked.
+    told: u64,
 }
 
 impl Course {
@@ -121,7 +125,7 @@ impl Course {
         let bar = std::io::stderr().is_terminal().then(|| {
             let template = "[{bar:30}] {elapsed_precise} {wide_msg}";
             let style = ProgressStyle::with_template(template).expect("the template is one");
-            let bar = ProgressBar::new(0).with_style(style.progress_chars("=> "));
+            let bar = ProgressBar::new(1_000).with_style(style.progress_chars("=> "));
             bar.set_message(name.to_owned());
             bar.enable_steady_tick(Duration::from_millis(500));
             bar
@@ -134,8 +138,7 @@ impl Course {
         let step = packages.note(line);
         match (&self.bar, step) {
             (Some(bar), step) => {
-                bar.set_length(packages.known * packages.done.len() as u64);
-                bar.set_position(packages.done.iter().sum());
+                bar.set_position(packages.thousandths());
                 if let Some(step) = step {
                     bar.set_message(step);
                 }
@@ -156,6 +159,16 @@ impl Course {
 }
 
 impl Packages {
+    /// How far it is, of a thousand; never less than it was.
+    fn thousandths(&mut self) -> u64 {
+        let steps = self.known * self.done.len() as u64;
+        let done = self.done.iter().sum::<u64>() * 1_000 / steps.max(1);
+        // Before the recipe's packages are counted, nobody knows how many more there will be.
+        let done = if self.lists < 2 { done / 4 } else { done };
+        self.told = self.told.max(done.min(1_000));
+        self.told
+    }
+
     /// Takes a line of the programs that make an image, and gives what goes on when it says so.
     fn note(&mut self, line: &str) -> Option<String> {
         if let Some(said) = line.strip_prefix("I: ") {
@@ -166,6 +179,7 @@ impl Packages {
         if let Some((_, rest)) = line.split_once(" upgraded, ") {
             let number = rest.split_once(" newly installed").and_then(|(n, _)| n.parse().ok());
             self.known += number.unwrap_or(0);
+            self.lists += 1;
             return None;
         }
         for ((said, doing), done) in PACKAGE_STEPS.iter().zip(&mut self.done) {
@@ -217,5 +231,21 @@ mod tests {
         ];
         assert_eq!(told, expected);
         assert_eq!((packages.known, packages.done), (70, [1, 1, 1]));
+    }
+
+    #[test]
+    fn what_is_done_never_becomes_less() {
+        let mut packages = Packages::default();
+        assert_eq!(packages.thousandths(), 0);
+        packages.note("0 upgraded, 1 newly installed, 0 to remove and 0 not upgraded.");
+        packages.note("Unpacking libc6:amd64 (2.41) ...");
+        packages.note("Setting up libc6:amd64 (2.41) ...");
+        assert_eq!(packages.thousandths(), 166);
+        packages.note("0 upgraded, 9 newly installed, 0 to remove and 0 not upgraded.");
+        assert_eq!(packages.thousandths(), 166, "it is 66 of those that are known by now");
+        for _ in 0..9 {
+            packages.note("Unpacking git (2.47) ...");
+        }
+        assert_eq!(packages.thousandths(), 366);
     }
 }

@@ -176,6 +176,12 @@ def test_the_host_image_answers_with_the_machines_python_and_node(yard, build):
     assert log.count(f"\nPython {version}.") == 2, log
 
 
+def test_the_host_image_takes_any_version_of_docker(yard, build):
+    ended = build(buildspec=asking(docker="18"))
+    assert ended["buildStatus"] == "SUCCEEDED", yard.log(ended)
+    assert "A buildspec chooses no version of Docker" in yard.log(ended)
+
+
 def test_the_host_image_says_what_the_machine_has(yard, build):
     _java()
     ended = build(buildspec=asking(java="corretto6"))

@@ -1,25 +1,12 @@
 //! Which shell a command is written for.
 
-use super::shell::{Script, is_filled};
+use super::blank::FILLER;
+use super::shell::Script;
 use crate::model::Buildspec;
 use std::ops::Range;
 
-/// What bash knows and a POSIX shell such as dash does not, as the first word of a command.
-const BASH_WORDS: &[&str] = &[
-    "[[",
-    "source",
-    "function",
-    "pushd",
-    "popd",
-    "shopt",
-    "declare",
-    "typeset",
-    "mapfile",
-    "readarray",
-    "let",
-];
-/// The same, as operators.
-const BASH_OPERATORS: &[&str] = &["<<<", "&>", "|&"];
+/// A byte of what is quoted or substituted.
+const FILLED: u8 = FILLER as u8;
 
 /// Whether a buildspec that names no shell has a command that only bash understands.
 pub fn needs_bash(buildspec: &Buildspec) -> bool {
@@ -31,47 +18,54 @@ pub fn needs_bash(buildspec: &Buildspec) -> bool {
         })
 }
 
-/// The first thing in a command that only bash understands.
+/// The first thing in a command that only bash understands, and a POSIX shell such as dash does not.
 pub(crate) fn bashism(script: &Script<'_>) -> Option<Range<usize>> {
     if script.text.trim_start().starts_with("#!") {
         return None;
     }
-    let words = script.commands.iter().filter_map(|simple| simple.words.first());
-    let word = words.clone().find(|word| BASH_WORDS.contains(&&script.plain[(*word).clone()]));
-    let mut arrays = words.filter(|word| is_array(script, word));
-    let operators = BASH_OPERATORS.iter().filter_map(|operator| {
-        let at = script.plain.find(operator)?;
-        Some(at..at + operator.len())
-    });
-    let argument = script.commands.iter().find_map(|simple| bash_argument(script, &simple.words));
-    let found = [word.cloned(), arrays.next().cloned(), argument, expansion(script), pipe(script)];
-    found.into_iter().flatten().chain(operators).min_by_key(|bytes| bytes.start)
+    let word = script.commands.iter().find_map(|simple| bash_word(script, &simple.words));
+    let found = [word, operator(script), expansion(script)];
+    found.into_iter().flatten().min_by_key(|bytes| bytes.start)
 }
 
-/// Whether a word sets an array.
-fn is_array(script: &Script<'_>, word: &Range<usize>) -> bool {
-    let text = script.said(word);
-    let is_assigned = text.find("=(").is_some_and(|at| {
-        text[..at].bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-    });
-    is_assigned && is_filled(&script.plain[word.clone()])
-}
-
-/// `==` of a comparison, and the option `pipefail`.
-fn bash_argument(script: &Script<'_>, words: &[Range<usize>]) -> Option<Range<usize>> {
+/// A command that only bash has, or an argument that only bash takes.
+fn bash_word(script: &Script<'_>, words: &[Range<usize>]) -> Option<Range<usize>> {
     let (program, arguments) = words.split_first()?;
-    let wanted = match &script.plain[program.clone()] {
-        "[" | "test" => "==",
-        "set" => "pipefail",
-        _ => return None,
-    };
-    let is_wanted = |word: &&Range<usize>| script.plain[(*word).clone()] == *wanted;
-    // What is compared with may itself be `==`.
-    let mut compared = arguments.iter().filter(is_wanted);
-    let found = compared.next()?;
-    let before = arguments.iter().take_while(|word| *word != found).last();
-    let is_operand = before.is_some_and(|word| matches!(script.said(word), "=" | "!="));
-    (!is_operand).then(|| found.clone())
+    let is = |word: &Range<usize>, wanted: &str| script.plain[word.clone()] == *wanted;
+    match &script.plain[program.clone()] {
+        "[[" | "source" | "function" | "pushd" | "popd" | "shopt" | "declare" | "typeset"
+        | "mapfile" | "readarray" | "let" => Some(program.clone()),
+        "set" => arguments.iter().find(|word| is(word, "pipefail")).cloned(),
+        "[" | "test" => {
+            let at = arguments.iter().position(|word| is(word, "=="))?;
+            // What is compared with may itself be `==`.
+            let before = at.checked_sub(1).map(|before| &arguments[before]);
+            let is_operand = before.is_some_and(|word| is(word, "=") || is(word, "!="));
+            (!is_operand).then(|| arguments[at].clone())
+        }
+        plain => {
+            let (name, _) = plain.split_once('=')?;
+            let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+            let is_array = script.said(program)[name.len()..].starts_with("=(");
+            (is_name && is_array).then(|| program.clone())
+        }
+    }
+}
+
+/// A redirection that only bash has, or a command read or written as if it were a file.
+fn operator(script: &Script<'_>) -> Option<Range<usize>> {
+    let plain = script.plain.as_bytes();
+    let mut starts = plain.iter().enumerate().filter(|(_, byte)| b"<>&|".contains(byte));
+    starts.find_map(|(at, _)| {
+        let length = match &plain[at..] {
+            [b'<', b'<', b'<', ..] => 3,
+            [b'&', b'>', ..] | [b'|', b'&', ..] => 2,
+            // A parenthesis behind it is filled with what is in it.
+            [b'<' | b'>', FILLED, ..] if script.text.as_bytes()[at + 1] == b'(' => 2,
+            _ => return None,
+        };
+        Some(at..at + length)
+    })
 }
 
 /// An expansion such as `${SHA:0:7}`.
@@ -89,15 +83,6 @@ fn expansion(script: &Script<'_>) -> Option<Range<usize>> {
             _ => false,
         };
         is_bash.then(|| *start..start + 2 + inside.find('}').map_or(inside.len(), |end| end + 1))
-    })
-}
-
-/// What reads or writes a command as if it were a file: `<(…)` and `>(…)`.
-fn pipe(script: &Script<'_>) -> Option<Range<usize>> {
-    let mut starts = script.plain.match_indices(['<', '>']).map(|(at, _)| at..at + 2);
-    starts.find(|bytes| {
-        let opened = script.text.get(bytes.clone()).is_some_and(|text| text.ends_with('('));
-        opened && script.plain.get(bytes.clone()).is_some_and(is_filled)
     })
 }
 

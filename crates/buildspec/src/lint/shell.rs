@@ -2,7 +2,7 @@
 //!
 //! This is no parser: what it cannot follow it says nothing about.
 
-use super::blank::{Blanked, FILLER, blanked};
+use super::blank::{Blanked, blanked};
 use std::ops::Range;
 
 /// A command's text, divided.
@@ -332,9 +332,4 @@ fn next_token(plain: &str, from: usize) -> Option<(Token, Range<usize>)> {
         ends && !redirects
     });
     Some((Token::Word, start..start + end.unwrap_or(rest.len())))
-}
-
-/// Whether a word, or a part of one, is hidden by quotes or a substitution.
-pub(super) fn is_filled(word: &str) -> bool {
-    word.contains(FILLER)
 }

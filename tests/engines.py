@@ -30,8 +30,9 @@ def missing(name):
 
 
 @contextlib.contextmanager
-def running(name, folder):
-    """Runs the engine, and gives its socket."""
+def running(name, folder, remapped=False):
+    """Runs the engine, and gives its socket. A dockerd that is remapped has users of its own, which
+    nobody else is told: it can be asked, and makes no container."""
     place = folder / "engine.sock"
     processes = []
 
@@ -53,7 +54,7 @@ def running(name, folder):
             harness.wait_for(lambda: listens(containerd), "containerd")
             networks = ["--bridge=none", "--iptables=false", "--ip6tables=false"]
             start(
-                "dockerd",
+                *(with_users_of_its_own(folder) if remapped else ["dockerd"]),
                 *networks,
                 f"--containerd={containerd}",
                 f"--host=unix://{place}",
@@ -77,6 +78,13 @@ def running(name, folder):
                 process.wait()
         # What Podman mounts for itself and leaves mounted.
         subprocess.run(["umount", folder / "data/overlay"], capture_output=True)
+
+
+def with_users_of_its_own(folder):
+    (folder / "users").write_text("daemon:500000:65536\n")
+    mounts = "".join(f"mount --bind {folder}/users /etc/{of} && " for of in ("subuid", "subgid"))
+    apart = ["unshare", "--mount", "--propagation=slave", "sh", "-c"]
+    return [*apart, f'{mounts} exec dockerd "$@"', "dockerd", "--userns-remap=daemon"]
 
 
 def listens(place):

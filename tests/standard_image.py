@@ -2,14 +2,17 @@
 `./check standard`."""
 
 import json
+import re
+import subprocess
 
 import pytest
 
 import harness
 from conftest import nothing_stays, unique
-from harness import environment
-from test_recipes import build, image
+from harness import context, environment
+from test_recipes import build, image, listed
 
+RECIPES = ["base", "standard"]
 VERSIONS = {
     "golang": "1.24",
     "nodejs": "20",
@@ -23,6 +26,7 @@ COMMANDS = [
     "echo 'System.out.println(Runtime.version().feature()); } }' >> A.java",
     "javac A.java && java A && echo $JAVA_HOME",
     "mvn --version && gradle --version && ant -version",
+    "echo certificates $(keytool -list -cacerts -storepass changeit | grep -c trustedCertEntry)",
     "node -e 'console.log(\"js\", 6 * 7)' && npm --version",
     "python -c 'print(\"py\", 6 * 7)' && pip --version && python -m venv v",
     "printf 'package main\\nfunc main() { println(\"go\", 6*7) }\\n' > a.go",
@@ -32,16 +36,18 @@ COMMANDS = [
     "echo 'fn main() { println!(\"rs {}\", 6 * 7) }' > a.rs && rustc a.rs && ./a",
     "echo 'int main(){return 42;}' > a.c && cargo --version",
     "for c in gcc clang; do $c a.c -o a; ./a || echo $c $?; done",
-    "git --version && git lfs version && aws --version && cmake --version",
+    "git --version && git lfs version && aws --version 2>&1 && cmake --version",
+    "git config --system filter.lfs.process",
 ]
 
 
 @pytest.fixture(scope="module")
 def yard(workplace):
     service = harness.Service(workplace / unique("standard"))
-    made = build(service, "standard")
-    assert made.returncode == 0, made.stderr
-    print(made.stdout)
+    for recipe in RECIPES:
+        made = build(service, recipe)
+        assert made.returncode == 0, made.stderr
+        print(made.stdout)
     service.start()
     yield service
     nothing_stays(service)
@@ -63,8 +69,53 @@ def test_every_language_is_chosen_by_runtime_versions(yard, asked, feature):
     lines = yard.printed(ended).splitlines()
     for line in (feature, f"/usr/lib/jvm/{feature}", "js 42", "py 42", "go 42", "rb 42", "php 42"):
         assert line in lines, line
-    for line in ("rs 42", "gcc 42", "clang 42"):
+    for line in ("rs 42", "gcc 42", "clang 42", "git-lfs filter-process"):
         assert line in lines, line
+    for name in ("Apache Maven 3", "Gradle 4", "git version 2", "git-lfs/3", "aws-cli/2"):
+        assert any(line.startswith(name) for line in lines), name
+    [certificates] = [line.split()[1] for line in lines if line.startswith("certificates ")]
+    assert int(certificates) > 100
+
+
+def test_a_version_that_debian_does_not_have_is_told(yard):
+    document = {
+        "version": 0.2,
+        "phases": {
+            "install": {"runtime-versions": {"java": "corretto17"}},
+            "build": {"commands": ["true"]},
+        },
+    }
+    name = unique("standard")
+    yard.create_project(name, environment=environment(image="buildyard/standard"))
+    ended = yard.run(name, buildspecOverride=json.dumps(document))
+    code, message = context(ended, "DOWNLOAD_SOURCE")
+    assert code == "YAML_FILE_ERROR"
+    assert re.search("corretto17.*openjdk21", message), message
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_the_same_packages_give_the_same_image(yard, recipe):
+    """At another moment, in another folder, and under another name."""
+    name = f"again.example.org/{recipe}:1"
+    done = build(yard, recipe, "--name", name)
+    assert done.returncode == 0, done.stderr
+    there = {found["name"]: found for found in listed(yard)}
+    one, other = there[f"localhost/buildyard/{recipe}:trixie"], there[name]
+    same = [one[key] == other[key] for key in ("layers", "manifest")]
+    assert all(same), differences(yard, one["layers"], other["layers"])
+    assert image(yard, "rm", name).returncode == 0
+
+
+def differences(service, *lists):
+    """What is different in the layers of two images: the first lines of it."""
+    kept = service.data_dir / "images/layers"
+    for one, other in zip(*lists, strict=True):
+        folders = [kept / digest.removeprefix("sha256:")[:24] for digest in (one, other)]
+        compare = ["diff", "--recursive", "--brief", "--no-dereference", *folders]
+        told = subprocess.run(compare, capture_output=True, text=True, errors="replace").stdout
+        if one != other:
+            return told[:4000] or "they differ in modes, owners or times"
+    return "the documents of the images differ"
 
 
 def test_its_languages_are_listed(yard):

@@ -2,8 +2,10 @@
 
 import json
 import os
+import pathlib
 import shutil
 import subprocess
+import tempfile
 
 import pytest
 
@@ -16,6 +18,10 @@ from registry import entry, shell, tar
 
 RUNTIMES = ("runc", "crun", "runsc")
 VARIABLE = "BUILDYARD_EXECUTOR"
+# The first of the users that builds have apart from the machine's.
+APART_FIRST = 0x70000000
+# How long builds sleep that somebody looks for: nobody else sleeps as long.
+SLEEP = str(600_000 + os.getpid())
 
 
 def installed(name):
@@ -91,14 +97,21 @@ def test_a_whole_build(workshop, executor):
 
 
 def test_a_build_outlives_the_service(workshop, executor):
+    """And whose it is on the machine: a user's whom nobody else has, but for one of gVisor's, of
+    whose processes the machine sees none."""
     project = unique("outlives")
     workshop.create_project(project)
     running = workshop.start_build(
         project,
-        buildspecOverride=spec("echo on", "until test -e /tmp/go; do sleep 0.1; done", "echo off"),
+        buildspecOverride=spec("echo on", f"sleep {SLEEP}", "echo off"),
         environmentVariablesOverride=choose(executor),
     )
-    workshop.wait_for_log(running["id"], "on\n")
+    workshop.wait_for_log(running["id"], f"Running command sleep {SLEEP}")
+    if executor == "runsc":
+        assert harness.owners("runsc-sandbox") == {0} and harness.owners(SLEEP) == set()
+    elif os.geteuid() == 0:
+        [owner] = harness.wait_for(lambda: harness.owners(SLEEP), "the build's process")
+        assert owner >= APART_FIRST
     workshop.kill()
     workshop.start()
     workshop.wait_for_log(running["id"], "on\n")
@@ -146,6 +159,20 @@ def test_an_executor_that_is_not_there_is_told_at_the_start(tmp_path):
     assert "the executor runc cannot be used: install runc" in said
     assert "executors.runc.program" in said
     assert f"{missing} --version" in said
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="container engines are for root")
+@pytest.mark.skipif(engines.missing("dockerd") is not None, reason=str(engines.missing("dockerd")))
+def test_an_engine_with_other_users_is_told_at_the_start(tmp_path):
+    with tempfile.TemporaryDirectory(prefix="buildyard-engine-") as folder:
+        # Its users, who are nobody here, want to come in.
+        os.chmod(folder, 0o711)
+        with engines.running("dockerd", pathlib.Path(folder), remapped=True) as socket:
+            chosen = f'[executors]\ndefault = "docker"\n[executors.docker]\nsocket = "{socket}"\n'
+            said = refused_start(tmp_path, chosen)
+    assert "the executor docker cannot be used: " in said
+    assert "its containers' users are not this machine's (userns-remap)" in said
+    assert "take an executor that keeps users apart itself, such as sandbox or runc" in said
 
 
 def test_a_local_build_names_its_executor(tmp_path, executor):
@@ -300,8 +327,9 @@ def test_a_container_engine_makes_environments(engine, own_yard, tmp_path):
     packed = yard.s3.get_object(Bucket="jars", Key="made.zip")["Body"].read()
     assert b"made.txt" in packed
 
-    running = yard.start_build("demo", buildspecOverride=spec("echo on", "sleep 600"))
+    running = yard.start_build("demo", buildspecOverride=spec("echo on", f"sleep {SLEEP}"))
     yard.wait_for_log(running["id"], "on\n")
+    assert harness.wait_for(lambda: harness.owners(SLEEP), "the build's process") == {0}
     yard.kill()
     yard.start()
     assert not yard.build(running["id"])["buildComplete"]

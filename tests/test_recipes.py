@@ -16,7 +16,7 @@ import harness
 from conftest import nothing_stays, unique
 from harness import context, environment, spec, wait_for
 
-BUILD_SECONDS_MAX = 300
+BUILD_SECONDS_MAX = 900
 TOOL = """
 name = "tool"
 extends = "base"
@@ -104,7 +104,16 @@ def run(service, name, *commands, versions=None):
 
 def test_base_is_made_of_debians_packages_and_built_in(kitchen):
     steps = kitchen.said.stderr.splitlines()
-    assert "downloading packages with apt" in steps and "creating tarball" in steps
+    assert steps == [
+        "reading the lists of packages",
+        "fetching what every Debian has",
+        "unpacking it",
+        "setting it up",
+        "installing the recipe's packages",
+        "running the recipe's commands",
+        "cleaning up",
+        "keeping it as a layer",
+    ]
     names = {found["name"]: found for found in listed(kitchen)}
     base = names["localhost/buildyard/base:latest"]
     assert base["origin"] == "recipe"
@@ -222,7 +231,7 @@ def test_an_interrupted_build_leaves_no_image(kitchen):
         env=kitchen.clean_environment(),
     )
     for line in making.stderr:
-        if line.startswith("extracting archives"):
+        if line.startswith("unpacking it"):
             making.send_signal(signal.SIGTERM)
     assert making.wait(60) == 1
     assert listed(kitchen) == before

@@ -54,8 +54,12 @@ def test_a_build_without_root(place):
         assert ended["buildStatus"] == "SUCCEEDED", service.log(ended)
         words = service.printed(ended).split()
         assert words == ["0", "/root", "x", "looked"]
-        running = service.start_build("demo", buildspecOverride=spec("echo on", "exec sleep 600"))
+        long = str(600_000 + os.getpid())
+        running = service.start_build("demo", buildspecOverride=spec("echo on", f"sleep {long}"))
         service.wait_for_log(running["id"], "on\n")
+        # On the machine it is the service's user.
+        owners = harness.wait_for(lambda: harness.owners(long), "the build's process")
+        assert owners == {NOBODY}
         service.codebuild.stop_build(id=running["id"])
         assert service.ended(running["id"], 5)["buildStatus"] == "STOPPED"
     finally:

@@ -11,6 +11,7 @@ mod builds;
 mod bundles;
 mod client;
 mod executors;
+mod giving;
 mod memory;
 mod output;
 mod pulls;

@@ -1,7 +1,10 @@
 //! An image of a registry on loopback, pulled and unpacked: by the program, by podman and by skopeo,
 //! and fetched alone by skopeo, in turn.
 
-use super::report::{Report, Times};
+use super::{
+    giving,
+    report::{Report, Times},
+};
 use anyhow::{Context, Result, bail, ensure};
 use flate2::{Compression, write::GzEncoder};
 use serde_json::{Value, json};
@@ -45,21 +48,14 @@ pub(crate) fn run(program: &Path, rounds: usize, report: &mut Report) -> Result<
     let configuration = folder.join("buildyard.toml");
     let text = format!("[images.registries.\"{}\"]\nplain_http = true\n", registry.host);
     fs::write(&configuration, text)?;
+    let saved = folder.join("image.tar");
+    let to = format!("docker-archive:{}:{name}", saved.display());
+    quiet(skopeo().args(["copy", &from, &to]))?;
     let mut times: [Times; 4] = std::array::from_fn(|_| Times::default());
+    let (mut given, mut loaded) = (Times::default(), Times::default());
     for round in 0..=rounds {
         let place = folder.join(format!("round-{round}"));
-        let ours = place.join("ours");
-        let (root, runroot) = (place.join("root"), place.join("runroot"));
-        let store = format!("[overlay@{0}/store+{0}/run]", place.display());
-        let mut commands = [Command::new(program), Command::new("podman"), skopeo(), skopeo()];
-        commands[0].args(["image", "pull", &name, "--data-dir"]).arg(&ours);
-        commands[0].arg("--config").arg(&configuration);
-        commands[1].arg("--root").arg(&root).arg("--runroot").arg(&runroot);
-        commands[1].args(["--storage-driver=overlay", "pull", "--tls-verify=false", &name]);
-        commands[2].args(["copy", "--src-tls-verify=false", &to]);
-        commands[2].arg(format!("containers-storage:{store}{name}"));
-        commands[3].args(["copy", "--src-tls-verify=false", &to]);
-        commands[3].arg(format!("dir:{}", place.join("copy").display()));
+        let mut commands = pulls(program, &name, &configuration, &place);
         fs::create_dir_all(&place)?;
         for (command, times) in commands.iter_mut().zip(&mut times) {
             // What others have written is not this one's to wait for.
@@ -73,6 +69,20 @@ pub(crate) fn run(program: &Path, rounds: usize, report: &mut Report) -> Result<
         }
         // Its store is a mount of itself, and stays one.
         quiet(Command::new("umount").arg(place.join("store/overlay")))?;
+        quiet(&mut Command::new("sync"))?;
+        let took =
+            giving::to_podman(program, &place.join("ours/images"), &name, &place.join("given"))?;
+        let podman = place.join("loaded");
+        let mut load = Command::new("podman");
+        load.args(giving::store(&podman)).args(["load", "--quiet", "--input"]).arg(&saved);
+        quiet(&mut Command::new("sync"))?;
+        let began = Instant::now();
+        quiet(&mut load)?;
+        if round > 0 {
+            given.0.push(took);
+            loaded.0.push(began.elapsed());
+        }
+        let _ = Command::new("umount").arg(podman.join("root/overlay")).output();
         quiet(Command::new("rm").arg("-rf").arg(&place))?;
     }
     let [ours, podman, skopeo, fetched] = times;
@@ -80,10 +90,31 @@ pub(crate) fn run(program: &Path, rounds: usize, report: &mut Report) -> Result<
     report.times("the same by podman pull", &podman);
     report.times("the same by skopeo copy", &skopeo);
     report.times("fetched and not unpacked by skopeo copy", &fetched);
+    report.times("the image given to podman, which does not have it", &given);
+    report.times("the same by podman load", &loaded);
     report.ratio("podman pull / ours", &podman, &ours);
     report.ratio("skopeo copy / ours", &skopeo, &ours);
     report.ratio("skopeo copy without unpacking / ours", &fetched, &ours);
+    report.ratio("podman load / giving", &loaded, &given);
     Ok(())
+}
+
+/// The commands that pull an image into a place: in the order in which they are told of.
+fn pulls(program: &Path, name: &str, configuration: &Path, place: &Path) -> [Command; 4] {
+    let from = format!("docker://{name}");
+    let ours = place.join("ours");
+    let (root, runroot) = (place.join("root"), place.join("runroot"));
+    let store = format!("[overlay@{0}/store+{0}/run]", place.display());
+    let mut commands = [Command::new(program), Command::new("podman"), skopeo(), skopeo()];
+    commands[0].args(["image", "pull", name, "--data-dir"]).arg(ours);
+    commands[0].arg("--config").arg(configuration);
+    commands[1].arg("--root").arg(&root).arg("--runroot").arg(&runroot);
+    commands[1].args(["--storage-driver=overlay", "pull", "--tls-verify=false", name]);
+    commands[2].args(["copy", "--src-tls-verify=false", &from]);
+    commands[2].arg(format!("containers-storage:{store}{name}"));
+    commands[3].args(["copy", "--src-tls-verify=false", &from]);
+    commands[3].arg(format!("dir:{}", place.join("copy").display()));
+    commands
 }
 
 fn skopeo() -> Command {

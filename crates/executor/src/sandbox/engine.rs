@@ -57,6 +57,10 @@ const STATE_PAUSE: Duration = Duration::from_millis(50);
 /// The code by which engines tell of a signal is this and its number.
 const SIGNAL_BASE: i64 = 128;
 
+/// What an engine says whose containers have other users than the machine, and how it came to it.
+const OTHER_USERS: [(&str, &str); 2] =
+    [("name=userns", "userns-remap"), ("name=rootless", "it runs without root")];
+
 /// A connection to an engine.
 #[derive(Debug)]
 pub(super) struct Engine {
@@ -74,6 +78,15 @@ impl Engine {
         let failed = |error: Error| Fault::because(&doing, told(&error));
         let docker = Docker::connect_with_unix(&socket, ANSWER_SECONDS_MAX, API_DEFAULT_VERSION);
         let docker = docker.map_err(failed)?.negotiate_version().await.map_err(failed)?;
+        let options = docker.info().await.map_err(failed)?.security_options.unwrap_or_default();
+        if let Some(how) = other_users(&options) {
+            let reason = format!(
+                "its containers' users are not this machine's ({how}), so that they reach nothing \
+                 of what a build is given: run it without that, or take an executor that keeps \
+                 users apart itself, such as sandbox or runc"
+            );
+            return Err(Fault::because(format!("use the container engine at {socket}"), reason));
+        }
         let prefix = format!("buildyard-{instance}");
         Ok(Self { docker, prefix, turns: images::Turns::default() })
     }
@@ -238,6 +251,12 @@ impl Engine {
     pub(super) fn user() -> User {
         User::HostRoot
     }
+}
+
+/// By what an engine's containers have other users than the machine, as it says among its options.
+fn other_users(options: &[String]) -> Option<&'static str> {
+    let has = |name: &str| options.iter().any(|option| option.split(',').any(|part| part == name));
+    OTHER_USERS.into_iter().find(|(name, _)| has(name)).map(|(_, how)| how)
 }
 
 fn host_config(spec: &ContainerSpec, mounts: Vec<Mount>) -> HostConfig {

@@ -20,6 +20,18 @@ use tokio::signal::unix::{SignalKind, signal};
 const PACKAGE_STEPS: [(&str, &str); 3] =
     [("Get:", "fetching"), ("Unpacking ", "unpacking"), ("Setting up ", "setting up")];
 
+/// What the program is about, by how its lines begin, and what it is called here.
+const STEPS: [(&str, &str); 8] = [
+    ("running apt-get update", "reading the lists of packages"),
+    ("downloading packages", "fetching what every Debian has"),
+    ("extracting archives", "unpacking it"),
+    ("installing essential packages", "setting it up"),
+    ("installing remaining packages", "installing the recipe's packages"),
+    ("running --customize-hook", "running the recipe's commands"),
+    ("cleaning package lists", "cleaning up"),
+    ("creating tarball", "keeping it as a layer"),
+];
+
 #[derive(clap::Args)]
 pub(super) struct BuildImage {
     /// base, standard, or the folder or file of a recipe.
@@ -100,12 +112,14 @@ struct Course {
 struct Packages {
     known: u64,
     done: [u64; PACKAGE_STEPS.len()],
+    /// What goes on.
+    step: &'static str,
 }
 
 impl Course {
     fn show(name: &str) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
-            let template = "{msg} [{bar:30}] {elapsed}";
+            let template = "[{bar:30}] {elapsed_precise} {wide_msg}";
             let style = ProgressStyle::with_template(template).expect("the template is one");
             let bar = ProgressBar::new(0).with_style(style.progress_chars("=> "));
             bar.set_message(name.to_owned());
@@ -144,8 +158,10 @@ impl Course {
 impl Packages {
     /// Takes a line of the programs that make an image, and gives what goes on when it says so.
     fn note(&mut self, line: &str) -> Option<String> {
-        if let Some(step) = line.strip_prefix("I: ") {
-            return step.strip_suffix("...").map(str::to_owned);
+        if let Some(said) = line.strip_prefix("I: ") {
+            let (_, step) = STEPS.into_iter().find(|(begins, _)| said.starts_with(begins))?;
+            let is_new = std::mem::replace(&mut self.step, step) != step;
+            return is_new.then(|| step.to_owned());
         }
         if let Some((_, rest)) = line.split_once(" upgraded, ") {
             let number = rest.split_once(" newly installed").and_then(|(n, _)| n.parse().ok());
@@ -175,6 +191,7 @@ mod tests {
     fn the_programs_lines_say_how_far_it_is() {
         let mut packages = Packages::default();
         let notes: Vec<Option<String>> = [
+            "I: automatically chosen mode: root",
             "I: downloading packages with apt...",
             "I: done",
             "Get:1 http://m.example.org/debian trixie InRelease [140 kB]",
@@ -184,16 +201,19 @@ mod tests {
             "Unpacking libc6:amd64 (2.41) ...",
             "Setting up libc6:amd64 (2.41) ...",
             "0 upgraded, 1 newly installed, 0 to remove and 0 not upgraded.",
+            "I: running --customize-hook in shell: sh -c 'one' exec /root",
+            "I: running --customize-hook in shell: sh -c 'two' exec /root",
         ]
         .into_iter()
         .map(|line| packages.note(line))
         .collect();
         let told: Vec<&str> = notes.iter().flatten().map(String::as_str).collect();
         let expected = [
-            "downloading packages with apt",
+            "fetching what every Debian has",
             "fetching libc6",
             "unpacking libc6:amd64",
             "setting up libc6:amd64",
+            "running the recipe's commands",
         ];
         assert_eq!(told, expected);
         assert_eq!((packages.known, packages.done), (70, [1, 1, 1]));

@@ -73,6 +73,26 @@ def test_the_shell_is_sh_unless_bash_is_asked_for(printed):
     assert printed("[[ -n $BASH_VERSION ]] && echo bash", top={"env": {"shell": "bash"}}) == "bash"
 
 
+def test_what_is_written_for_bash_is_run_by_bash_as_sh_on_the_host(yard, build):
+    """As in CodeBuild's Amazon Linux images, whose `sh` is bash."""
+    commands = [
+        "if [[ $CODEBUILD_BUILD_SUCCEEDING == 1 ]]; then echo condition; fi",
+        "printf 'greet() { echo sourced; }\\n' > f.sh",
+        "source ./f.sh && greet",
+        'SHA=5f2b9c1e7a; echo "${SHA:0:7}"',
+        "set -o pipefail; false | true || echo pipe",
+        'case "$SHELLOPTS" in *posix*) echo as sh;; esac',
+        "nothing-of-this-name || true",
+    ]
+    ended = build(*commands)
+    log = yard.log(ended)
+    assert ended["buildStatus"] == "SUCCEEDED", log
+    told = ["condition", "sourced", "5f2b9c1", "pipe", "as sh"]
+    assert [line for line in yard.printed(ended).split("\n") if line in told] == told
+    assert f"{SCRIPT}: line 4: nothing-of-this-name: command not found\n" in log
+    assert "sh, as in CodeBuild's Amazon Linux images" in log
+
+
 def test_a_script_of_many_lines_counts_as_its_last_line_does(build):
     assert build("false\ntrue\n")["buildStatus"] == "SUCCEEDED"
     assert build("true\nfalse\n")["buildStatus"] == "FAILED"
@@ -185,6 +205,24 @@ def test_phases_that_the_buildspec_lacks_are_recorded(yard, build):
     ended = build("true")
     for name in ("INSTALL", "PRE_BUILD", "BUILD", "POST_BUILD"):
         assert phase(ended, name)["phaseStatus"] == "SUCCEEDED"
+
+
+def test_phases_without_commands_do_nothing(yard, build):
+    ended = build(
+        buildspec="version: 0.2\nphases:\n  install:\n    commands:\n  pre_build:\n"
+        "  build:\n    commands: [echo built]\n  post_build:\n    commands: []\n"
+    )
+    log = yard.log(ended)
+    assert ended["buildStatus"] == "SUCCEEDED", log
+    for name in ("INSTALL", "PRE_BUILD", "POST_BUILD"):
+        assert phase(ended, name)["phaseStatus"] == "SUCCEEDED"
+        assert f" {name}: 0 commands\n" in log
+    assert yard.printed(ended) == "built"
+
+
+def test_a_report_in_a_format_that_nobody_reads_is_no_failure(yard, build):
+    reports = {"plan": {"files": ["plan.json"], "file-format": "JSON"}}
+    assert build("true", top={"reports": reports})["buildStatus"] == "SUCCEEDED"
 
 
 # Variables

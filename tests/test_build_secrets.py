@@ -83,6 +83,33 @@ def test_a_buildspec_names_a_secret_a_member_a_stage_and_a_version(yard, build, 
     assert json.loads(yard.printed(ended)) == digests
 
 
+def test_a_reference_may_have_variables(yard, secret):
+    stage = unique("stage")
+    yard.parameters.put_parameter(Name=f"/{stage}/key", Value="the-parameter", Type="String")
+    name = secret(json.dumps({stage: "the-secret"}))
+    project = unique("project")
+    yard.create_project(
+        project,
+        environment=harness.environment(
+            environmentVariables=[variable("STAGE", stage, "PLAINTEXT")]
+        ),
+    )
+    text = spec(
+        "echo $KEY | rev; echo $MEMBER | rev; echo $LITERAL",
+        env={
+            "variables": {"SECRET": name, "STAGE": "overridden", "LITERAL": "$STAGE"},
+            "parameter-store": {"KEY": "/${STAGE}/key"},
+            "secrets-manager": {"MEMBER": "$SECRET:$STAGE"},
+        },
+    )
+    ended = yard.run(project, buildspecOverride=text)
+    printed = yard.printed(ended).split("\n")
+    assert printed == ["the-parameter"[::-1], "the-secret"[::-1], "$STAGE"]
+    text = spec("true", env={"parameter-store": {"KEY": "/$STAGE/${NOBODY}/key"}})
+    message = failed(yard.run(project, buildspecOverride=text))[1]
+    assert message == f"parameter does not exist: /{stage}/${{NOBODY}}/key"
+
+
 def test_the_caller_wins_over_the_project_and_the_project_over_the_buildspec(yard, secret):
     name, other = secret("from-the-buildspec"), secret("from-the-project")
     third = secret("from-the-caller")

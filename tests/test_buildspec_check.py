@@ -237,7 +237,7 @@ def test_what_windows_writes_is_read(check, form):
         ("batch: {build-list: [{identifier: a, buildspec: a.yml}]}\n", True),
         ("phases: {build: {commands: [a]}}\n", False),
         ("version: 0.2\nphases: {install: {}}\n", True),
-        ("version: 0.2\nphases: {install: {}, build: {commands: }}\n", False),
+        ("version: 0.2\nphases: {install: {}, build: {commands: }}\n", True),
         ("version: 0.2\nphases: {build: {}}\nphases: {build: {commands: [a]}}\n", True),
         ("version: 0.2\nphases:\n", True),
         ('version: "0.2"\nphases: {build: {commands: a}}\nenv:\nartifacts: {files: "*"}\n', True),

@@ -176,6 +176,23 @@ def test_the_host_image_answers_with_the_machines_python_and_node(yard, build):
     assert log.count(f"\nPython {version}.") == 2, log
 
 
+def test_the_host_image_has_python_without_being_asked(yard, build):
+    """Under the name that CodeBuild's images have for it, and with a `pip` that may install."""
+    missing = "import importlib.util as u, sys; sys.exit(u.find_spec('pip') is not None)"
+    if not subprocess.run(["/usr/bin/python3", "-c", missing]).returncode:
+        pytest.skip("no Python with pip is in /usr/bin")
+    ended = build("python --version", "python -m pip install --no-index nothing-of-this-name")
+    log = yard.log(ended)
+    assert "\nPython 3." in log
+    assert "No matching distribution found" in log and "externally-managed" not in log
+
+
+def test_the_host_image_takes_any_version_of_docker(yard, build):
+    ended = build(buildspec=asking(docker="18"))
+    assert ended["buildStatus"] == "SUCCEEDED", yard.log(ended)
+    assert "A buildspec chooses no version of Docker" in yard.log(ended)
+
+
 def test_the_host_image_says_what_the_machine_has(yard, build):
     _java()
     ended = build(buildspec=asking(java="corretto6"))

@@ -6,12 +6,17 @@ use agent_protocol::{Orders, Variable};
 /// Where programs are looked for, if the image does not say.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// The commit that was built, or the like.
+const RESOLVED_VERSION: &str = "CODEBUILD_RESOLVED_SOURCE_VERSION";
+
 /// Merges the environment's own variables, the buildspec's and the caller's, weakest first, and
-/// what the agent itself has to say. `held` are the values that services keep.
+/// what the agent itself has to say. `held` are the values that services keep, `resolved` is the
+/// version of the source where that has one.
 pub(crate) fn merge(
     orders: &Orders,
     buildspec: &[(String, String)],
     held: &Held,
+    resolved: Option<&str>,
 ) -> Vec<(String, String)> {
     let pairs = |variables: &[Variable]| {
         variables.iter().map(|v| (v.name.clone(), v.value.clone())).collect::<Vec<_>>()
@@ -24,7 +29,8 @@ pub(crate) fn merge(
     let own = [("CODEBUILD_SRC_DIR".to_owned(), orders.source_dir.clone())];
     let base = pairs(&orders.base_variables);
     let reserved = base.iter().filter(|(name, _)| is_reserved(name)).cloned();
-    let settled = reserved.chain(own).chain(folders).collect();
+    let resolved = resolved.map(|version| (RESOLVED_VERSION.to_owned(), version.to_owned()));
+    let settled = reserved.chain(own).chain(folders).chain(resolved).collect();
     buildspec::merge_variables([
         defaults,
         base.clone(),
@@ -128,7 +134,7 @@ mod tests {
             buildspec: vec![pair(("D", "secret")), pair(("E", "secret"))],
             caller: vec![pair(("E", "parameter"))],
         };
-        let merged = merge(&orders, &buildspec, &held);
+        let merged = merge(&orders, &buildspec, &held, Some("5f2b9c1"));
         let value = |name: &str| &merged.iter().find(|(known, _)| known == name).unwrap().1;
         for (name, expected) in [
             ("A", "image"),
@@ -140,6 +146,7 @@ mod tests {
             ("CODEBUILD_BUILD_ID", "demo:1"),
             ("CODEBUILD_CONFIG_AUTO_DISCOVER", "false"),
             ("CODEBUILD_MINE", "mine"),
+            ("CODEBUILD_RESOLVED_SOURCE_VERSION", "5f2b9c1"),
             ("AWS_REGION", "there"),
         ] {
             assert_eq!(value(name), expected, "{name}");

@@ -42,6 +42,10 @@ pub(crate) fn selecting_shell(shell: &str) -> String {
     format!("Selecting shell {shell} as specified in buildspec.")
 }
 
+/// The buildspec chooses no shell, and its commands need bash.
+pub(crate) const BASH_AS_SH: &str =
+    "The commands are written for bash: here it is sh, as in CodeBuild's Amazon Linux images.";
+
 /// The buildspec asks for no runtime.
 pub(crate) const NO_RUNTIME_VERSION: &str = "No runtime version selected in buildspec.";
 

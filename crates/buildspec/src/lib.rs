@@ -27,6 +27,7 @@ pub use bytes::decode;
 pub use decode::{Parsed, UnknownKey, parse};
 pub use glob::{BaseDirectory, FilePatterns};
 pub use limits::{DEPTH_MAX, EXPANDED_BYTES_MAX, NODES_MAX, PROBLEMS_MAX, TEXT_BYTES_MAX};
+pub use lint::needs_bash;
 pub use model::{
     Artifacts, Batch, BatchBuild, BatchEnv, BatchFanout, BatchKind, BatchMatrix, Buildspec, Cache,
     CacheAction, Env, OnFailure, Phase, PhaseName, Phases, Proxy, Report, ReportFormat, Shell,
@@ -39,4 +40,4 @@ pub use rule::Rule;
 pub use runtimes::{Runtime, RuntimeVersion, Runtimes, Selected, Selection};
 pub use secret::{SecretReference, SecretReferenceError};
 pub use summary::{phases_found, unknown_keys_found};
-pub use variables::merge_variables;
+pub use variables::{expand_variables, merge_variables};

@@ -11,6 +11,7 @@ mod value;
 
 pub(crate) use carry::{Lost, lost};
 pub(crate) use deploy::{asks_for_success, deploys, ecr_get_login};
+pub use dialect::needs_bash;
 pub(crate) use dialect::{bashism, is_powershell};
 pub(crate) use shell::Script;
 pub(crate) use status::{hidden_behind_pipe, hidden_status};

@@ -58,6 +58,8 @@ pub enum Rule {
     UnknownShell,
     /// A runtime that images no longer offer.
     DockerRuntime,
+    /// A format of report files that nothing reads.
+    UnknownFormat,
     /// A version that other programs read as a shorter number.
     VersionLosesZero,
     /// A variable whose name belongs to CodeBuild.
@@ -94,7 +96,7 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule: first the errors, then the warnings.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 41] = [
         Self::Yaml,
         Self::TooLarge,
         Self::TooDeep,
@@ -119,6 +121,7 @@ impl Rule {
         Self::NoFiles,
         Self::UnknownShell,
         Self::DockerRuntime,
+        Self::UnknownFormat,
         Self::VersionLosesZero,
         Self::ReservedVariable,
         Self::UnreachableVariable,
@@ -174,6 +177,7 @@ impl Rule {
             Self::NoFiles => "no-files",
             Self::UnknownShell => "unknown-shell",
             Self::DockerRuntime => "docker-runtime",
+            Self::UnknownFormat => "unknown-format",
             Self::VersionLosesZero => "version-loses-zero",
             Self::ReservedVariable => "reserved-variable",
             Self::UnreachableVariable => "unreachable-variable",
@@ -220,6 +224,7 @@ impl Rule {
             | Self::NoFiles
             | Self::UnknownShell
             | Self::DockerRuntime
+            | Self::UnknownFormat
             | Self::VersionLosesZero
             | Self::ReservedVariable
             | Self::UnreachableVariable

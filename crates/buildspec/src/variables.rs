@@ -25,9 +25,32 @@ where
     merged
 }
 
+/// Replaces `$NAME` and `${NAME}` by what `variable` says, and by nothing where it says none.
+pub fn expand_variables(text: &str, variable: impl Fn(&str) -> Option<String>) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find('$') {
+        out.push_str(&rest[..at]);
+        let after = &rest[at + 1..];
+        let braced = after.strip_prefix('{').and_then(|inside| inside.split_once('}'));
+        let (name, behind) = braced.unwrap_or_else(|| {
+            let is_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+            after.split_at(after.find(|letter| !is_name(letter)).unwrap_or(after.len()))
+        });
+        if name.is_empty() {
+            out.push('$');
+        } else {
+            out.push_str(&variable(name).unwrap_or_default());
+        }
+        rest = behind;
+    }
+    out.push_str(rest);
+    out
+}
+
 #[cfg(test)]
 mod tests {
-    use super::merge_variables;
+    use super::{expand_variables, merge_variables};
 
     fn level(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -52,5 +75,20 @@ mod tests {
     fn an_empty_value_is_a_value() {
         let merged = merge_variables([level(&[("A", "a")]), level(&[("A", "")])]);
         assert_eq!(merged, level(&[("A", "")]));
+    }
+
+    #[test]
+    fn references_become_values() {
+        let variable = |name: &str| (name == "STAGE").then(|| "dev".to_owned());
+        for (text, expected) in [
+            ("/app/key", "/app/key"),
+            ("/$STAGE/key", "/dev/key"),
+            ("/${STAGE}/${NOBODY}key", "/dev/key"),
+            ("$STAGE_X$STAGE", "dev"),
+            ("a$ $", "a$ $"),
+            ("${STAGE", "${STAGE"),
+        ] {
+            assert_eq!(expand_variables(text, variable), expected, "{text}");
+        }
     }
 }

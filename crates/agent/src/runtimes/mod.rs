@@ -4,6 +4,7 @@
 //! AWS: the last part of DOWNLOAD_SOURCE, before INSTALL; the lines are CodeBuild's.
 
 mod machine;
+mod usual;
 
 use crate::commands::Commands;
 use crate::log;
@@ -36,6 +37,12 @@ pub(crate) fn prepare(
 ) -> Result<(), Stop> {
     let install = buildspec.phases.phase(PhaseName::Install);
     let asked = install.map(|phase| phase.runtime_versions.as_slice()).unwrap_or_default();
+    match build.orders.runtimes {
+        RuntimesOrder::Machine { .. } if asked.iter().all(|(runtime, _)| runtime != "python") => {
+            usual::offer(&build.layout, buildspec, shell)?;
+        }
+        RuntimesOrder::Machine { .. } | RuntimesOrder::Image => {}
+    }
     if asked.is_empty() {
         if has_no_defaults(shell) {
             let message = "This build image requires selecting at least one runtime version.";

@@ -2,11 +2,12 @@
 
 use super::client::Client;
 use super::{parameters, secret_values};
+use crate::environment::merge;
 use crate::log;
 use crate::outcome::{SECRETS_MANAGER_ERROR, Stop};
 use crate::run::Build;
 use agent_protocol::Keeper;
-use buildspec::{Buildspec, SecretReference};
+use buildspec::{Buildspec, SecretReference, expand_variables};
 
 /// The values that services keep, under the names of the variables that have them.
 #[derive(Default)]
@@ -36,13 +37,19 @@ enum Level {
 /// Gets every value that the build needs, or says why the phase fails.
 ///
 /// AWS: with the build's own credentials. A buildspec's variable that the project or the caller
-/// overrides is not asked for.
-pub(crate) fn fetch(build: &Build, buildspec: &Buildspec) -> Result<Held, Stop> {
-    let (parameters, secrets) = wanted(build, buildspec)?;
+/// overrides is not asked for. `resolved` is the version of the source where that has one.
+pub(crate) fn fetch(
+    build: &Build,
+    buildspec: &Buildspec,
+    resolved: Option<&str>,
+) -> Result<Held, Stop> {
+    let (mut parameters, mut secrets) = wanted(build, buildspec)?;
     let mut held = Held::default();
     if parameters.is_empty() && secrets.is_empty() {
         return Ok(held);
     }
+    let plain = || merge(&build.orders, &buildspec.env.variables, &Held::default(), resolved);
+    expand(&mut parameters, &mut secrets, plain);
     build.journal.flush();
     let client = Client::new(&build.orders.object_store);
     if !parameters.is_empty() {
@@ -108,4 +115,32 @@ fn wanted(build: &Build, buildspec: &Buildspec) -> Result<(WantedParameters, Wan
         }
     }
     Ok((parameters, secrets))
+}
+
+/// Replaces variables in what the buildspec says. Neither a parameter's name nor a secret's can hold
+/// a dollar sign.
+fn expand(
+    parameters: &mut WantedParameters,
+    secrets: &mut WantedSecrets,
+    variables: impl Fn() -> Vec<(String, String)>,
+) {
+    let texts = parameters.iter_mut().map(|wanted| (wanted.level, vec![&mut wanted.value]));
+    let parts = secrets.iter_mut().map(|wanted| {
+        let SecretReference { secret_id, json_key, version_stage, version_id } = &mut wanted.value;
+        let others = [json_key, version_stage, version_id].into_iter().flatten();
+        (wanted.level, [secret_id].into_iter().chain(others).collect())
+    });
+    let of_buildspec = |(level, parts): (Level, Vec<_>)| match level {
+        Level::Buildspec => parts,
+        Level::Caller => Vec::new(),
+    };
+    let referring = texts.chain(parts).flat_map(of_buildspec).filter(|text| text.contains('$'));
+    let mut known = None;
+    for text in referring {
+        let known = known.get_or_insert_with(&variables);
+        *text = expand_variables(text, |name| {
+            let found = known.iter().find(|(known, _)| known == name);
+            Some(found.map_or_else(|| format!("${{{name}}}"), |(_, value)| value.clone()))
+        });
+    }
 }

@@ -6,6 +6,8 @@ mod script;
 mod state;
 mod user;
 
-pub(crate) use run::{Beginning, Ended, Ran, Shell, Started, Succeeding, find_program};
+pub(crate) use run::{
+    Beginning, Ended, Interpreter, Ran, Shell, Started, Succeeding, find_program,
+};
 pub(crate) use script::Carried;
 pub(crate) use user::User;

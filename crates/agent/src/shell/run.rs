@@ -67,14 +67,37 @@ pub(crate) enum Started {
 
 /// What a shell begins with.
 pub(crate) struct Beginning {
-    /// The shell's path, or its name to be looked up.
-    pub(crate) program: String,
+    /// What runs the commands.
+    pub(crate) interpreter: Interpreter,
     /// The folder of the first command.
     pub(crate) source_dir: String,
     /// Whether commands see what earlier ones changed.
     pub(crate) carried: Carried,
     /// The variables of the first command.
     pub(crate) variables: Vec<(String, String)>,
+}
+
+/// A program that runs commands.
+pub(crate) struct Interpreter {
+    /// Its path, or its name to be looked up.
+    program: String,
+    /// What it is told that its name is; none for its own.
+    called: Option<&'static str>,
+}
+
+impl Interpreter {
+    /// The program with this path or name.
+    pub(crate) fn named(program: &str) -> Self {
+        Self { program: program.to_owned(), called: None }
+    }
+
+    /// The bash in `path`, as the `sh` that it can be; none where there is none, or `sh` is one.
+    pub(crate) fn bash_as_sh(path: &str) -> Option<Self> {
+        let sh = fs::canonicalize("/bin/sh").ok()?;
+        let bash = find_program("bash", path)?.to_str()?.to_owned();
+        let is_bash = sh.file_name().is_some_and(|name| name == "bash");
+        (!is_bash).then_some(Self { program: bash, called: Some("sh") })
+    }
 }
 
 /// Whether everything went well so far: `CODEBUILD_BUILD_SUCCEEDING`.
@@ -90,7 +113,7 @@ pub(crate) enum Succeeding {
 pub(crate) struct Shell {
     layout: Layout,
     output: Arc<Output>,
-    program: String,
+    interpreter: Interpreter,
     carried: Carried,
     state: State,
     /// What starts the next shell; none when the variables have changed since it was made.
@@ -102,12 +125,12 @@ pub(crate) struct Shell {
 impl Shell {
     /// A shell that has run nothing yet.
     pub(crate) fn begin(layout: Layout, output: Arc<Output>, beginning: Beginning) -> Self {
-        let Beginning { program, source_dir, carried, variables } = beginning;
+        let Beginning { interpreter, source_dir, carried, variables } = beginning;
         let state = State::new(layout.clone(), &source_dir, variables);
         Self {
             layout,
             output,
-            program,
+            interpreter,
             carried,
             state,
             spawner: None,
@@ -300,12 +323,16 @@ impl Shell {
     }
 
     fn program(&self) -> io::Result<Command> {
-        Ok(self.in_environment(&self.program_path()?))
+        let mut program = self.in_environment(&self.program_path()?);
+        if let Some(name) = self.interpreter.called {
+            program.arg0(name);
+        }
+        Ok(program)
     }
 
     fn program_path(&self) -> io::Result<PathBuf> {
         let path = self.variable("PATH").unwrap_or_default();
-        find_program(&self.program, &path).ok_or_else(|| ErrorKind::NotFound.into())
+        find_program(&self.interpreter.program, &path).ok_or_else(|| ErrorKind::NotFound.into())
     }
 
     fn in_environment(&self, program: &Path) -> Command {
@@ -316,9 +343,9 @@ impl Shell {
 
     fn start_error(&self, error: &io::Error) -> String {
         if error.kind() == ErrorKind::NotFound {
-            format!("exec: {:?}: executable file not found in $PATH", self.program)
+            format!("exec: {:?}: executable file not found in $PATH", self.interpreter.program)
         } else {
-            format!("exec: {:?}: {error}", self.program)
+            format!("exec: {:?}: {error}", self.interpreter.program)
         }
     }
 }

@@ -18,8 +18,8 @@ use crate::outcome::Stop;
 use crate::run::Build;
 use crate::runtimes;
 use crate::secrets::{self, Held};
-use crate::shell::{Beginning, Carried, Shell};
-use agent_protocol::{Fact, Source};
+use crate::shell::{Beginning, Carried, Interpreter, Shell};
+use agent_protocol::{Fact, RuntimesOrder, Source};
 use buildspec::{Buildspec, Version, phases_found};
 use std::path::Path;
 
@@ -68,8 +68,8 @@ pub(crate) fn prepare(build: &Build) -> Result<Prepared, Stop> {
         }
         batch.line(log::PROCESSING_VARIABLES);
     });
-    let held = secrets::fetch(build, &buildspec)?;
-    let mut shell = begin_shell(build, &buildspec, &held, resolved);
+    let held = secrets::fetch(build, &buildspec, resolved.as_deref())?;
+    let mut shell = begin_shell(build, &buildspec, &held, resolved.as_deref());
     runtimes::prepare(build, &buildspec, &mut shell)?;
     build.journal.line_soon(&log::moving_to(&build.orders.source_dir));
     let caching = cache::restore(build, &buildspec, &shell);
@@ -122,21 +122,10 @@ fn uses_s3(source: &Source) -> bool {
     }
 }
 
-fn begin_shell(
-    build: &Build,
-    buildspec: &Buildspec,
-    held: &Held,
-    resolved: Option<String>,
-) -> Shell {
-    let mut variables = merge(&build.orders, &buildspec.env.variables, held);
-    if let Some(version) = resolved {
-        let name = "CODEBUILD_RESOLVED_SOURCE_VERSION";
-        variables.retain(|(known, _)| known != name);
-        variables.push((name.to_owned(), version));
-    }
-    let program = buildspec.env.shell.as_ref().map_or("/bin/sh", |shell| shell.program());
+fn begin_shell(build: &Build, buildspec: &Buildspec, held: &Held, resolved: Option<&str>) -> Shell {
+    let variables = merge(&build.orders, &buildspec.env.variables, held, resolved);
     let beginning = Beginning {
-        program: program.to_owned(),
+        interpreter: interpreter(build, buildspec, &variables),
         source_dir: build.orders.source_dir.clone(),
         carried: match buildspec.version {
             Version::V0_1 => Carried::Nothing,
@@ -145,4 +134,27 @@ fn begin_shell(
         variables,
     };
     Shell::begin(build.layout.clone(), build.output.clone(), beginning)
+}
+
+/// What runs the commands.
+///
+/// AWS: `sh` is bash in CodeBuild's Amazon Linux images and dash in its Ubuntu ones. The machine
+/// itself stands for either: it runs by bash what was written for it.
+fn interpreter(
+    build: &Build,
+    buildspec: &Buildspec,
+    variables: &[(String, String)],
+) -> Interpreter {
+    if let Some(shell) = &buildspec.env.shell {
+        return Interpreter::named(shell.program());
+    }
+    match build.orders.runtimes {
+        RuntimesOrder::Machine { .. } if buildspec::needs_bash(buildspec) => {
+            let path = variables.iter().find(|(name, _)| name == "PATH");
+            let bash = Interpreter::bash_as_sh(path.map_or("", |(_, path)| path));
+            bash.inspect(|_| build.journal.line_soon(log::BASH_AS_SH))
+        }
+        RuntimesOrder::Machine { .. } | RuntimesOrder::Image => None,
+    }
+    .unwrap_or_else(|| Interpreter::named("/bin/sh"))
 }

@@ -83,17 +83,9 @@ impl Reader<'_> {
             })
         };
         let is_mapping = value.is_null() || value.entries().is_some();
-        if !is_mapping || written("commands") || written("finally") {
-            return;
-        }
-        match name {
-            PhaseName::Install if phase.runtime_versions.is_empty() => {
-                self.problem(Problem::nothing_to_install(entry.key_place));
-            }
-            PhaseName::Install => {}
-            PhaseName::PreBuild | PhaseName::Build | PhaseName::PostBuild => {
-                self.problem(Problem::no_commands(entry.key_place, name));
-            }
+        let has_commands = written("commands") || written("finally");
+        if is_mapping && !has_commands && phase.runtime_versions.is_empty() {
+            self.problem(Problem::no_commands(entry.key_place, name));
         }
     }
 

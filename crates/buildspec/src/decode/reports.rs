@@ -2,8 +2,8 @@
 
 use super::reader::Reader;
 use crate::model::{Report, ReportFormat};
-use crate::problem::Problem;
-use crate::yaml::Entry;
+use crate::problem::{Problem, Value};
+use crate::yaml::{Entry, Node};
 
 const REPORT_KEYS: &[&str] = &["files", "file-format", "base-directory", "discard-paths"];
 /// How many report groups a build may have.
@@ -33,9 +33,7 @@ impl Reader<'_> {
             match &*inner.key {
                 "files" => report.files = self.patterns(value, &format!("{path}.files")),
                 "file-format" => {
-                    let known = ReportFormat::ALL.map(|format| (format.name(), format));
-                    let format = self.one_of(value, &format!("{path}.file-format"), &known);
-                    report.file_format = format.unwrap_or_default();
+                    report.file_format = self.report_format(value, &format!("{path}.file-format"));
                 }
                 "base-directory" => {
                     let base = self.optional_text(value, &format!("{path}.base-directory"));
@@ -55,5 +53,17 @@ impl Reader<'_> {
             self.problem(Problem::required(entry.key_place, &path, "files"));
         }
         report
+    }
+
+    /// A format that nothing reads is the default one: no report makes a build fail.
+    fn report_format(&mut self, node: &Node, path: &str) -> ReportFormat {
+        let Some(text) = self.optional_text(node, path) else { return ReportFormat::default() };
+        let written = text.trim();
+        let mut known = ReportFormat::ALL.into_iter();
+        known.find(|format| format.name().eq_ignore_ascii_case(written)).unwrap_or_else(|| {
+            let known = ReportFormat::ALL.map(ReportFormat::name);
+            self.problem(Problem::unknown_format(node.place, Value { path, text: &text }, &known));
+            ReportFormat::default()
+        })
     }
 }

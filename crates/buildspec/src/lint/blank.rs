@@ -14,21 +14,30 @@ enum Inside {
     Braces,
 }
 
-/// The text, byte for byte, with quoted and substituted parts filled with [`FILLER`], and with
-/// comments and here-documents blank.
-pub(super) fn blanked(text: &str) -> String {
+/// A text made blank.
+pub(super) struct Blanked {
+    /// The text, byte for byte, with quoted and substituted parts filled with [`FILLER`], and with
+    /// comments and here-documents blank.
+    pub(super) plain: String,
+    /// Where each `${` that the shell looks into begins, here-documents aside.
+    pub(super) expansions: Vec<usize>,
+}
+
+/// Makes a text blank.
+pub(super) fn blanked(text: &str) -> Blanked {
     let mut blanker = Blanker { out: String::with_capacity(text.len()), ..Blanker::default() };
     let mut rest = text;
     while let Some(char) = rest.chars().next() {
         let taken = blanker.take(rest, char);
         rest = &rest[taken..];
     }
-    blanker.out
+    Blanked { plain: blanker.out, expansions: blanker.expansions }
 }
 
 #[derive(Default)]
 struct Blanker {
     out: String,
+    expansions: Vec<usize>,
     inside: Vec<Inside>,
     before: Option<char>,
     /// The ends of the here-documents that begin with the next line, and whether tabs may precede.
@@ -129,6 +138,9 @@ impl Blanker {
             '$' if rest.starts_with("$'") && self.inside.is_empty() => (Inside::Ansi, 2),
             _ => return None,
         };
+        if inside == Inside::Braces {
+            self.expansions.push(self.out.len());
+        }
         self.inside.push(inside);
         Some(self.blank(rest, taken, FILLER))
     }

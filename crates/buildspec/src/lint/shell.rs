@@ -2,7 +2,7 @@
 //!
 //! This is no parser: what it cannot follow it says nothing about.
 
-use super::blank::{FILLER, blanked};
+use super::blank::{Blanked, blanked};
 use std::ops::Range;
 
 /// A command's text, divided.
@@ -10,6 +10,8 @@ pub(crate) struct Script<'t> {
     pub(super) text: &'t str,
     /// The text as [`blanked`] leaves it.
     pub(super) plain: String,
+    /// Where each `${` begins.
+    pub(super) expansions: Vec<usize>,
     /// What stands at the top level, in order.
     pub(super) statements: Vec<Statement>,
     /// Every simple command, also those inside loops and conditions, in order.
@@ -74,9 +76,9 @@ enum Begun {
 
 impl<'t> Script<'t> {
     pub(crate) fn new(text: &'t str) -> Self {
-        let plain = blanked(text);
+        let Blanked { plain, expansions } = blanked(text);
         let (statements, commands) = Divider::new(&plain).divide();
-        Self { text, plain, statements, commands }
+        Self { text, plain, expansions, statements, commands }
     }
 
     /// The text of a range.
@@ -330,9 +332,4 @@ fn next_token(plain: &str, from: usize) -> Option<(Token, Range<usize>)> {
         ends && !redirects
     });
     Some((Token::Word, start..start + end.unwrap_or(rest.len())))
-}
-
-/// Whether a word, or a part of one, is hidden by quotes or a substitution.
-pub(super) fn is_filled(word: &str) -> bool {
-    word.contains(FILLER)
 }

@@ -91,6 +91,19 @@ fn syntax_that_only_bash_knows() {
             ("make &> log", Some("&>")),
             ("a |& b", Some("|&")),
             ("files=(a b)", Some("files=(a b)")),
+            ("set -euo pipefail", Some("pipefail")),
+            ("set -e -o pipefail; make | tee log", Some("pipefail")),
+            ("if [ $A == b ]; then c; fi", Some("==")),
+            ("[ \"$A\" == \"b\" ] && c", Some("==")),
+            ("test $A == b", Some("==")),
+            ("TAG=${SHA:0:7}", Some("${SHA:0:7}")),
+            ("echo \"${SHA: -7}\"", Some("${SHA: -7}")),
+            ("X=${A//-/_}; Y=${B^^}", Some("${A//-/_}")),
+            ("echo ${!NAME} ${LIST[0]}", Some("${!NAME}")),
+            ("echo ${LIST[@]}", Some("${LIST[@]}")),
+            ("diff <(a) <(b)", Some("<(")),
+            ("make > >(tee log)", Some(">(")),
+            ("readarray -t lines < f", Some("readarray")),
             ("echo '[[ x ]]'", None),
             ("echo \"source it\"", None),
             ("bash -c '[[ x ]]'", None),
@@ -108,6 +121,16 @@ fn syntax_that_only_bash_knows() {
             ("x=$(declare)", None),
             ("#!/bin/bash\n[[ x ]]", None),
             ("f() { a; }", None),
+            ("set -e; set +x", None),
+            ("echo pipefail", None),
+            ("[ $A = b ] || [ $A != == ]", None),
+            ("echo a == b", None),
+            ("awk '{ if ($1 == \"x\") print ${A:0:1} }' f", None),
+            ("echo ${A:-0} ${B:=b} ${C:?c} ${D:+d} ${E#*/} ${F%%.*} ${#G}", None),
+            ("echo '${A:0:7}' \\${A:0:7}", None),
+            ("echo ${1:-x} ${@} ${?}", None),
+            ("cat <<EOF\n${A:0:7}\nEOF", None),
+            ("(cd x && make) < in > out", None),
         ],
     );
 }
@@ -336,7 +359,7 @@ fn blanks_take_as_many_bytes() {
         "<<E <<F\n1\nE\n2\nF\n",
     ];
     for text in texts {
-        assert_eq!(blanked(text).len(), text.len(), "{text}");
+        assert_eq!(blanked(text).plain.len(), text.len(), "{text}");
     }
-    assert_eq!(blanked("a 'b' # c\nd"), format!("a {FILLER}{FILLER}{FILLER}    \nd"));
+    assert_eq!(blanked("a 'b' # c\nd").plain, format!("a {FILLER}{FILLER}{FILLER}    \nd"));
 }

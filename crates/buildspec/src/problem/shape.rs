@@ -151,16 +151,17 @@ impl Problem {
         Self::new(Rule::Empty, place, "`phases` is empty; no command will run")
     }
 
+    // AWS: a phase without commands is recorded and does nothing, although the guide asks for some.
     pub(crate) fn no_commands(place: Place, phase: PhaseName) -> Self {
-        let key = phase.key();
-        Self::new(Rule::Missing, place, format!("the phase `{key}` has no commands"))
-            .help(format!("add `commands` to it, or remove `{key}`"))
-            .aws(format!("Commands of phase {key} must not be empty"))
-    }
-
-    pub(crate) fn nothing_to_install(place: Place) -> Self {
-        let message = "the phase `install` has neither commands nor runtime versions";
-        Self::new(Rule::Empty, place, message).help("remove it")
+        let message = match phase {
+            PhaseName::Install => {
+                "the phase `install` has neither commands nor runtime versions".to_owned()
+            }
+            PhaseName::PreBuild | PhaseName::Build | PhaseName::PostBuild => {
+                format!("the phase `{}` has no commands; nothing will run", phase.key())
+            }
+        };
+        Self::new(Rule::Empty, place, message).help("add `commands`, or remove it")
     }
 
     pub(crate) fn required(place: Place, path: &str, key: &str) -> Self {

@@ -55,17 +55,16 @@ impl Problem {
 /// Commands.
 impl Problem {
     pub(crate) fn bash_in_sh(place: Place, word: &str) -> Self {
-        let word = word.split('=').next().unwrap_or(word);
-        let message = match word.chars().all(|char| char.is_ascii_alphanumeric() || char == '_') {
-            true if !matches!(word, "source" | "function" | "pushd" | "popd" | "shopt")
-                && !matches!(word, "declare" | "typeset" | "mapfile") =>
-            {
+        let message = match word {
+            "pipefail" => "`sh`, which runs this command, has no option `pipefail`".to_owned(),
+            word if word.contains("=(") => {
                 "`sh`, which runs this command, knows no arrays".to_owned()
             }
-            _ => format!("`{}` is no part of `sh`, which runs this command", shown(word)),
+            word => format!("`{}` is no part of `sh`, which runs this command", shown(word)),
         };
         let help = match word {
             "[[" => "set `env.shell` to bash, or use `[`",
+            "==" => "set `env.shell` to bash, or write `=` for `==`",
             "source" => "set `env.shell` to bash, or write `.` for `source`",
             _ => "set `env.shell` to bash",
         };

@@ -20,9 +20,17 @@ impl Problem {
     }
 
     pub(crate) fn not_one_of(place: Place, value: Value<'_>, known: &[&str]) -> Self {
+        Self::none_of(Rule::BadValue, place, value, known)
+    }
+
+    pub(crate) fn unknown_format(place: Place, value: Value<'_>, known: &[&str]) -> Self {
+        Self::none_of(Rule::UnknownFormat, place, value, known)
+    }
+
+    fn none_of(rule: Rule, place: Place, value: Value<'_>, known: &[&str]) -> Self {
         let Value { path, text } = value;
         let message = format!("`{}` cannot be `{}`", shown(path), shown(text));
-        let problem = Self::new(Rule::BadValue, place, message);
+        let problem = Self::new(rule, place, message);
         match likeliest(text, known.iter().copied()) {
             Some(name) => problem.help(format!("did you mean `{name}`?")),
             None => problem.help(format!("it is one of {}", known.join(", "))),

@@ -5,6 +5,7 @@
 
 use super::catalogue::{Runtime, RuntimeVersion, Runtimes};
 use super::version::{compare, resolve};
+use crate::variables::expand_variables;
 
 /// What came of a buildspec's `runtime-versions`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +44,7 @@ impl Runtimes {
         let mut lines = Vec::new();
         let mut wanted = Vec::new();
         for (runtime, text) in asked {
-            let text = expand(text, &variable);
+            let text = expand_variables(text, &variable).trim().to_owned();
             let resolved = self.named(runtime).and_then(|runtime| resolve(runtime, &text));
             let version = match resolved {
                 Some(version) => {
@@ -163,27 +164,4 @@ fn plain_version(text: &str) -> Option<String> {
         && number.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_+".contains(&byte))
         && !number.ends_with(".x");
     is_version.then(|| number.to_owned())
-}
-
-/// Replaces `$NAME` and `${NAME}` by their values, and by nothing where they have none.
-fn expand(text: &str, variable: &impl Fn(&str) -> Option<String>) -> String {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some(at) = rest.find('$') {
-        out.push_str(&rest[..at]);
-        let after = &rest[at + 1..];
-        let braced = after.strip_prefix('{').and_then(|inside| inside.split_once('}'));
-        let (name, behind) = braced.unwrap_or_else(|| {
-            let is_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
-            after.split_at(after.find(|letter| !is_name(letter)).unwrap_or(after.len()))
-        });
-        if name.is_empty() {
-            out.push('$');
-        } else {
-            out.push_str(&variable(name).unwrap_or_default());
-        }
-        rest = behind;
-    }
-    out.push_str(rest);
-    out.trim().to_owned()
 }

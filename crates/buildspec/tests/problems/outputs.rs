@@ -17,14 +17,13 @@ reports:
   r6: {files: [a]}
 "#,
         expect![[r#"
-            error[bad-value]: `reports.r1.file-format` cannot be `junit`
+            warning[unknown-format]: `reports.r1.file-format` cannot be `junit`
              --> buildspec.yml:4:21
               |
             4 |   r1: {file-format: junit, files: x}
               |                     ^^^^^
               |
               = help: did you mean `JUNITXML`?
-              aws: `reports.r1.file-format` cannot be `junit` at line 4
             warning[one-for-a-list]: `reports.r1.files` is a list; this one value is taken as its only entry
              --> buildspec.yml:4:35
               |

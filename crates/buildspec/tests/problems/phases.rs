@@ -143,7 +143,7 @@ phases:
 }
 
 #[test]
-fn phases_need_commands() {
+fn phases_without_commands_do_nothing() {
     check(
         r#"version: 0.2
 phases:
@@ -161,24 +161,22 @@ phases:
             3 |   install:
               |   ^^^^^^^
               |
-              = help: remove it
-            error[missing]: the phase `pre_build` has no commands
+              = help: add `commands`, or remove it
+            warning[empty]: the phase `pre_build` has no commands; nothing will run
              --> buildspec.yml:4:3
               |
             4 |   pre_build:
               |   ^^^^^^^^^
               |
-              = help: add `commands` to it, or remove `pre_build`
-              aws: Commands of phase pre_build must not be empty
-            error[missing]: the phase `build` has no commands
+              = help: add `commands`, or remove it
+            warning[empty]: the phase `build` has no commands; nothing will run
              --> buildspec.yml:6:3
               |
             6 |   build: {}
               |   ^^^^^
               |
-              = help: add `commands` to it, or remove `build`
-              aws: Commands of phase build must not be empty
-            not usable
+              = help: add `commands`, or remove it
+            usable
         "#]],
     );
 }

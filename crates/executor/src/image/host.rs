@@ -44,7 +44,7 @@ const FOLDERS: [(&str, u32); 22] = [
 const LINKS: [(&str, &str); 3] =
     [("/run", "var/run"), ("/run/lock", "var/lock"), ("/proc/self/mounts", "etc/mtab")];
 /// Files of the root.
-const FILES: [(&str, &str); 3] = [
+const FILES: [(&str, &str); 4] = [
     (
         "etc/passwd",
         "root:x:0:0:root:/root:/bin/bash\n\
@@ -60,6 +60,8 @@ const FILES: [(&str, &str); 3] = [
          staff:x:50:\nusers:x:100:\ncodebuild-user:x:1000:\nnogroup:x:65534:\n",
     ),
     ("etc/environment", ""),
+    // A distribution's Python refuses to install packages beside its own; in a build it may.
+    ("etc/pip.conf", "[install]\nbreak-system-packages = true\n"),
 ];
 
 /// The fresh root folder, on disk, and the folders to lay into it.
@@ -127,6 +129,7 @@ impl HostTemplate {
     fn fingerprint(&self, depth: Depth) -> u64 {
         let mut hasher = DefaultHasher::new();
         self.config.folders.hash(&mut hasher);
+        FILES.hash(&mut hasher);
         for path in self.listed() {
             note(&path, depth, &mut hasher);
         }

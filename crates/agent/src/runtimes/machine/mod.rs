@@ -31,6 +31,9 @@ const FINDERS: [(&str, Finder); 8] = [
     ("rust", compiled::rust),
 ];
 
+/// A runtime that old buildspecs ask for.
+const DOCKER: &str = "docker";
+
 /// A file that tells a version is not larger, or its beginning will do.
 const FILE_BYTES_MAX: u64 = 2 * 1024 * 1024;
 
@@ -51,12 +54,23 @@ pub(super) fn find(
         let found = finders.map(|(name, finder)| runtime(name, finder(&machine)));
         found.filter(|runtime| !runtime.versions.is_empty()).collect()
     };
+    let docker = asked.iter().any(|(name, _)| name == DOCKER).then(docker);
     let found = of(&|name| asked.iter().any(|(runtime, _)| runtime == name));
-    let is_there = |name: &str| found.iter().any(|runtime| runtime.name == name);
-    if asked.iter().all(|(name, _)| is_there(name)) {
-        return Runtimes(found);
-    }
-    Runtimes(of(&|_| true))
+    let is_there = |name: &str| name == DOCKER || found.iter().any(|found| found.name == name);
+    let is_complete = asked.iter().all(|(name, _)| is_there(name));
+    let mut found = if is_complete { found } else { of(&|_| true) };
+    found.extend(docker);
+    Runtimes(found)
+}
+
+/// Docker, which has no version to choose.
+///
+/// AWS: the last of CodeBuild's images that know this runtime only say that it is deprecated.
+fn docker() -> Runtime {
+    let told = "A buildspec chooses no version of Docker: it finds the machine's, if there is one";
+    let any = RuntimeVersion { name: "latest".to_owned(), ..RuntimeVersion::default() };
+    let any = RuntimeVersion { commands: vec![echo(told)], ..any };
+    Runtime { name: DOCKER.to_owned(), versions: vec![any.clone()], other_versions: Some(any) }
 }
 
 /// A version of a runtime that is installed.

@@ -212,3 +212,17 @@ fn what_is_not_there_is_told_with_all_that_is() {
          versions: 1.22"
     );
 }
+
+#[test]
+fn any_version_of_docker_will_do() {
+    let root = machine(&[]);
+    for version in ["18", "20", "latest", "19.03"] {
+        let told = commands(root.path(), &[], "docker", version);
+        assert_eq!(told.len(), 1, "{version}");
+        assert!(told[0].contains("chooses no version of Docker"), "{version}");
+    }
+    // It is no runtime of a machine that was not asked for it.
+    let asked = [("cobol".to_owned(), "1".to_owned())];
+    let refused = look(root.path(), &[], &["cobol"]).select(&asked, |_| None).result;
+    assert!(!refused.unwrap_err().contains("docker"));
+}

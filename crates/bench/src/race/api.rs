@@ -22,9 +22,10 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-const CONNECTIONS: usize = 4;
+/// As many clients as a busy team's pipelines are, each with one call at a time.
+const CONNECTIONS: usize = 16;
 /// How many calls a connection makes in a turn, at most.
-const CALLS: usize = 100;
+const CALLS: usize = 50;
 const PROJECT: &str = "called";
 const GROUP: &str = "called";
 

@@ -77,6 +77,12 @@ impl Spec {
     }
 }
 
+/// What a group is called on the command line.
+fn name_of(group: Group) -> String {
+    let value = group.to_possible_value().expect("no group is hidden");
+    value.get_name().to_owned()
+}
+
 /// Measures what is asked for, and keeps it.
 pub(crate) fn run(race: &Race<'_>) -> Result<()> {
     fs::create_dir_all(&race.results)?;
@@ -105,6 +111,7 @@ impl Race<'_> {
                 spec.name,
                 Row {
                     order: group as usize * 100 + at,
+                    group: name_of(group),
                     title: spec.title.to_owned(),
                     unit: spec.unit.to_owned(),
                     better: spec.better,

@@ -17,6 +17,9 @@ pub(super) struct Table {
 pub(super) struct Row {
     /// Its place in the page.
     pub(super) order: usize,
+    /// The name of the group that it is measured in.
+    #[serde(default)]
+    pub(super) group: String,
     pub(super) title: String,
     pub(super) unit: String,
     pub(super) better: Better,
@@ -192,8 +195,8 @@ impl Table {
         }
         page += "\n\"of the limit\" says how many times as long as the machine itself needs we take, or \
                  how many times as much it could do.\n";
-        for (name, row) in &rows {
-            writeln!(page, "\n## {}, {} (`--row {name}`)\n", row.title, row.unit)?;
+        for (_, row) in &rows {
+            writeln!(page, "\n## {}, {} (`--row {}`)\n", row.title, row.unit, row.group)?;
             page += "| | median | p10 | p90 | p99 | rounds |\n|---|---|---|---|---|---|\n";
             for figure in &row.figures {
                 let at = |percent| figure.percentile(percent).map_or("–".to_owned(), number);

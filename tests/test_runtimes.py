@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 import shutil
 import subprocess
 
@@ -206,6 +207,25 @@ def test_the_host_image_says_what_the_machine_has(yard, build):
     code, message = context(build(buildspec=asking(cobol="85")), "DOWNLOAD_SOURCE")
     assert message.startswith("Unknown runtime named 'cobol'. This build image has the following")
     assert "java" in message
+
+
+def test_the_nearest_version_will_do_where_the_configuration_says_so(
+    own_yard, yard, build, workplace
+):
+    major = _java()
+    ended = build(buildspec=asking(java="corretto6"))
+    assert "host_image.nearest_versions = true" in yard.log(ended)
+    file = workplace / f"{unique('nearest')}.toml"
+    file.write_text("[host_image]\nnearest_versions = true\n")
+    other = own_yard(arguments=["--config", file]).start()
+    other.create_project("nearest")
+    text = json.loads(asking(java="$KIT"))
+    text["env"] = {"variables": {"KIT": "corretto6"}}
+    ended = other.run("nearest", buildspecOverride=json.dumps(text))
+    log = other.log(ended)
+    assert ended["buildStatus"] == "SUCCEEDED", log
+    assert re.search(r"This machine has no java corretto6: the nearest that it has is \w+\n", log)
+    assert major in log
 
 
 def test_a_toolchain_may_be_in_a_configured_folder(own_yard, workplace):

@@ -74,7 +74,20 @@ pub enum RuntimesOrder {
     Machine {
         /// Folders to look in beside the usual ones.
         folders: Vec<String>,
+        /// Whether the nearest version will do where the one that was asked for is not there.
+        #[serde(default)]
+        takes_nearest: bool,
     },
+}
+
+impl RuntimesOrder {
+    /// Whether the machine's own toolchains are used, and each only for its own version.
+    pub fn is_strict(&self) -> bool {
+        match self {
+            Self::Machine { takes_nearest, .. } => !takes_nearest,
+            Self::Image => false,
+        }
+    }
 }
 
 /// The build's compute type, and those that it could have had.

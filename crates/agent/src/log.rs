@@ -46,6 +46,10 @@ pub(crate) fn selecting_shell(shell: &str) -> String {
 pub(crate) const BASH_AS_SH: &str =
     "The commands are written for bash: here it is sh, as in CodeBuild's Amazon Linux images.";
 
+/// The machine lacks a version of a runtime, and may have one that would do.
+pub(crate) const NEAREST_VERSION: &str =
+    "The service's configuration may allow what is nearest: host_image.nearest_versions = true";
+
 /// The buildspec asks for no runtime.
 pub(crate) const NO_RUNTIME_VERSION: &str = "No runtime version selected in buildspec.";
 

@@ -173,6 +173,9 @@ pub struct HostImage {
     pub folders: Vec<PathBuf>,
     /// Variables of the environment, such as a longer `PATH`.
     pub variables: std::collections::BTreeMap<String, String>,
+    /// Whether the nearest version of a runtime will do where the machine lacks the one that a
+    /// buildspec asks for.
+    pub nearest_versions: bool,
 }
 
 /// Secrets Manager, and the key that the values of secrets and parameters are kept under.

@@ -201,7 +201,8 @@ impl Provision {
             Image::Host => {
                 let folders = self.config.host_image.folders.iter();
                 let folders = folders.map(|folder| folder.display().to_string()).collect();
-                RuntimesOrder::Machine { folders }
+                let takes_nearest = self.config.host_image.nearest_versions;
+                RuntimesOrder::Machine { folders, takes_nearest }
             }
             Image::Rootfs(_) | Image::OciLayout { .. } | Image::Stored(_) => RuntimesOrder::Image,
         }

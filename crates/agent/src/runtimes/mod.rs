@@ -12,7 +12,7 @@ use crate::outcome::{COMMAND_EXECUTION_ERROR, Stop};
 use crate::run::Build;
 use crate::shell::{Carried, Shell, Succeeding};
 use agent_protocol::{AgentPhase, CommandList, RuntimesOrder};
-use buildspec::{PhaseName, Runtimes, Selected, Selection};
+use buildspec::{PhaseName, Runtimes, Selected, Selection, expand_variables};
 use std::fs;
 use std::io::{ErrorKind, Read};
 
@@ -51,13 +51,22 @@ pub(crate) fn prepare(
         build.journal.line_soon(log::NO_RUNTIME_VERSION);
         return Ok(());
     }
-    let Some(runtimes) = offered(build, asked, shell)? else {
+    let expanded = |text: &String| expand_variables(text, |name| shell.variable(name));
+    let wanted = asked.iter().map(|(name, text)| (name.clone(), expanded(text).trim().to_owned()));
+    let wanted: Vec<_> = wanted.collect();
+    let Some(runtimes) = offered(build, &wanted, shell)? else {
         build.journal.line(log::RUNTIMES_SKIPPED);
         return Ok(());
     };
     let Selection { lines, result } = runtimes.select(asked, |name| shell.variable(name));
     build.journal.append(|batch| lines.iter().for_each(|line| batch.line(line)));
-    let selected = result.map_err(Stop::yaml)?;
+    let selected = result.map_err(|message| {
+        let is_of_machine = build.orders.runtimes.is_strict();
+        if is_of_machine && message.starts_with("Unknown runtime version") {
+            build.journal.line(log::NEAREST_VERSION);
+        }
+        Stop::yaml(message)
+    })?;
     // Also in a buildspec whose commands see nothing of each other.
     let carried = shell.carry(Carried::State);
     let done = run(build, shell, selected);
@@ -107,9 +116,11 @@ fn offered(
     }
     match &build.orders.runtimes {
         RuntimesOrder::Image => Ok(None),
-        RuntimesOrder::Machine { folders } => {
-            let search_path = shell.variable("PATH").unwrap_or_default();
-            Ok(Some(machine::find(&build.layout, folders, &search_path, asked)))
+        RuntimesOrder::Machine { folders, takes_nearest } => {
+            let search_path = &shell.variable("PATH").unwrap_or_default();
+            let (layout, takes_nearest) = (&build.layout, *takes_nearest);
+            let search = machine::Search { layout, folders, search_path, takes_nearest };
+            Ok(Some(machine::find(&search, asked)))
         }
     }
 }

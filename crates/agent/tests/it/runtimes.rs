@@ -175,7 +175,8 @@ fn old_images_want_a_choice() {
 fn the_machine_offers_what_it_has() {
     let machine = |versions: &str| {
         let mut trial = asking(versions);
-        trial.orders.runtimes = RuntimesOrder::Machine { folders: vec!["/tools".to_owned()] };
+        trial.orders.runtimes =
+            RuntimesOrder::Machine { folders: vec!["/tools".to_owned()], takes_nearest: false };
         let home = trial.root.path().join("tools/jdk");
         fs::create_dir_all(home.join("bin")).unwrap();
         fs::write(home.join("bin/java"), "").unwrap();

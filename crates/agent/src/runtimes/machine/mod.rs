@@ -6,6 +6,7 @@
 mod compiled;
 mod interpreted;
 mod java;
+mod nearest;
 
 use crate::layout::Layout;
 use buildspec::{Runtime, RuntimeVersion, Runtimes};
@@ -37,13 +38,21 @@ const DOCKER: &str = "docker";
 /// A file that tells a version is not larger, or its beginning will do.
 const FILE_BYTES_MAX: u64 = 2 * 1024 * 1024;
 
+/// Where to look, and what will do.
+pub(super) struct Search<'a> {
+    /// Where things are.
+    pub(super) layout: &'a Layout,
+    /// Folders to look in beside the usual ones.
+    pub(super) folders: &'a [String],
+    /// The `PATH` that commands begin with.
+    pub(super) search_path: &'a str,
+    /// Whether the nearest version will do where one is not there.
+    pub(super) takes_nearest: bool,
+}
+
 /// Finds what was asked for; and when some of it is not there, all that is.
-pub(super) fn find(
-    layout: &Layout,
-    folders: &[String],
-    search_path: &str,
-    asked: &[(String, String)],
-) -> Runtimes {
+pub(super) fn find(search: &Search<'_>, asked: &[(String, String)]) -> Runtimes {
+    let Search { layout, folders, search_path, takes_nearest } = *search;
     let machine = Machine {
         layout,
         extra: folders.iter().map(|folder| layout.inside(folder)).collect(),
@@ -60,7 +69,11 @@ pub(super) fn find(
     let is_complete = asked.iter().all(|(name, _)| is_there(name));
     let mut found = if is_complete { found } else { of(&|_| true) };
     found.extend(docker);
-    Runtimes(found)
+    let mut found = Runtimes(found);
+    if takes_nearest {
+        nearest::offer(&mut found, asked);
+    }
+    found
 }
 
 /// Docker, which has no version to choose.

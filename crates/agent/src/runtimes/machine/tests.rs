@@ -1,6 +1,6 @@
 //! Machines of folders and small files, and what is found on them.
 
-use super::find;
+use super::{Search, find};
 use crate::layout::Layout;
 use buildspec::Runtimes;
 use std::fs;
@@ -24,7 +24,11 @@ fn machine(files: &[(&str, &str)]) -> TempDir {
 fn look(root: &Path, folders: &[&str], asked: &[&str]) -> Runtimes {
     let asked: Vec<_> = asked.iter().map(|name| ((*name).to_owned(), String::new())).collect();
     let folders: Vec<_> = folders.iter().map(|folder| (*folder).to_owned()).collect();
-    find(&Layout::below(root), &folders, "/usr/local/bin:/usr/bin", &asked)
+    find(&search(&Layout::below(root), &folders), &asked)
+}
+
+fn search<'a>(layout: &'a Layout, folders: &'a [String]) -> Search<'a> {
+    Search { layout, folders, search_path: "/usr/local/bin:/usr/bin", takes_nearest: false }
 }
 
 /// The versions of a runtime, the greatest first.
@@ -225,4 +229,42 @@ fn any_version_of_docker_will_do() {
     let asked = [("cobol".to_owned(), "1".to_owned())];
     let refused = look(root.path(), &[], &["cobol"]).select(&asked, |_| None).result;
     assert!(!refused.unwrap_err().contains("docker"));
+}
+
+#[test]
+fn the_nearest_version_stands_for_another_where_that_is_allowed() {
+    let root = machine(&[
+        ("opt/node18/include/node/node_version.h", &node_header(18)),
+        ("opt/node18/bin/node", NODE),
+        ("opt/node20/include/node/node_version.h", &node_header(20)),
+        ("opt/node20/bin/node", NODE),
+    ]);
+    let layout = Layout::below(root.path());
+    let search = Search { takes_nearest: true, ..search(&layout, &[]) };
+    for (text, told) in [
+        ("16", Some("no nodejs 16: the nearest that it has is 18")),
+        ("16.x", Some("no nodejs 16: the nearest that it has is 18")),
+        ("19", Some("no nodejs 19: the nearest that it has is 20")),
+        ("22", Some("no nodejs 22: the nearest that it has is 20")),
+        ("18", None),
+        ("20.x", None),
+        ("latest", None),
+    ] {
+        let asked = [("nodejs".to_owned(), text.to_owned())];
+        let selected = find(&search, &asked).select(&asked, |_| None).result.unwrap();
+        let first = &selected[0].commands[0];
+        match told {
+            Some(told) => assert!(first.contains(told), "{text}: {first}"),
+            None => assert!(first.contains("Using Node.js"), "{text}: {first}"),
+        }
+    }
+    for (runtime, text) in [("nodejs", "lts"), ("ruby", "3.1")] {
+        let asked = [(runtime.to_owned(), text.to_owned())];
+        assert!(find(&search, &asked).select(&asked, |_| None).result.is_err(), "{runtime}");
+    }
+}
+
+fn node_header(major: u32) -> String {
+    let numbers = [("MAJOR", major), ("MINOR", 1), ("PATCH", 0)];
+    numbers.map(|(part, number)| format!("#define NODE_{part}_VERSION {number}\n")).concat()
 }

@@ -135,6 +135,7 @@ def git_yard(workplace, host):
     config.write_text(
         f'[builds]\nnetwork_allow = ["{host.address}"]\n'
         f'[sources]\nfolders = ["{folder}/repositories"]\nstalled_seconds_max = 3\n'
+        f'connections = {{ "{git_host.CONNECTION}" = "{git_host.CONNECTION_SECRET}" }}\n'
     )
     service = harness.Service(folder / "data", arguments=["--config", config]).start()
     service.folder = folder / "repositories"

@@ -19,6 +19,9 @@ from harness import spec, wait_for
 # What most repositories build.
 SPEC = spec("cat greeting.txt", "git log --format=%s%d | head -1", "pwd")
 PASSWORD = "s3cret-0f-the-h0st"
+# What the configuration names a secret for.
+CONNECTION = "arn:aws:codeconnections:eu-west-1:000000000000:connection/known"
+CONNECTION_SECRET = "the-connections-token"
 USERS = ("ann", "x-access-token", "oauth2", "x-token-auth")
 TOOLS = ("unshare", "nsenter", "ip", "nft", "nginx", "fcgiwrap", "openssl")
 IDENTITY = {

@@ -10,7 +10,7 @@ import pytest
 import harness
 from calls import refused
 from conftest import unique
-from git_host import PASSWORD, run
+from git_host import CONNECTION, CONNECTION_SECRET, PASSWORD, run
 from harness import context, spec
 
 SERVERS = {
@@ -96,7 +96,7 @@ def test_a_credential_that_cannot_be_used_is_refused(git_yard, given):
     lenient = git_yard.client("codebuild", parameter_validation=False)
     message = refused(lenient.import_source_credentials, "InvalidInputException", **given)
     if given["authType"] == "CODECONNECTIONS":
-        assert "not supported by this service yet" in message
+        assert "sources.connections" in message
     assert git_yard.codebuild.list_source_credentials()["sourceCredentialsInfos"] == []
 
 
@@ -166,6 +166,33 @@ def test_a_secret_is_the_accounts_credential(git_yard, host, imported):
     assert ended["buildStatus"] == "SUCCEEDED", git_yard.log(ended)
 
 
+def test_a_connection_is_the_accounts_credential(git_yard, host, imported):
+    auth = {"type": "CODECONNECTIONS", "resource": CONNECTION.replace("known", "unknown")}
+    source = {"type": "GITLAB", "location": f"{host.url}/app", "auth": auth}
+    ended = run(git_yard, source)
+    assert "authentication required" in context(ended, "DOWNLOAD_SOURCE")[1]
+    imported("GITLAB")
+    ended = run(git_yard, source)
+    assert ended["buildStatus"] == "SUCCEEDED", git_yard.log(ended)
+    assert ended["source"]["auth"] == auth
+
+
+def test_a_connection_is_a_secret_that_the_configuration_names(git_yard, host, imported):
+    imported("GITHUB", token="the account's, which is wrong")
+    client = git_yard.client("secretsmanager")
+    text = {"ServerType": "GITHUB", "AuthType": "PERSONAL_ACCESS_TOKEN", "Token": PASSWORD}
+    client.create_secret(Name=CONNECTION_SECRET, SecretString=json.dumps(text))
+    auth = {"type": "CODECONNECTIONS", "resource": CONNECTION}
+    ended = run(git_yard, {"location": f"{host.url}/app", "auth": auth})
+    assert ended["buildStatus"] == "SUCCEEDED", git_yard.log(ended)
+    imported("GITHUB", "CODECONNECTIONS", CONNECTION)
+    (listed,) = git_yard.codebuild.list_source_credentials()["sourceCredentialsInfos"]
+    assert (listed["authType"], listed["resource"]) == ("CODECONNECTIONS", CONNECTION)
+    ended = run(git_yard, {"location": f"{host.url}/app"})
+    assert ended["buildStatus"] == "SUCCEEDED", git_yard.log(ended)
+    client.delete_secret(SecretId=CONNECTION_SECRET, ForceDeleteWithoutRecovery=True)
+
+
 @pytest.mark.parametrize("why", ["another type", "no token", "gone"])
 def test_a_secret_without_a_credential_says_so(git_yard, host, why):
     members = {"ServerType": "GITLAB", "Token": "t"} if why == "another type" else {}
@@ -194,14 +221,6 @@ def test_a_source_may_not_be_authorized_by_what_is_not_there(git_yard, host):
         "resource is required",
         source=source | {"auth": {"type": "SECRETS_MANAGER"}},
         **members,
-    )
-    auth = {"type": "CODECONNECTIONS", "resource": "arn:aws:codeconnections:x"}
-    create(source=source | {"auth": auth}, **members)
-    refused(
-        git_yard.codebuild.start_build,
-        "InvalidInputException",
-        "not supported by this service yet",
-        projectName=members["name"],
     )
 
 

@@ -10,6 +10,7 @@ use crate::{
 use executor::Opening;
 use serde::Deserialize;
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     path::{Path, PathBuf},
 };
@@ -172,7 +173,7 @@ pub struct HostImage {
     /// More folders, at the same place in the environment.
     pub folders: Vec<PathBuf>,
     /// Variables of the environment, such as a longer `PATH`.
-    pub variables: std::collections::BTreeMap<String, String>,
+    pub variables: BTreeMap<String, String>,
     /// Whether the nearest version of a runtime will do where the machine lacks the one that a
     /// buildspec asks for.
     pub nearest_versions: bool,
@@ -212,6 +213,9 @@ pub struct Sources {
     pub ssh_key_file: Option<PathBuf>,
     /// The keys of these hosts, as in a `known_hosts` file; no other host of ssh is spoken to.
     pub ssh_known_hosts_file: Option<PathBuf>,
+    /// The secrets that hold what connections stand for, by the connections' ARNs: a credential as
+    /// sources of type `SECRETS_MANAGER` have it.
+    pub connections: BTreeMap<String, String>,
 }
 
 impl Default for Sources {
@@ -221,6 +225,7 @@ impl Default for Sources {
             stalled_seconds_max: 60,
             ssh_key_file: None,
             ssh_known_hosts_file: None,
+            connections: BTreeMap::new(),
         }
     }
 }

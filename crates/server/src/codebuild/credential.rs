@@ -23,6 +23,10 @@ pub(super) async fn import(
     let (server, auth) = (input.server_type, input.auth_type);
     let username = input.username.filter(|name| !name.is_empty());
     check(&server, &auth, username.as_deref(), &token)?;
+    let connections = &service.config.sources.connections;
+    if auth == AuthType::Codeconnections && !connections.contains_key(&token) {
+        return Err(refusal::credential_connection(&token));
+    }
     let overwrite = match input.should_overwrite {
         Some(false) => Overwrite::No,
         Some(true) | None => Overwrite::Yes,
@@ -56,10 +60,7 @@ fn check(
         AuthType::SecretsManager if !token.starts_with("arn:aws:secretsmanager:") => {
             Err(refusal::credential_secret())
         }
-        AuthType::SecretsManager => Ok(()),
-        AuthType::Codeconnections => {
-            Err(refusal::not_here_yet("A source credential of type CODECONNECTIONS"))
-        }
+        AuthType::SecretsManager | AuthType::Codeconnections => Ok(()),
         // AWS: such tokens are made by its console alone.
         AuthType::Oauth | AuthType::Unknown(_) => Err(refusal::credential_auth(server, auth)),
     }

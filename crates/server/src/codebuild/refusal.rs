@@ -121,6 +121,15 @@ pub(super) fn source_auth_resource() -> ServiceError {
     invalid("Invalid project source: auth resource is required for auth type SECRETS_MANAGER")
 }
 
+/// Nothing is known of a connection.
+// Ours: AWS keeps connections itself.
+pub(super) fn credential_connection(arn: &str) -> ServiceError {
+    invalid(format!(
+        "Nothing is known of the connection {arn}: name the secret that holds its token for it under \
+         sources.connections in the configuration, or import a personal access token"
+    ))
+}
+
 /// There is a credential for the type of server already, and it is not to be replaced.
 pub(super) fn credential_exists(server: &ServerType) -> ServiceError {
     ServiceError::refusal(

@@ -282,9 +282,6 @@ fn buildable_source(source: &ProjectSource, config: &Config) -> Checked {
         | SourceType::GitlabSelfManaged
         | SourceType::Bitbucket => {}
     }
-    if source.auth.as_ref().is_some_and(|auth| auth.r#type == SourceAuthType::Codeconnections) {
-        return Err(refusal::not_here_yet("A source authorization of type CODECONNECTIONS"));
-    }
     let location = source.location.as_deref().unwrap_or_default();
     let location =
         Location::parse(location).ok_or_else(|| refusal::source_location_of(&source.r#type))?;

@@ -76,7 +76,11 @@ pub(super) async fn source_credentials(
     let Some(request) = asking(&front, origin, &id) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    let giver = Giver { credentials: &front.codebuild.credentials, secrets: &front.secrets };
+    let giver = Giver {
+        credentials: &front.codebuild.credentials,
+        secrets: &front.secrets,
+        connections: &front.codebuild.config.sources.connections,
+    };
     let journal = front.grounds.journal(&request.id);
     match giver.give(&request, journal, &Question::parse(&question)).await {
         Ok(credential) => match credential.and_then(|credential| credential.answer()) {
@@ -114,7 +118,7 @@ fn asking(front: &Front, origin: Origin, id: &str) -> Option<Arc<BuildRequest>> 
 fn not_given(request: &BuildRequest, error: &NoCredential) -> Response {
     match error {
         NoCredential::Closed => (StatusCode::FORBIDDEN, error.to_string()).into_response(),
-        NoCredential::Secret(_) => {
+        NoCredential::Secret(_) | NoCredential::Connection(_) => {
             (StatusCode::FAILED_DEPENDENCY, error.to_string()).into_response()
         }
         NoCredential::Gate(_) | NoCredential::Keep(_) => {

@@ -8,7 +8,7 @@ use super::{
     keeper::{Found, KeepError, SourceCredentials},
 };
 use crate::{build_request::BuildRequest, secrets::SecretsService};
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 use thiserror::Error;
 use wire::{
     Caller, Principal, Sensitive,
@@ -25,6 +25,8 @@ pub struct Giver<'a> {
     pub credentials: &'a SourceCredentials,
     /// Those that secrets hold.
     pub secrets: &'a SecretsService,
+    /// The secrets that hold what connections stand for, by the connections' ARNs.
+    pub connections: &'a BTreeMap<String, String>,
 }
 
 /// Why a build gets no credential.
@@ -36,6 +38,9 @@ pub enum NoCredential {
     /// The secret that should hold one does not.
     #[error("{0}")]
     Secret(String),
+    /// No secret stands for the connection any more.
+    #[error("no secret is named for the connection {0} under sources.connections")]
+    Connection(String),
     /// The journal does not say how far the build is.
     #[error(transparent)]
     Gate(#[from] GateError),
@@ -57,15 +62,30 @@ impl Giver<'_> {
             Gate::Closed => return Err(NoCredential::Closed),
         }
         let Some((source, server)) = asked_about(request, question) else { return Ok(None) };
-        let auth = source.auth.as_ref();
-        let secret = auth.filter(|auth| auth.r#type == SourceAuthType::SecretsManager);
-        if let Some(arn) = secret.and_then(|auth| auth.resource.as_deref()) {
-            return self.in_secret(request, arn, &server).await.map(Some);
+        if let Some(secret) = self.own_secret(source) {
+            return self.in_secret(request, secret, &server).await.map(Some);
         }
-        match self.credentials.find(&request.region, &server).await? {
-            None => Ok(None),
-            Some(Found::Credential(credential)) => Ok(Some(credential)),
-            Some(Found::Secret(arn)) => self.in_secret(request, &arn, &server).await.map(Some),
+        let secret = match self.credentials.find(&request.region, &server).await? {
+            None => return Ok(None),
+            Some(Found::Credential(credential)) => return Ok(Some(credential)),
+            Some(Found::Secret(secret)) => secret,
+            Some(Found::Connection(arn)) => match self.connections.get(&arn) {
+                Some(secret) => secret.clone(),
+                None => return Err(NoCredential::Connection(arn)),
+            },
+        };
+        self.in_secret(request, &secret, &server).await.map(Some)
+    }
+
+    /// The secret that a source names for itself, or its connection. A connection without one means
+    /// the account's own credential, as a source without a connection does.
+    fn own_secret<'s>(&'s self, source: &'s ProjectSource) -> Option<&'s str> {
+        let auth = source.auth.as_ref()?;
+        let resource = auth.resource.as_deref()?;
+        match auth.r#type {
+            SourceAuthType::SecretsManager => Some(resource),
+            SourceAuthType::Codeconnections => self.connections.get(resource).map(String::as_str),
+            SourceAuthType::Oauth | SourceAuthType::Unknown(_) => None,
         }
     }
 

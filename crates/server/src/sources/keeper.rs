@@ -31,15 +31,18 @@ enum KeptToken {
     Sealed(String),
     /// The ARN of the secret that holds it.
     Secret(String),
+    /// The ARN of the connection that stands for it.
+    Connection(String),
 }
 
 /// A credential as it is handed in.
 pub struct Given {
-    /// How the host is convinced: by a token, by a password, or by what a secret says.
+    /// How the host is convinced: by a token, by a password, or by what a secret or connection says.
     pub auth: AuthType,
     /// The user, if one was named.
     pub username: Option<String>,
-    /// The token or password; for [`AuthType::SecretsManager`], the secret's ARN.
+    /// The token or password; for [`AuthType::SecretsManager`] and [`AuthType::Codeconnections`],
+    /// the ARN of the secret or connection.
     pub token: String,
 }
 
@@ -49,7 +52,7 @@ pub struct Listed {
     pub server: ServerType,
     /// How they are convinced.
     pub auth: AuthType,
-    /// The ARN of the secret that holds the token, if one does.
+    /// The ARN of the secret that holds the token, or of the connection, if there is one.
     pub resource: Option<String>,
 }
 
@@ -60,6 +63,8 @@ pub enum Found {
     Credential(Credential),
     /// The ARN of a secret that holds it.
     Secret(String),
+    /// The ARN of a connection that stands for it.
+    Connection(String),
 }
 
 /// Whether a credential may take the place of another.
@@ -107,10 +112,10 @@ impl SourceCredentials {
     ) -> Result<(), KeepError> {
         let token = match given.auth {
             AuthType::SecretsManager => KeptToken::Secret(given.token),
+            AuthType::Codeconnections => KeptToken::Connection(given.token),
             AuthType::Oauth
             | AuthType::BasicAuth
             | AuthType::PersonalAccessToken
-            | AuthType::Codeconnections
             | AuthType::Unknown(_) => {
                 let place = place(region, server);
                 KeptToken::Sealed(self.vault.seal(&place, given.token.as_bytes()).await?)
@@ -141,7 +146,7 @@ impl SourceCredentials {
             let kept: Kept = serde_json::from_str(&record.document)?;
             let resource = match kept.token {
                 KeptToken::Sealed(_) => None,
-                KeptToken::Secret(arn) => Some(arn),
+                KeptToken::Secret(arn) | KeptToken::Connection(arn) => Some(arn),
             };
             let server = ServerType::from(record.key.as_str());
             Ok(Listed { server, auth: kept.auth, resource })
@@ -175,6 +180,7 @@ impl SourceCredentials {
         let kept: Kept = serde_json::from_str(&record.document)?;
         Ok(Some(match kept.token {
             KeptToken::Secret(arn) => Found::Secret(arn),
+            KeptToken::Connection(arn) => Found::Connection(arn),
             KeptToken::Sealed(sealed) => {
                 let token = self.vault.open(&place(region, server), &sealed).await?;
                 let token = String::from_utf8(token)?;

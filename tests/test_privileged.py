@@ -75,8 +75,8 @@ def privileged(own_yard, tmp_path):
     yard = own_yard(arguments=["--config", str(configuration)]).start()
     yard.create_project("docker")
 
-    def run(*commands):
-        ended = yard.run("docker", buildspecOverride=spec(*commands), **PRIVILEGED)
+    def run(*commands, **more):
+        ended = yard.run("docker", buildspecOverride=spec(*commands), **PRIVILEGED, **more)
         return ended, yard.log(ended)
 
     return run
@@ -142,3 +142,14 @@ def test_docker_builds_a_dockerfile_and_pushes_its_image(privileged):
     )
     assert ended["buildStatus"] == "SUCCEEDED", log
     assert "built by 0\nmore by 1000\n" in log
+
+
+@needs("dockerd", "docker", "busybox")
+def test_layers_of_docker_are_kept_for_later_builds(privileged):
+    cache = {"type": "LOCAL", "modes": ["LOCAL_DOCKER_LAYER_CACHE"]}
+    image = "docker build --network host -t app context"
+    for known in (False, True):
+        ended, log = privileged(CONTEXT, DAEMON, image, cacheOverride=cache)
+        assert ended["buildStatus"] == "SUCCEEDED", log
+        assert "Docker's images and layers are kept for later builds: /var/lib/docker\n" in log
+        assert ("Using cache" in log) is known, log

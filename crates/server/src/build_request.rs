@@ -199,7 +199,11 @@ impl BuildRequest {
         let cache = self.project.cache.as_ref().filter(|cache| cache.r#type == CacheType::Local)?;
         let has_use = |mode: &CacheMode| match mode {
             CacheMode::LocalCustomCache | CacheMode::LocalSourceCache => true,
-            CacheMode::LocalDockerLayerCache | CacheMode::Unknown(_) => false,
+            // AWS: Docker runs in privileged mode alone.
+            CacheMode::LocalDockerLayerCache => {
+                self.environment().privileged_mode.unwrap_or_default()
+            }
+            CacheMode::Unknown(_) => false,
         };
         if !cache.modes.iter().flatten().any(has_use) {
             return None;

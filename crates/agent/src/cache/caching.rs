@@ -1,7 +1,7 @@
 //! The two halves of caching: before the first command, and after the artifacts.
 
 use super::bucket::S3Caching;
-use super::{lines, local};
+use super::{layers, lines, local};
 use crate::log;
 use crate::run::Build;
 use crate::shell::{Shell, Succeeding};
@@ -35,7 +35,7 @@ pub(crate) fn restore(build: &Build, buildspec: &Buildspec, shell: &Shell) -> Ca
         }
         CacheOrder::Local(cache) => {
             if cache.docker_layers == LocalMode::On {
-                build.journal.line(lines::NO_DOCKER_LAYERS);
+                layers::mount(build, cache);
             }
             match cache.custom {
                 LocalMode::On if !wanted.paths.is_empty() => {

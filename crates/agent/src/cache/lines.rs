@@ -19,7 +19,12 @@ pub(super) const BEST_EFFORT: &str =
 
 /// There is nothing that could keep them.
 pub(super) const NO_DOCKER_LAYERS: &str = "Skipping the Docker layer cache: it needs privileged \
-     mode, which builds do not have here";
+     mode, which this build does not have";
+
+/// The layers of earlier builds are there, and those of this one will be.
+pub(super) fn docker_layers(place: &str) -> String {
+    format!("Docker's images and layers are kept for later builds: {place}")
+}
 
 /// A path of the buildspec is looked at.
 pub(super) fn expanded(path: &str) -> String {

@@ -6,6 +6,7 @@
 mod bucket;
 mod caching;
 mod index;
+mod layers;
 mod lines;
 mod local;
 mod note;

@@ -5,6 +5,7 @@ import os
 import pathlib
 import shutil
 import tempfile
+import uuid
 
 import pytest
 
@@ -23,7 +24,9 @@ def unique(stem):
 @pytest.fixture(scope="session")
 def workplace():
     """A folder for data folders, short enough for what lives in it, removed at the end."""
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="buildyard-tests-"))
+    # Podman names an image after its folder, and takes not every underscore in a name.
+    folder = pathlib.Path(tempfile.gettempdir()) / f"buildyard-tests-{uuid.uuid4().hex[:8]}"
+    folder.mkdir(mode=0o700)
     yield folder
     shutil.rmtree(folder)
 

@@ -121,7 +121,9 @@ pub(super) fn compile(race: &Race<'_>) -> Result<Vec<(Spec, Vec<Figure>)>> {
     let made = Crate::fetch(folder.path())?;
     let more = [made.folder.clone(), made.tools.clone()];
     let script = made.script();
-    let peers = Peer::all(folder.path(), &race.peers, &more)?;
+    // Where `cc` is a link to; the image `host` has it by itself.
+    let seen = [&more[..], &["/etc/alternatives".into()]].concat();
+    let peers = Peer::all(folder.path(), &race.peers, &seen)?;
     let configuration = format!("[host_image]\nfolders = {}\n", json!(more));
     let (service, mut client) = service(race, folder.path(), &configuration)?;
     let buildspec = json!({ "version": "0.2", "phases": { "build": { "commands": [script] } } });

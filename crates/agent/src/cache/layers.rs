@@ -5,10 +5,9 @@ use super::lines;
 use crate::fault::plain;
 use crate::run::Build;
 use agent_protocol::LocalCache;
-use rustix::io::Errno;
 use rustix::mount::mount_bind;
 use std::fs;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 /// Where Docker keeps everything unless it is told otherwise.
@@ -19,7 +18,7 @@ pub(super) fn mount(build: &Build, cache: &LocalCache) {
     let kept = Path::new(&cache.folder).join("docker").join(&cache.id);
     match put_over(&kept, Path::new(DOCKER)) {
         Ok(()) => build.journal.line(&lines::docker_layers(DOCKER)),
-        Err(error) if error.raw_os_error() == Some(Errno::PERM.raw_os_error()) => {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
             build.journal.line(lines::NO_DOCKER_LAYERS);
         }
         Err(error) => {

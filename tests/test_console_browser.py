@@ -6,12 +6,12 @@ The scripts are in `tests/console`; each is told where the service is and answer
 import json
 import os
 import pathlib
-import subprocess
 import urllib.parse
 
 import pytest
 
 import harness
+import still_network
 from conftest import unique
 from test_console import path_of, project_of
 
@@ -30,8 +30,10 @@ def drive(yard, script, **asked):
         "secret": yard.secret_key,
         "region": harness.REGION,
     }
-    done = subprocess.run(
-        ["node", SCRIPTS / script],
+    done = still_network.run(
+        urllib.parse.urlsplit(yard.url).port,
+        "node",
+        SCRIPTS / script,
         input=json.dumps(asked),
         capture_output=True,
         text=True,

@@ -9,10 +9,10 @@ use super::{
 };
 use crate::{
     builds,
-    client::{Answer, Client},
+    client::Client,
     service::Service,
 };
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use std::{
     path::Path,
@@ -104,11 +104,14 @@ fn kept(peer: &Peer, folder: &Path, bytes: u64) -> Result<Duration> {
     Ok(taken)
 }
 
-/// The stamps in a text, each in nanoseconds.
+/// The stamps in a text, each in nanoseconds, as far as their lines have ended.
 fn stamps(text: &[u8]) -> Vec<u128> {
     let text = String::from_utf8_lossy(text);
-    let lines = text.lines().filter_map(|line| line.split_once("at="));
-    lines.filter_map(|(_, stamp)| stamp.trim().parse().ok()).collect()
+    let stamp = |after: &str| {
+        let end = after.find(|letter: char| !letter.is_ascii_digit())?;
+        after[..end].parse().ok()
+    };
+    text.split("at=").skip(1).filter_map(stamp).collect()
 }
 
 fn now() -> Result<u128> {
@@ -122,28 +125,19 @@ fn median(mut delays: Vec<u128>) -> Result<f64> {
     Ok(delays[5] as f64 / 1e6)
 }
 
-/// A client that follows the log, asking a thousand times a second.
+/// A client that follows the log, as `aws logs start-live-tail` does.
 fn delay(service: &Service, client: &mut Client) -> Result<f64> {
+    let mut tail = client.tail(&format!(
+        "arn:aws:logs:eu-central-1:000000000000:log-group:/aws/codebuild/{}",
+        builds::NO_OP
+    ))?;
     let id = start(client, STAMPS)?;
-    let (_, stream) = id.split_once(':').context("an id with a colon")?;
-    let group = format!("/aws/codebuild/{}", builds::NO_OP);
-    let mut asked =
-        json!({ "logGroupName": group, "logStreamName": stream, "startFromHead": true });
     let mut delays = Vec::new();
     while delays.len() < 10 {
-        match client.logs("GetLogEvents", &asked)? {
-            Answer::Done(page) => {
-                let read = now()?;
-                for event in page["events"].as_array().into_iter().flatten() {
-                    let found = stamps(event["message"].as_str().unwrap_or_default().as_bytes());
-                    delays.extend(found.into_iter().map(|stamp| read.saturating_sub(stamp)));
-                }
-                asked["nextToken"] = page["nextForwardToken"].clone();
-            }
-            Answer::Refused(error) if error.contains("ResourceNotFound") => {}
-            Answer::Refused(error) => bail!("GetLogEvents is refused: {error}"),
-        }
-        thread::sleep(Duration::from_millis(1));
+        let found = stamps(tail.more()?);
+        let read = now()?;
+        let new = found.iter().skip(delays.len());
+        delays.extend(new.map(|stamp| read.saturating_sub(*stamp)).collect::<Vec<_>>());
     }
     builds::ended(client, &id)?;
     service.settle()?;

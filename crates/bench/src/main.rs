@@ -55,6 +55,10 @@ struct Cli {
     /// What is raced; everything, unless some are named.
     #[arg(long, value_enum)]
     row: Vec<race::Group>,
+    /// How many clients call the API at once: as many as a busy team's pipelines are. What others
+    /// than these measure belongs into a folder of its own.
+    #[arg(long, default_value_t = 16)]
+    clients: usize,
     /// Where peers are installed that are no packages of the machine.
     #[arg(long, value_name = "FOLDER", default_value = "target/peers")]
     peers: PathBuf,
@@ -123,6 +127,7 @@ fn race(cli: Cli) -> Result<()> {
         peers: std::path::absolute(cli.peers)?,
         results: cli.results,
         groups: cli.row,
+        clients: cli.clients,
         machine: report::machine(),
     })
 }

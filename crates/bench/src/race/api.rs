@@ -22,10 +22,11 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-/// As many clients as a busy team's pipelines are, each with one call at a time.
-const CONNECTIONS: usize = 16;
-/// How many calls a connection makes in a turn, at most.
-const CALLS: usize = 50;
+/// How many calls are made in a turn, at most, and how many files are appended to.
+const CALLS: usize = 800;
+const APPENDS: usize = 50;
+/// How often a byte goes there and back on each connection.
+const ECHOES: usize = 500;
 const PROJECT: &str = "called";
 const GROUP: &str = "called";
 
@@ -75,11 +76,14 @@ pub(super) fn measure(race: &Race<'_>) -> Result<Vec<(Spec, Vec<Figure>)>> {
     let folder = folder()?;
     let configuration = "[builds]\nat_once_max = 1\n";
     let (service, mut client) = service(race, folder.path(), configuration)?;
+    let clients = race.clients;
     let moto = Moto::start(&race.peers)?;
-    let ours = Target::prepare(&mut client, ("000000000000", CALLS))?;
+    let ours = Target::prepare(&mut client, clients, "000000000000", CALLS / clients)?;
     let theirs = moto
         .as_ref()
-        .map(|moto| Target::prepare(&mut moto.client()?, ("123456789012", CALLS / 4)))
+        .map(|moto| {
+            Target::prepare(&mut moto.client()?, clients, "123456789012", CALLS / 4 / clients)
+        })
         .transpose()?;
     // One build runs, so that all others wait.
     builds::start(&mut client, builds::SLEEP)?;
@@ -96,7 +100,7 @@ pub(super) fn measure(race: &Race<'_>) -> Result<Vec<(Spec, Vec<Figure>)>> {
                 contest.add(who, Role::Limit, || appended(folder.path()));
             }
             Operation::BatchGetBuilds | Operation::GetLogEvents => {
-                contest.add("bytes there and back over loopback", Role::Limit, echoed);
+                contest.add("bytes there and back over loopback", Role::Limit, || echoed(clients));
             }
         }
         rows.extend(specs.into_iter().zip(contest.run(2)?));
@@ -112,13 +116,19 @@ struct Target {
     build: String,
     /// Whose role builds have.
     account: &'static str,
-    /// How many calls a connection makes in a turn; the slow need not make as many.
+    clients: usize,
+    /// How many calls a client makes in a turn; the slow need not make as many.
     calls: usize,
     made: Cell<usize>,
 }
 
 impl Target {
-    fn prepare(client: &mut Client, (account, calls): (&'static str, usize)) -> Result<Self> {
+    fn prepare(
+        client: &mut Client,
+        clients: usize,
+        account: &'static str,
+        calls: usize,
+    ) -> Result<Self> {
         client.codebuild("CreateProject", &project(PROJECT, account))?;
         let build = builds::start(client, PROJECT)?;
         let asked = json!({ "logGroupName": GROUP });
@@ -131,14 +141,14 @@ impl Target {
         let events: Vec<Value> = (0..100).map(event).collect();
         let asked = json!({ "logGroupName": GROUP, "logStreamName": GROUP, "logEvents": events });
         done(client.logs("PutLogEvents", &asked)?)?;
-        Ok(Self { build, account, calls, made: Cell::new(0) })
+        Ok(Self { build, account, clients, calls, made: Cell::new(0) })
     }
 
     /// Makes all calls of a turn; gives their rate and the time of the slowest hundredth.
     fn turn(&self, operation: Operation, connect: impl Fn() -> Result<Client>) -> Result<Vec<f64>> {
         let (first, calls) = (self.made.get(), self.calls);
-        self.made.set(first + CONNECTIONS * calls);
-        let clients = (0..CONNECTIONS).map(|_| connect()).collect::<Result<Vec<_>>>()?;
+        self.made.set(first + self.clients * calls);
+        let clients = (0..self.clients).map(|_| connect()).collect::<Result<Vec<_>>>()?;
         let (build, account) = (self.build.as_str(), self.account);
         let began = Instant::now();
         let mut taken: Vec<Duration> = thread::scope(|scope| {
@@ -220,26 +230,26 @@ fn appended(folder: &Path) -> Result<Vec<f64>> {
     let mut file = File::create(folder.join("appended"))?;
     let mut taken = Vec::new();
     let began = Instant::now();
-    for _ in 0..CALLS {
+    for _ in 0..APPENDS {
         let began = Instant::now();
         file.write_all(&[7; 4096])?;
         file.sync_data()?;
         taken.push(began.elapsed());
     }
-    let rate = CALLS as f64 / began.elapsed().as_secs_f64();
+    let rate = APPENDS as f64 / began.elapsed().as_secs_f64();
     taken.sort_unstable();
-    Ok(vec![rate, millis(taken[CALLS * 99 / 100])])
+    Ok(vec![rate, millis(taken[APPENDS * 99 / 100])])
 }
 
 /// Sends a request's bytes to a thread that sends an answer's back, on as many connections.
-fn echoed() -> Result<Vec<f64>> {
+fn echoed(clients: usize) -> Result<Vec<f64>> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
     let began = Instant::now();
     let mut taken: Vec<Duration> = thread::scope(|scope| {
         let callers: Vec<_> =
-            (0..CONNECTIONS).map(|_| scope.spawn(move || there_and_back(address))).collect();
-        for _ in 0..CONNECTIONS {
+            (0..clients).map(|_| scope.spawn(move || there_and_back(address))).collect();
+        for _ in 0..clients {
             let (mut stream, _) = listener.accept()?;
             scope.spawn(move || -> Result<()> {
                 stream.set_nodelay(true)?;
@@ -265,7 +275,7 @@ fn there_and_back(address: std::net::SocketAddr) -> Result<Vec<Duration>> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
     let mut answer = [0; 1024];
-    (0..CALLS * 10)
+    (0..ECHOES)
         .map(|_| {
             let began = Instant::now();
             stream.write_all(&[7; 1024])?;

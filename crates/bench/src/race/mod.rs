@@ -50,6 +50,8 @@ pub(crate) struct Race<'a> {
     /// Where the results are kept.
     pub(crate) results: PathBuf,
     pub(crate) groups: Vec<Group>,
+    /// How many clients call the API at once, each with one call at a time.
+    pub(crate) clients: usize,
     /// What the machine is and how busy, in words.
     pub(crate) machine: String,
 }

@@ -121,7 +121,9 @@ fn serve(
             Ok(replies) => {
                 // Before anybody is answered: whoever reads after that reads what is new.
                 recent.forget(group.iter().flat_map(|request| &request.changes));
-                for (request, reply) in group.into_iter().zip(replies) {
+                // Whoever waits for several is woken by the first of them, and finds the others
+                // answered.
+                for (request, reply) in group.into_iter().zip(replies).rev() {
                     // Whoever asked may have gone away; the change is made all the same.
                     let _ = request.reply.send(reply);
                 }

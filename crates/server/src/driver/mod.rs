@@ -81,6 +81,16 @@ enum Message {
     Drain(oneshot::Sender<Vec<BuildId>>),
 }
 
+impl Message {
+    /// Whether the answer tells of all builds, as the store has them.
+    fn asks_about_all(&self) -> bool {
+        match self {
+            Self::Count(_) | Self::Survey(..) | Self::Drain(_) => true,
+            Self::Submit(..) | Self::Stop(..) | Self::Inputs(..) => false,
+        }
+    }
+}
+
 /// How many builds are where.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {

@@ -1,8 +1,10 @@
 //! One turn of the loop: take what waits, decide, commit, then act.
 //!
 //! Nothing in memory moves before the store has it. Each build's events are a transaction of their
-//! own, so that one that fails holds up no other; the store makes all of them durable at once.
+//! own, so that one that fails holds up no other; the store makes all of them durable at once. While
+//! it does, other builds have their turns; see [`commits`].
 
+mod commits;
 mod resume;
 mod survey;
 
@@ -17,6 +19,7 @@ use build_core::{
     Build, BuildId, BuildStatus, Event, Input, Presence, Stage, Submitted,
     queue::{Capacity, Running, Waiting},
 };
+use commits::{Commits, Committing, Ended};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
@@ -70,14 +73,19 @@ pub(super) struct Turns {
     driver: Driver,
     capacity: Capacity,
     live: HashMap<BuildId, Live>,
+    commits: Commits,
+    /// What was held for builds whose commits have ended: it comes before what arrives.
+    released: Vec<Message>,
+    /// The builds that may be let in: none of them has a commit under way.
     waiting: Waiting,
+    /// The builds that have been let in, those among them for whom that is being committed.
     running: Running,
     numbers: HashMap<(String, String), u64>,
     deadlines: BTreeSet<(Timestamp, BuildId)>,
     again: Vec<(BuildId, Inputs)>,
     /// Whether no more work is taken.
     draining: bool,
-    /// Whether a build has ended since builds were last let in.
+    /// Whether there is room, or somebody to have it, since builds were last let in.
     room: bool,
     orders: u64,
 }
@@ -94,6 +102,8 @@ impl Turns {
             driver,
             capacity,
             live: HashMap::new(),
+            commits: Commits::default(),
+            released: Vec::new(),
             waiting: Waiting::default(),
             running: Running::default(),
             numbers: HashMap::new(),
@@ -104,8 +114,8 @@ impl Turns {
             orders: 0,
         };
         let mut unread = HashSet::new();
-        let mut found = turns.found(&mut unread).await?;
-        turns.end_lost(&mut found).await?;
+        let mut found = resume::found(&turns.grounds, &mut unread).await?;
+        resume::end_lost(&turns.grounds, &mut found).await?;
         for live in found {
             turns.take_up(live);
         }
@@ -134,15 +144,21 @@ impl Turns {
         // Builds that waited when the service ended may have room now.
         self.room = true;
         loop {
-            while std::mem::take(&mut self.room) {
+            while std::mem::take(&mut self.room) || !self.released.is_empty() {
                 self.turn(Vec::new()).await;
             }
-            let due = self.deadlines.first().map(|(at, _)| at.since(self.grounds.machine.now()));
+            let due = self.next_deadline().map(|at| at.since(self.grounds.machine.now()));
             let retry = (!self.again.is_empty()).then_some(RETRY_AFTER);
             let pause = [due, retry].into_iter().flatten().min();
             tokio::select! {
                 biased;
-                received = inbox.recv_many(&mut messages, MESSAGES_PER_TURN_MAX) => {
+                Some(ended) = self.commits.next() => {
+                    self.end_turn(ended);
+                    continue;
+                }
+                received = inbox.recv_many(&mut messages, MESSAGES_PER_TURN_MAX),
+                    if self.commits.may_take() =>
+                {
                     if received == 0 {
                         return;
                     }
@@ -154,12 +170,18 @@ impl Turns {
     }
 
     async fn turn(&mut self, messages: Vec<Message>) {
+        if messages.iter().any(Message::asks_about_all) {
+            while let Some(ended) = self.commits.next().await {
+                self.end_turn(ended);
+            }
+        }
         let now = self.grounds.machine.now();
         let mut staged = BTreeMap::new();
         for (id, inputs) in std::mem::take(&mut self.again) {
             self.stage_inputs(&mut staged, &id, inputs, now);
         }
-        for message in messages {
+        for message in std::mem::take(&mut self.released).into_iter().chain(messages) {
+            let Some(message) = self.commits.hold(message) else { continue };
             match message {
                 Message::Submit(submission, reply) => {
                     self.stage_submission(&mut staged, *submission, reply, now).await;
@@ -188,7 +210,7 @@ impl Turns {
         self.pass_deadlines(&mut staged, now);
         self.stage_retries(&mut staged, now).await;
         self.admit(&mut staged, now);
-        self.commit(staged).await;
+        self.hand_over(staged);
     }
 
     async fn stage_submission(
@@ -210,9 +232,10 @@ impl Turns {
             };
             let under_way = self.live.iter().map(|(id, live)| (id, live.request.region.as_str()));
             let staged_new = staged
-                .iter()
-                .filter(|(_, staged)| staged.is_new)
-                .map(|(id, staged)| (id, staged.live.request.region.as_str()));
+                .values()
+                .filter(|staged| staged.is_new)
+                .chain(self.commits.new_builds())
+                .map(|staged| (staged.live.build.id(), staged.live.request.region.as_str()));
             if under_way.chain(staged_new).filter(|entry| of_project(*entry)).count()
                 >= max as usize
             {
@@ -324,13 +347,19 @@ impl Turns {
         }
     }
 
+    /// When the loop has to look again, unless something arrives. A build that is being committed may
+    /// have another deadline afterwards.
+    fn next_deadline(&self) -> Option<Timestamp> {
+        let mut deadlines = self.deadlines.iter().filter(|(_, id)| !self.commits.has(id));
+        deadlines.next().map(|(at, _)| *at)
+    }
+
     fn pass_deadlines(&mut self, staged: &mut BTreeMap<BuildId, Staged>, now: Timestamp) {
-        while let Some((at, id)) = self.deadlines.first().cloned() {
-            if at > now {
-                return;
-            }
-            self.deadlines.pop_first();
-            self.stage_inputs(staged, &id, vec![(Input::DeadlinePassed, None)], now);
+        let passed = self.deadlines.iter().take_while(|(at, _)| *at <= now);
+        let passed: Vec<_> = passed.filter(|(_, id)| !self.commits.has(id)).cloned().collect();
+        for deadline in passed {
+            self.deadlines.remove(&deadline);
+            self.stage_inputs(staged, &deadline.1, vec![(Input::DeadlinePassed, None)], now);
         }
     }
 
@@ -344,36 +373,45 @@ impl Turns {
         }
     }
 
-    /// Makes the turn last, then lets the world know.
-    async fn commit(&mut self, staged: BTreeMap<BuildId, Staged>) {
-        let (retries, mut staged): (Vec<Staged>, Vec<Staged>) =
+    /// Gives the store what the turn decided, in the order in which it is to happen.
+    fn hand_over(&mut self, staged: BTreeMap<BuildId, Staged>) {
+        let (retries, staged): (Vec<Staged>, Vec<Staged>) =
             staged.into_values().partition(|entry| entry.follows.is_some());
-        let mut followers: BTreeMap<BuildId, Staged> = BTreeMap::new();
-        followers.extend(retries.into_iter().filter_map(|mut e| Some((e.follows.take()?, e))));
-        // In the order of their submission they are taken up again after a restart.
-        staged
-            .sort_by_key(|entry| followers.get(entry.live.build.id()).unwrap_or(entry).live.order);
-        let transactions: Vec<_> = staged
-            .iter()
-            .map(|entry| {
-                let (mut changes, durability) = (entry.changes(), entry.durability());
-                if let Some(retry) = followers.get(entry.live.build.id()) {
-                    changes.extend(retry.changes());
-                }
-                (changes, durability)
-            })
+        let mut retries: BTreeMap<BuildId, Staged> =
+            retries.into_iter().filter_map(|mut e| Some((e.follows.take()?, e))).collect();
+        let (staged, nothing_new): (Vec<Staged>, Vec<Staged>) =
+            staged.into_iter().partition(|entry| !entry.events.is_empty());
+        let any = !nothing_new.is_empty();
+        nothing_new.into_iter().for_each(|entry| self.install(entry));
+        if any {
+            self.grounds.changed.send_modify(|count| *count += 1);
+        }
+        if staged.is_empty() {
+            return;
+        }
+        let mut builds: Vec<_> = staged
+            .into_iter()
+            .map(|entry| Committing { retry: retries.remove(entry.live.build.id()), entry })
             .collect();
-        let is_news = |(changes, _): &(Vec<Change>, Durability)| !changes.is_empty();
-        let news: Vec<bool> = transactions.iter().map(is_news).collect();
-        let transactions = transactions.into_iter().filter(is_news).collect();
-        let mut kept = self.grounds.machine.commit_together(transactions).await.into_iter();
-        let any = !staged.is_empty();
-        for (entry, is_news) in staged.into_iter().zip(news) {
-            let retry = followers.remove(entry.live.build.id());
-            let result = match is_news {
-                true => kept.next().expect("each transaction has its result"),
-                false => Ok(()),
-            };
+        // In the order of their submission they are taken up again after a restart.
+        builds.sort_by_key(|build| build.retry.as_ref().unwrap_or(&build.entry).live.order);
+        let transactions = builds.iter().map(|Committing { entry, retry }| {
+            let mut changes = entry.changes();
+            changes.extend(retry.iter().flat_map(Staged::changes));
+            (changes, entry.durability())
+        });
+        let kept = self.grounds.machine.commit_together(transactions.collect());
+        for Live { build, order, .. } in builds.iter().flat_map(Committing::staged).map(|e| &e.live)
+        {
+            self.waiting.remove(build.id(), *order);
+        }
+        self.commits.push(builds, kept);
+    }
+
+    /// A turn lasts, or parts of it do not: lets the world know.
+    fn end_turn(&mut self, (ended, held): (Ended, Vec<Message>)) {
+        self.released.extend(held);
+        for (Committing { entry, retry }, result) in ended {
             match result {
                 Ok(()) => {
                     self.install(entry);
@@ -385,9 +423,7 @@ impl Turns {
                 }
             }
         }
-        if any {
-            self.grounds.changed.send_modify(|count| *count += 1);
-        }
+        self.grounds.changed.send_modify(|count| *count += 1);
     }
 
     fn install(&mut self, entry: Staged) {
@@ -417,6 +453,11 @@ impl Turns {
             attendant::forget(&self.grounds, &id);
             return;
         }
+        if live.build.stage == Stage::Queued {
+            // There may have come room since it was decided that it waits.
+            self.waiting.push(id.clone(), live.order, live.request.share());
+            self.room = true;
+        }
         self.note_deadline(&live);
         self.live.insert(id.clone(), live);
         self.act_on(&id);
@@ -424,17 +465,17 @@ impl Turns {
 
     /// A new build is none after all.
     fn leave_queue(&mut self, entry: &Staged) {
-        let Live { build, request, order, .. } = &entry.live;
+        let Live { build, request, .. } = &entry.live;
         if entry.inputs.iter().any(|(input, _)| *input == Input::Admitted) {
             self.running.remove(build.id().project(), request.share());
         }
-        self.waiting.remove(build.id(), *order);
     }
 
     /// The store did not take a build's events: memory goes back to what the store has.
     fn undo(&mut self, entry: Staged, error: CommitError) {
         if entry.is_new {
             self.leave_queue(&entry);
+            self.room = true;
         }
         let Staged { live, is_new, submitter, stoppers, inputs, .. } = entry;
         let id = live.build.id().clone();

@@ -33,6 +33,9 @@ pub(super) enum What {
 /// How many of its builds a service runs at once in a history.
 pub(super) const BUILDS_AT_ONCE: usize = 3;
 
+/// Within how long the builds of a crowd are started: a commit takes as long.
+const CROWD_MILLIS: u64 = 60;
+
 /// When the last step of a history is.
 const LENGTH_MILLIS: u64 = 20_000;
 
@@ -42,9 +45,12 @@ impl Step {
         let mut dice = Dice::new(seed);
         let mut draw = |end: u64, what| dice.below(end, what, "");
         let builds = 1 + draw(6, "builds");
+        // Those who come at once share turns, or come while others' are being committed.
+        let crowd = draw(3, "crowd") == 0;
         let mut steps = Vec::new();
         for build in 0..builds {
-            let at = draw(LENGTH_MILLIS / 4, "submit at");
+            let within = if crowd { CROWD_MILLIS } else { LENGTH_MILLIS / 4 };
+            let at = draw(within, "submit at");
             let what = What::Submit {
                 build,
                 project: draw(2, "project"),
@@ -53,7 +59,8 @@ impl Step {
             };
             steps.push(Self { at, what });
             if draw(5, "stop") == 0 {
-                let at = at + draw(LENGTH_MILLIS / 2, "stop at");
+                let within = if crowd { 2 * CROWD_MILLIS } else { LENGTH_MILLIS / 2 };
+                let at = at + draw(within, "stop at");
                 steps.push(Self { at, what: What::Stop { build } });
             }
         }

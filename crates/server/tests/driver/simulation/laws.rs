@@ -52,6 +52,14 @@ fn of_a_view(stored: &Stored, build: &Build) -> Result<(), String> {
     Ok(())
 }
 
+/// What holds when the start of a build has been acknowledged: no loss of power takes it back.
+pub(super) fn of_an_acceptance(lasting: &Lasting, id: &BuildId) -> Result<(), String> {
+    match lasting.durable.builds.contains_key(id) {
+        true => Ok(()),
+        false => Err(format!("the start of {id} was acknowledged and is not on the disk")),
+    }
+}
+
 /// What holds when a stop has been acknowledged: the build will not go on, whatever happens.
 pub(super) fn of_a_stop(lasting: &mut Lasting, id: &BuildId) -> Result<(), String> {
     let Some(stored) = lasting.builds.get(id) else { return Ok(()) };

@@ -11,7 +11,7 @@ use agent_protocol::Timestamp;
 use async_trait::async_trait;
 use build_core::{Build, BuildId, BuildStatus, LogDigest};
 use executor::{ContainerId, Exit};
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, join_all};
 use server::{
     build_request::LogTarget,
     driver::{Machine, Watched},
@@ -55,6 +55,8 @@ pub(super) struct Lasting {
     pub(super) not_launched: BTreeSet<String>,
     /// The builds whose start, and whose stop, was acknowledged or asked for.
     pub(super) accepted: BTreeSet<BuildId>,
+    /// How often the driver committed something while another commit was under way.
+    pub(super) overlaps: u64,
     pub(super) stop_asked: BTreeSet<BuildId>,
     /// How often the machine has started anew.
     pub(super) boots: u64,
@@ -97,7 +99,7 @@ pub(super) struct Log {
 #[derive(Clone, Default)]
 pub(super) struct Durable {
     records: BTreeMap<(&'static str, String), String>,
-    builds: BTreeMap<BuildId, Stored>,
+    pub(super) builds: BTreeMap<BuildId, Stored>,
     counts: BTreeMap<String, EndedCounts>,
     logs: BTreeMap<StreamId, usize>,
 }
@@ -165,6 +167,7 @@ impl Lasting {
             ran: BTreeMap::new(),
             not_launched: BTreeSet::new(),
             accepted: BTreeSet::new(),
+            overlaps: 0,
             stop_asked: BTreeSet::new(),
             boots: 0,
             durable: Durable::default(),
@@ -307,6 +310,12 @@ impl Simulated {
         let mut passing = self.passing.lock().unwrap();
         passing.commits.0 += 1;
         passing.commits.0 - 1
+    }
+
+    /// Whether some commit has been handed over that has not ended.
+    fn is_committing(&self) -> bool {
+        let passing = self.passing.lock().unwrap();
+        passing.commits.0 > passing.commits.1
     }
 
     async fn wait_for(&self, turn: u64) {
@@ -482,6 +491,19 @@ impl Machine for Hands {
             machine.end_turn();
             committed
         })
+    }
+
+    fn commit_together(
+        &self,
+        transactions: Vec<(Vec<Change>, Durability)>,
+    ) -> BoxFuture<'static, Vec<Result<(), CommitError>>> {
+        if self.0.is_committing() {
+            self.0.lock().overlaps += 1;
+        }
+        // The store goes on whether it is waited for or not.
+        let commit = |(changes, durability)| tokio::spawn(self.commit(changes, durability));
+        let commits = join_all(transactions.into_iter().map(commit).collect::<Vec<_>>());
+        Box::pin(async move { commits.await.into_iter().map(Result::unwrap).collect() })
     }
 
     fn journal_path(&self, build: &BuildId) -> PathBuf {

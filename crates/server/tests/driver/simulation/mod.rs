@@ -108,6 +108,17 @@ fn what_was_found_once_is_not_found_again() {
 }
 
 #[test]
+fn turns_are_taken_while_others_are_committed() {
+    let folder = folder();
+    let overlaps = |seed| {
+        let lasting = run(seed, Step::history(seed), folder.path()).unwrap();
+        lasting.lock().unwrap().overlaps
+    };
+    let histories = (0..50).filter(|seed| overlaps(*seed) > 0).count();
+    assert!(histories > 25, "only {histories} histories of 50");
+}
+
+#[test]
 fn a_seed_tells_the_same_each_time() {
     let folder = folder();
     for seed in 0..20 {
@@ -244,7 +255,11 @@ impl Life {
                 tokio::spawn(async move {
                     let submission = Submission { request, concurrent_max: None, with: Vec::new() };
                     if driver.submit(submission).await.is_ok() {
-                        machine.lock().accepted.insert(id);
+                        let mut lasting = machine.lock();
+                        if let Err(law) = laws::of_an_acceptance(&lasting, &id) {
+                            lasting.breaks(law);
+                        }
+                        lasting.accepted.insert(id);
                     }
                 });
             }

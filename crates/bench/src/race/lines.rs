@@ -7,11 +7,7 @@ use super::{
     service,
     table::{Figure, Role},
 };
-use crate::{
-    builds,
-    client::Client,
-    service::Service,
-};
+use crate::{builds, client::Client, service::Service};
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use std::{
@@ -127,10 +123,7 @@ fn median(mut delays: Vec<u128>) -> Result<f64> {
 
 /// A client that follows the log, as `aws logs start-live-tail` does.
 fn delay(service: &Service, client: &mut Client) -> Result<f64> {
-    let mut tail = client.tail(&format!(
-        "arn:aws:logs:eu-central-1:000000000000:log-group:/aws/codebuild/{}",
-        builds::NO_OP
-    ))?;
+    let mut tail = builds::follow(client, builds::NO_OP)?;
     let id = start(client, STAMPS)?;
     let mut delays = Vec::new();
     while delays.len() < 10 {

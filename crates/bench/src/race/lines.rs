@@ -17,7 +17,7 @@ use std::{
 };
 
 const ROWS: [Spec; 2] = [
-    Spec::new("log", "a build that prints, until its log is whole", "MB/s").more(),
+    Spec::new("log", "a build that prints, until its log is on the disk", "MB/s").more(),
     Spec::new("log-delay", "a line, from its printing until it is read", "ms"),
 ];
 /// Each line is told when it was printed, twenty milliseconds apart.
@@ -88,13 +88,17 @@ fn printed(service: &Service, client: &mut Client) -> Result<Duration> {
     Ok(taken)
 }
 
-/// A peer's output to a file, or where the peer itself keeps it.
+/// A peer's output to a file, or where the peer itself keeps it, on the disk as ours is when a build
+/// has ended.
 fn kept(peer: &Peer, folder: &Path, bytes: u64) -> Result<Duration> {
     let file = folder.join("printed");
     let mut command = peer.command(&print(bytes))?;
     command.stdout(std::fs::File::create(&file)?).stderr(std::process::Stdio::null());
     rustix::fs::sync();
-    let taken = peer::ended(&mut command)?;
+    let ended = peer::ended(&mut command)?;
+    let began = Instant::now();
+    rustix::fs::syncfs(std::fs::File::open(folder)?)?;
+    let taken = ended + began.elapsed();
     ensure!(std::fs::metadata(&file)?.len() >= bytes, "its output is not whole");
     std::fs::remove_file(file)?;
     Ok(taken)

@@ -9,7 +9,8 @@ use std::{
 };
 use wire::sigv4::{Credentials, sign};
 
-const REGION: &str = "eu-central-1";
+/// Where everything is.
+pub(crate) const REGION: &str = "eu-central-1";
 
 /// One connection to the service.
 pub(crate) struct Client {
@@ -41,11 +42,13 @@ impl Tail {
         self.read.extend_from_slice(new);
         let count = new.len();
         self.connection.consume(count);
+        ensure!(self.read.starts_with(b"HTTP/1.1 200"), "a log is not told");
         Ok(&self.read)
     }
 
-    fn until(&mut self, is_there: impl Fn(&[u8]) -> bool) -> Result<()> {
-        while !is_there(self.more()?) {}
+    /// Reads on until this was told.
+    pub(crate) fn until(&mut self, told: &[u8]) -> Result<()> {
+        while !self.more()?.windows(told.len()).any(|part| part == told) {}
         Ok(())
     }
 }
@@ -80,7 +83,7 @@ impl Client {
         client.send("logs", "Logs_20140328.StartLiveTail", &body)?;
         let mut tail = Tail { connection: client.connection, read: Vec::new() };
         // The first frame says that the session has begun.
-        tail.until(|read| read.windows(12).any(|part| part == b"sessionStart"))?;
+        tail.until(b"sessionId")?;
         Ok(tail)
     }
 

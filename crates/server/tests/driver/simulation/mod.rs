@@ -56,6 +56,10 @@ const FOUND: &[(u64, &str)] = &[
         "a build that could not be taken over at once after a restart hung until its time was over",
     ),
     (111, "the same, among others"),
+    (
+        1861,
+        "a build for which room came while its start was committed waited until its time was over",
+    ),
 ];
 
 /// When everything must be over, in milliseconds: no build may take longer than an hour, and those

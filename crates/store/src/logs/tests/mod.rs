@@ -3,6 +3,7 @@
 mod crash;
 mod files;
 mod groups;
+mod law;
 mod lines;
 mod mutations;
 mod pages;

@@ -7,7 +7,7 @@
 #[path = "../../crates/store/src/logs/tests/law.rs"]
 mod law;
 
-use law::{check, put_sums_right, whole};
+use law::{check, check_with_index, put_sums_right, whole};
 use libfuzzer_sys::{fuzz_mutator, fuzz_target};
 use store::logs::{
     Batch, Direction, LogStore, NewEvent, NewGroup, ReadRequest, StreamId, TimeRange,
@@ -36,7 +36,10 @@ fuzz_target!(|bytes: &[u8]| {
     let place = TempDir::new().expect("a folder can be made");
     let mut bytes = bytes.to_vec();
     let (file, index) = split(&mut bytes);
-    check(file, index, place.path());
+    match index {
+        [] => check(file, place.path()),
+        index => check_with_index(file, index, place.path()),
+    }
 });
 
 fuzz_mutator!(|bytes: &mut [u8], size: usize, size_max: usize, seed: u32| {

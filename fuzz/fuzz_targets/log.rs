@@ -5,6 +5,7 @@
 #![no_main]
 
 #[path = "../../crates/store/src/logs/tests/law.rs"]
+#[allow(dead_code, reason = "some of it is for the crate's tests alone")]
 mod law;
 
 use law::{check, check_with_index, put_sums_right, whole};

@@ -28,19 +28,31 @@ pub(crate) fn put_sums_right(file: &mut [u8]) {
     }
 }
 
+/// A file of one frame for each of some messages, which need not be texts.
+pub(crate) fn of_messages(messages: &[&[u8]]) -> Vec<u8> {
+    let mut file = MAGIC.to_vec();
+    messages.iter().for_each(|message| add_frame(&mut file, [0, 0, u64::MAX], message));
+    put_sums_right(&mut file);
+    file
+}
+
+fn add_frame(file: &mut Vec<u8>, numbers: [u64; 3], message: &[u8]) {
+    let length = u32::try_from(PAYLOAD_HEADER + message.len()).unwrap();
+    file.extend_from_slice(&length.to_le_bytes());
+    file.extend_from_slice(&[0; 4]);
+    for number in numbers {
+        file.extend_from_slice(&number.to_le_bytes());
+    }
+    file.extend_from_slice(message);
+}
+
 /// A file of some batches, from numbers that need not be foreseen.
 pub(crate) fn whole(mut numbers: impl FnMut(u64) -> u64) -> Vec<u8> {
     let mut file = MAGIC.to_vec();
     for _ in 0..numbers(12) {
         let message = vec![b'x'; usize::try_from(numbers(100)).unwrap()];
         let source = [CONTINUES, u64::MAX, numbers(1_000)][usize::try_from(numbers(3)).unwrap()];
-        let length = u32::try_from(PAYLOAD_HEADER + message.len()).unwrap();
-        file.extend_from_slice(&length.to_le_bytes());
-        file.extend_from_slice(&[0; 4]);
-        for number in [numbers(50), numbers(50), source] {
-            file.extend_from_slice(&number.to_le_bytes());
-        }
-        file.extend_from_slice(&message);
+        add_frame(&mut file, [numbers(50), numbers(50), source], &message);
     }
     put_sums_right(&mut file);
     file

@@ -121,3 +121,10 @@ fn a_source_of_any_size_is_kept() {
         assert_eq!(store.source_offset(id).unwrap(), Some(source));
     }
 }
+
+/// Found by `fuzz/run log`: a page's bytes were counted before they became a text, and after it.
+#[test]
+fn messages_that_are_no_texts_are_counted_as_what_they_are_read_as() {
+    let (folder, message) = (tempfile::tempdir().unwrap(), [0xff_u8; 100]);
+    law::check(&law::of_messages(&[message.as_slice(); 8]), folder.path());
+}

@@ -1,7 +1,7 @@
 //! Builds, started and waited for as a client does it.
 
 use super::{
-    client::{Answer, Client},
+    client::{Answer, Client, REGION, Tail},
     service::Service,
 };
 use anyhow::{Context, Result, bail};
@@ -30,6 +30,11 @@ pub(crate) fn make_projects(client: &mut Client) -> Result<()> {
             json!({ "version": "0.2", "phases": { "build": { "commands": [command] } } });
         let source = json!({ "type": "NO_SOURCE", "buildspec": buildspec.to_string() });
         make_project(client, name, &source, &json!({ "type": "NO_CACHE" }))?;
+        // Whoever follows its log is there before its first build.
+        let group = json!({ "logGroupName": format!("/aws/codebuild/{name}") });
+        if let Answer::Refused(error) = client.logs("CreateLogGroup", &group)? {
+            bail!("CreateLogGroup is refused: {error}");
+        }
     }
     Ok(())
 }
@@ -65,30 +70,19 @@ pub(crate) fn start(client: &mut Client, project: &str) -> Result<String> {
     Ok(id.to_owned())
 }
 
-/// From the sending of StartBuild until GetLogEvents shows what the first command printed. The build
-/// is waited for afterwards.
+/// The logs of a project's builds, as a client follows them.
+pub(crate) fn follow(client: &Client, project: &str) -> Result<Tail> {
+    client.tail(&format!("arn:aws:logs:{REGION}:000000000000:log-group:/aws/codebuild/{project}"))
+}
+
+/// From the sending of StartBuild until a client who follows the log has read what the first command
+/// printed. The build is waited for afterwards.
 pub(crate) fn to_first_output(service: &Service, client: &mut Client) -> Result<Duration> {
+    let mut tail = follow(client, ECHO)?;
     let began = Instant::now();
     let id = start(client, ECHO)?;
-    let (_, stream) = id.split_once(':').context("an id with a colon")?;
-    let asked = json!({
-        "logGroupName": format!("/aws/codebuild/{ECHO}"),
-        "logStreamName": stream,
-        "startFromHead": true,
-    });
-    let taken = loop {
-        match client.logs("GetLogEvents", &asked)? {
-            Answer::Done(page) => {
-                let mut events = page["events"].as_array().into_iter().flatten();
-                if events.any(|event| event["message"] == "hello\n") {
-                    break began.elapsed();
-                }
-            }
-            Answer::Refused(error) if error.contains("ResourceNotFound") => {}
-            Answer::Refused(error) => bail!("GetLogEvents is refused: {error}"),
-        }
-        thread::sleep(POLL);
-    };
+    tail.until(br#""message":"hello\n""#)?;
+    let taken = began.elapsed();
     wait(client, &id)?;
     service.settle()?;
     Ok(taken)

@@ -1,7 +1,7 @@
 //! A small client: one connection that is kept, JSON requests, signed by our own code.
 
-use anyhow::{Context, Result, bail};
-use serde_json::Value;
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::{Value, json};
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
@@ -9,7 +9,8 @@ use std::{
 };
 use wire::sigv4::{Credentials, sign};
 
-const REGION: &str = "eu-central-1";
+/// Where everything is.
+pub(crate) const REGION: &str = "eu-central-1";
 
 /// One connection to the service.
 pub(crate) struct Client {
@@ -25,6 +26,31 @@ pub(crate) enum Answer {
     Done(Value),
     /// The error's type, as the service spells it.
     Refused(String),
+}
+
+/// A log that is followed, as the service tells of it.
+pub(crate) struct Tail {
+    connection: BufReader<TcpStream>,
+    read: Vec<u8>,
+}
+
+impl Tail {
+    /// Reads on, and gives all that was read so far.
+    pub(crate) fn more(&mut self) -> Result<&[u8]> {
+        let new = self.connection.fill_buf()?;
+        ensure!(!new.is_empty(), "the log is told no further");
+        self.read.extend_from_slice(new);
+        let count = new.len();
+        self.connection.consume(count);
+        ensure!(self.read.starts_with(b"HTTP/1.1 200"), "a log is not told");
+        Ok(&self.read)
+    }
+
+    /// Reads on until this was told.
+    pub(crate) fn until(&mut self, told: &[u8]) -> Result<()> {
+        while !self.more()?.windows(told.len()).any(|part| part == told) {}
+        Ok(())
+    }
 }
 
 impl Client {
@@ -48,6 +74,17 @@ impl Client {
 
     pub(crate) fn logs(&mut self, operation: &str, input: &Value) -> Result<Answer> {
         self.call("logs", &format!("Logs_20140328.{operation}"), input)
+    }
+
+    /// Follows what is logged in a group from now on, on a connection of its own.
+    pub(crate) fn tail(&self, group_arn: &str) -> Result<Tail> {
+        let mut client = Self::connect(self.address, self.credentials.clone())?;
+        let body = serde_json::to_vec(&json!({ "logGroupIdentifiers": [group_arn] }))?;
+        client.send("logs", "Logs_20140328.StartLiveTail", &body)?;
+        let mut tail = Tail { connection: client.connection, read: Vec::new() };
+        // The first frame says that the session has begun.
+        tail.until(b"sessionId")?;
+        Ok(tail)
     }
 
     fn call(&mut self, service: &str, target: &str, input: &Value) -> Result<Answer> {

@@ -7,12 +7,8 @@ use super::{
     service,
     table::{Figure, Role},
 };
-use crate::{
-    builds,
-    client::{Answer, Client},
-    service::Service,
-};
-use anyhow::{Context, Result, bail, ensure};
+use crate::{builds, client::Client, service::Service};
+use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use std::{
     path::Path,
@@ -21,7 +17,7 @@ use std::{
 };
 
 const ROWS: [Spec; 2] = [
-    Spec::new("log", "a build that prints, until its log is whole", "MB/s").more(),
+    Spec::new("log", "a build that prints, until its log is on the disk", "MB/s").more(),
     Spec::new("log-delay", "a line, from its printing until it is read", "ms"),
 ];
 /// Each line is told when it was printed, twenty milliseconds apart.
@@ -92,23 +88,30 @@ fn printed(service: &Service, client: &mut Client) -> Result<Duration> {
     Ok(taken)
 }
 
-/// A peer's output to a file, or where the peer itself keeps it.
+/// A peer's output to a file, or where the peer itself keeps it, on the disk as ours is when a build
+/// has ended.
 fn kept(peer: &Peer, folder: &Path, bytes: u64) -> Result<Duration> {
     let file = folder.join("printed");
     let mut command = peer.command(&print(bytes))?;
     command.stdout(std::fs::File::create(&file)?).stderr(std::process::Stdio::null());
     rustix::fs::sync();
-    let taken = peer::ended(&mut command)?;
+    let ended = peer::ended(&mut command)?;
+    let began = Instant::now();
+    rustix::fs::syncfs(std::fs::File::open(folder)?)?;
+    let taken = ended + began.elapsed();
     ensure!(std::fs::metadata(&file)?.len() >= bytes, "its output is not whole");
     std::fs::remove_file(file)?;
     Ok(taken)
 }
 
-/// The stamps in a text, each in nanoseconds.
+/// The stamps in a text, each in nanoseconds, as far as their lines have ended.
 fn stamps(text: &[u8]) -> Vec<u128> {
     let text = String::from_utf8_lossy(text);
-    let lines = text.lines().filter_map(|line| line.split_once("at="));
-    lines.filter_map(|(_, stamp)| stamp.trim().parse().ok()).collect()
+    let stamp = |after: &str| {
+        let end = after.find(|letter: char| !letter.is_ascii_digit())?;
+        after[..end].parse().ok()
+    };
+    text.split("at=").skip(1).filter_map(stamp).collect()
 }
 
 fn now() -> Result<u128> {
@@ -122,28 +125,16 @@ fn median(mut delays: Vec<u128>) -> Result<f64> {
     Ok(delays[5] as f64 / 1e6)
 }
 
-/// A client that follows the log, asking a thousand times a second.
+/// A client that follows the log, as `aws logs start-live-tail` does.
 fn delay(service: &Service, client: &mut Client) -> Result<f64> {
+    let mut tail = builds::follow(client, builds::NO_OP)?;
     let id = start(client, STAMPS)?;
-    let (_, stream) = id.split_once(':').context("an id with a colon")?;
-    let group = format!("/aws/codebuild/{}", builds::NO_OP);
-    let mut asked =
-        json!({ "logGroupName": group, "logStreamName": stream, "startFromHead": true });
     let mut delays = Vec::new();
     while delays.len() < 10 {
-        match client.logs("GetLogEvents", &asked)? {
-            Answer::Done(page) => {
-                let read = now()?;
-                for event in page["events"].as_array().into_iter().flatten() {
-                    let found = stamps(event["message"].as_str().unwrap_or_default().as_bytes());
-                    delays.extend(found.into_iter().map(|stamp| read.saturating_sub(stamp)));
-                }
-                asked["nextToken"] = page["nextForwardToken"].clone();
-            }
-            Answer::Refused(error) if error.contains("ResourceNotFound") => {}
-            Answer::Refused(error) => bail!("GetLogEvents is refused: {error}"),
-        }
-        thread::sleep(Duration::from_millis(1));
+        let found = stamps(tail.more()?);
+        let read = now()?;
+        let new = found.iter().skip(delays.len());
+        delays.extend(new.map(|stamp| read.saturating_sub(*stamp)).collect::<Vec<_>>());
     }
     builds::ended(client, &id)?;
     service.settle()?;

@@ -44,6 +44,7 @@ use store::{
 };
 use tokio::{
     sync::{
+        Mutex,
         mpsc::{self, UnboundedReceiver},
         watch,
     },
@@ -57,6 +58,9 @@ const PENDING_LINE_AFTER: Duration = Duration::from_millis(500);
 
 /// After so many bytes of a log they are sent to the disk.
 const SYNC_BYTES: u64 = 64 * 1024 * 1024;
+
+/// After so many bytes of a log its digest goes on.
+const DIGEST_BYTES: u64 = 8 * 1024 * 1024;
 
 /// How long the attendant waits before it tries again what failed.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
@@ -150,8 +154,8 @@ async fn grown(watched: Option<&Watched>) {
 pub(super) fn spawn(grounds: Arc<Grounds>, driver: Driver, charge: Charge) {
     tokio::spawn(async move {
         let executor = grounds.workshop.executor(charge.request.executor);
-        let written = AtomicU64::new(0);
-        Attendant { grounds, executor, driver, charge, written }.run().await;
+        let (written, digesting) = (AtomicU64::new(0), Arc::default());
+        Attendant { grounds, executor, driver, charge, written, digesting }.run().await;
     });
 }
 
@@ -196,6 +200,8 @@ struct Attendant {
     charge: Charge,
     /// Bytes of the log that were written.
     written: AtomicU64,
+    /// Held while the log's digest goes on.
+    digesting: Arc<Mutex<()>>,
 }
 
 /// Whether a build's container is there.
@@ -568,16 +574,25 @@ impl Attendant {
         }
     }
 
-    /// Sends a large log to the disk while it grows, so that its end need not wait for all of it.
-    fn sync_early(&self, stream: StreamId, events: &[NewEvent]) {
+    /// Sends a large log to the disk while it grows, and goes on with its digest, so that its end
+    /// need not wait for all of it. What goes wrong is told when it is done once more, at the end.
+    fn keep_up(&self, stream: StreamId, events: &[NewEvent]) {
         let bytes: usize = events.iter().map(|event| event.message.len()).sum();
         let before = self.written.fetch_add(bytes as u64, Ordering::Relaxed);
-        if before / SYNC_BYTES == (before + bytes as u64) / SYNC_BYTES {
-            return;
+        let passes = |step| before / step != (before + bytes as u64) / step;
+        if passes(DIGEST_BYTES)
+            && let Ok(alone) = Arc::clone(&self.digesting).try_lock_owned()
+        {
+            let machine = Arc::clone(&self.grounds.machine);
+            tokio::spawn(async move {
+                machine.digest(stream).await.ok();
+                drop(alone);
+            });
         }
-        let machine = Arc::clone(&self.grounds.machine);
-        // What goes wrong is told when it is done once more, at the end.
-        tokio::spawn(async move { machine.sync(stream).await.ok() });
+        if passes(SYNC_BYTES) {
+            let machine = Arc::clone(&self.grounds.machine);
+            tokio::spawn(async move { machine.sync(stream).await.ok() });
+        }
     }
 
     fn observe(&self, said: impl FnOnce() -> Observed) {
@@ -601,7 +616,7 @@ impl Attendant {
             match self.grounds.machine.append(stream, batch) {
                 Ok(()) => {
                     self.grounds.tally.well(Trouble::Log);
-                    return self.sync_early(stream, &events);
+                    return self.keep_up(stream, &events);
                 }
                 // Somebody has deleted the stream: they do not want what it would hold.
                 Err(LogError::StreamMissing) => {

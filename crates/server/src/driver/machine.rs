@@ -95,7 +95,7 @@ pub trait Machine: Send + Sync {
     /// How much of the journal a log stream has.
     fn logged(&self, stream: StreamId) -> Result<Option<u64>, LogError>;
 
-    /// What a log stream, which nobody appends to any more, is known by.
+    /// What a log stream is known by, as far as it was appended to.
     async fn digest(&self, stream: StreamId) -> Result<LogDigest, LogError>;
 
     /// Has a log stream outlive the machine's loss of power.

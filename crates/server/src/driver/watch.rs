@@ -1,15 +1,15 @@
 //! Tells when a journal has grown, without asking again and again.
 
 use super::machine::Watched;
-use inotify::{EventMask, Inotify, WatchDescriptor, WatchMask, Watches};
+use inotify::{EventMask, EventStream, Inotify, WatchDescriptor, WatchMask, Watches};
 use std::{
     collections::HashMap,
     io,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
-    thread,
 };
 use tokio::sync::Notify;
+use tokio_stream::StreamExt;
 
 /// The one inotify instance that follows every journal on this machine.
 #[derive(Clone)]
@@ -29,36 +29,12 @@ struct Guard {
 }
 
 impl JournalWatch {
-    /// Starts the thread that waits for the kernel's word.
+    /// Starts to wait for the kernel's word, as a task of the runtime it is called in.
     pub fn start() -> io::Result<Self> {
-        let mut inotify = Inotify::init()?;
+        let events = Inotify::init()?.into_event_stream([0; 4_096])?;
         let shared =
-            Arc::new(Shared { watches: Mutex::new(inotify.watches()), waiting: Mutex::default() });
-        let seen = Arc::clone(&shared);
-        thread::Builder::new().name("journals".into()).stack_size(128 * 1024).spawn(move || {
-            let mut buffer = [0; 4_096];
-            loop {
-                match inotify.read_events_blocking(&mut buffer) {
-                    Ok(events) => {
-                        let waiting = lock(&seen.waiting);
-                        for event in events {
-                            if event.mask.contains(EventMask::Q_OVERFLOW) {
-                                // Nobody knows which ones were not told.
-                                waiting.values().for_each(|grown| grown.notify_one());
-                            }
-                            if let Some(grown) = waiting.get(&event.wd) {
-                                grown.notify_one();
-                            }
-                        }
-                    }
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    Err(error) => {
-                        tracing::error!(%error, "journals are not followed any more");
-                        return;
-                    }
-                }
-            }
-        })?;
+            Arc::new(Shared { watches: Mutex::new(events.watches()), waiting: Mutex::default() });
+        tokio::spawn(tell(events, Arc::clone(&shared)));
         Ok(Self { shared })
     }
 
@@ -71,6 +47,28 @@ impl JournalWatch {
         waiting.insert(descriptor.clone(), Arc::clone(&grown));
         let guard = Guard { shared: Arc::clone(&self.shared), descriptor };
         Ok(Watched { grown, guard: Box::new(guard) })
+    }
+}
+
+/// Wakes whoever waits for a journal that has grown.
+///
+/// This is no thread of its own: it would only be woken to wake another one, and each of a build's
+/// lines would be later for it.
+async fn tell(mut events: EventStream<[u8; 4_096]>, shared: Arc<Shared>) {
+    while let Some(event) = events.next().await {
+        let waiting = lock(&shared.waiting);
+        match event {
+            Ok(event) if event.mask.contains(EventMask::Q_OVERFLOW) => {
+                // Nobody knows which ones were not told.
+                waiting.values().for_each(|grown| grown.notify_one());
+            }
+            Ok(event) => waiting.get(&event.wd).into_iter().for_each(|grown| grown.notify_one()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                tracing::error!(%error, "journals are not followed any more");
+                return;
+            }
+        }
     }
 }
 

@@ -294,6 +294,7 @@ impl World {
     /// A service takes up what the one before has left.
     pub(crate) fn begin(&mut self) {
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let _inside = runtime.enter();
         let folder = self.folder.path();
         let store = Store::open(&folder.join("state.db")).unwrap();
         let logs = LogStore::open(&folder.join("logs")).unwrap();

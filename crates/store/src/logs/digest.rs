@@ -1,8 +1,8 @@
 //! What a whole stream is known by, so that a reader can prove that nothing of it is missing.
 
-use super::{Direction, LogError, LogStore, StreamId};
+use super::{Direction, LogError, LogStore, StreamId, index::FIRST};
 use sha2::{Digest as _, Sha256};
-use std::ops::ControlFlow;
+use std::{ops::ControlFlow, sync::PoisonError};
 
 /// What a stream is known by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,19 +15,46 @@ pub struct StreamDigest {
     pub bytes: u64,
 }
 
+/// How far a stream's digest has come.
+#[derive(Clone, Debug)]
+pub(super) struct Progress {
+    sum: Sha256,
+    events: u64,
+    bytes: u64,
+    /// Where the first frame stands that is not in it.
+    end: u64,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self { sum: Sha256::new(), events: 0, bytes: 0, end: FIRST }
+    }
+}
+
 impl LogStore {
-    /// Reads a whole stream, in the order in which it was written. Blocks.
+    /// Gives the digest of what a stream has now. Reads it in the order in which it was written, from
+    /// where the last call has come to as long as the stream is open. Blocks.
     pub fn digest(&self, id: StreamId) -> Result<StreamDigest, LogError> {
-        let (snapshot, blocks) = self.open_stream(id)?.snapshot(|_| true);
-        let (mut sum, mut events, mut bytes) = (Sha256::new(), 0, 0);
+        let stream = self.open_stream(id)?;
+        let _alone = stream.digesting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut progress = stream.lock().digested.clone();
+        let from = progress.end;
+        let (snapshot, blocks) = stream.snapshot(|block| block.end > from);
         for block in &blocks {
-            snapshot.scan((block, block.offset), Direction::Forward, |frame| {
-                sum.update(frame.message);
-                events += 1;
-                bytes += frame.message.len() as u64;
+            let begin = (block, block.offset.max(from));
+            snapshot.scan(begin, Direction::Forward, |frame| {
+                progress.sum.update(frame.message);
+                progress.events += 1;
+                progress.bytes += frame.message.len() as u64;
+                progress.end = frame.end;
                 ControlFlow::Continue(())
             })?;
         }
+        let mut state = stream.lock();
+        if snapshot.is_of(&state) {
+            state.digested = progress.clone();
+        }
+        let Progress { sum, events, bytes, .. } = progress;
         Ok(StreamDigest { sha256: hex::encode(sum.finalize()), events, bytes })
     }
 }

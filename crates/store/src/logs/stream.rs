@@ -2,6 +2,7 @@
 
 use super::{
     Batch, Direction, GroupId, LogError, StreamId,
+    digest::Progress,
     frame::{self, Frame, Frames, MAGIC, SOURCE_CONTINUES, SOURCE_NONE},
     index::{Block, ENTRY_BYTES, FIRST, Index},
 };
@@ -36,6 +37,8 @@ pub(super) struct OpenStream {
     pub(super) name: Arc<str>,
     path: PathBuf,
     state: Mutex<State>,
+    /// Held by whoever goes on with the digest.
+    pub(super) digesting: Mutex<()>,
 }
 
 /// What changes with every append.
@@ -45,6 +48,8 @@ pub(super) struct State {
     index: Index,
     /// The source that was known before the file began.
     source_before: Option<u64>,
+    /// The digest of the beginning of the file.
+    pub(super) digested: Progress,
     /// Whether the catalogue knows that the file may be ahead of it.
     pub(super) marked: bool,
     /// Whether the catalogue lacks the latest [`Stats`].
@@ -73,6 +78,7 @@ impl OpenStream {
             file: None,
             index: Index::default(),
             source_before,
+            digested: Progress::default(),
             marked: false,
             unsaved: false,
             gone: false,
@@ -85,7 +91,14 @@ impl OpenStream {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(Fault::file("open", path)(error)),
         }
-        Ok(Self { id, group, name: name.into(), path, state: Mutex::new(state) })
+        Ok(Self {
+            id,
+            group,
+            name: name.into(),
+            path,
+            state: Mutex::new(state),
+            digesting: Mutex::default(),
+        })
     }
 
     /// Gives what changes, for this thread alone.
@@ -139,6 +152,7 @@ impl OpenStream {
         state.source_before = state.stats().source;
         state.file = None;
         state.index = Index::default();
+        state.digested = Progress::default();
         state.unsaved = true;
         remove_files(&self.path)
     }
@@ -164,6 +178,14 @@ impl State {
 }
 
 impl Snapshot {
+    /// Whether the stream still has the file that this is of.
+    pub(super) fn is_of(&self, state: &State) -> bool {
+        match (&self.file, &state.file) {
+            (Some(file), Some(current)) => Arc::ptr_eq(file, current),
+            _ => false,
+        }
+    }
+
     /// Goes through the frames of `block` from the one at `offset` on, in either direction, until
     /// told to stop. An offset that came with a token and is not that of a frame makes the token
     /// invalid.

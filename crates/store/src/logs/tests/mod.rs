@@ -1,6 +1,7 @@
 //! Tests of the logs.
 
 mod crash;
+mod digests;
 mod files;
 mod groups;
 mod law;

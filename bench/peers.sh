@@ -15,7 +15,7 @@ from_pypi=(buildbot==4.3.0 buildbot-worker==4.3.0 buildbot-www==4.3.0 'moto[serv
 from_npm=(gitlab-ci-local@4.56.0)
 
 mkdir -p "$peers"
-install_packages "${packages_for_executors[@]}" python3-venv git rsync ||
+install_packages "${packages_for_executors[@]}" python3-venv git rsync zip unzip zstd awscli ||
     echo "not every container runtime is here" >&2
 if [ ! -x "$peers/venv/bin/buildbot" ] || [ ! -x "$peers/venv/bin/moto_server" ]; then
     python3 -m venv --clear "$peers/venv" &&

@@ -1,5 +1,6 @@
 """What SPECIFICATION.md promises of one build and of one service, measured alone."""
 
+import contextlib
 import pathlib
 import re
 import statistics
@@ -11,6 +12,7 @@ import harness
 from harness import spec
 
 BUILDS = 5
+LINES = 40
 
 
 def memory_mib(process):
@@ -43,6 +45,32 @@ def test_a_build_prints_within_a_tenth_of_a_second(own_yard):
     memory = memory_mib(yard.process.pid)
     print(f"memory of the service {memory:.1f} MiB")
     assert memory < 60
+
+
+def test_a_line_is_told_as_soon_as_it_is_printed(own_yard):
+    """From a line's printing until whoever follows the log has it."""
+    yard = own_yard().start()
+    count = f"for n in $(seq 1 {LINES}); do sleep 0.02; date +at=%s%N; done"
+    yard.create_project("demo", source={"type": "NO_SOURCE", "buildspec": spec(count)})
+    group = f"arn:aws:logs:{harness.REGION}:{harness.ACCOUNT}:log-group:/aws/codebuild/demo"
+    yard.client("logs").create_log_group(logGroupName="/aws/codebuild/demo")
+    logs = yard.new_client("logs", inject_host_prefix=False)
+    tail = logs.start_live_tail(logGroupIdentifiers=[group])["responseStream"]
+    behind = []
+    with contextlib.closing(tail):
+        build = yard.start_build("demo")
+        for event in tail:
+            now = time.time_ns()
+            update = event.get("sessionUpdate", {"sessionResults": []})
+            lines = [one["message"] for one in update["sessionResults"]]
+            stamps = [int(line[3:]) for line in lines if re.fullmatch(r"at=\d+\n", line)]
+            behind += [(now - stamp) / 1e6 for stamp in stamps]
+            if len(behind) == LINES:
+                break
+    yard.ended(build["id"])
+    median = statistics.median(behind)
+    print(f"a line is told after {median:.1f} ms")
+    assert median < 20
 
 
 def test_a_service_that_was_killed_is_back_within_two_seconds(own_yard):

@@ -41,6 +41,9 @@ b=$(ms); zip -q -r -1 /var/tmp/made.zip tree; took zip $b
 b=$(ms); s3 /var/tmp/made.zip s3://bundles/made-by-tool.zip; took upload $b
 rm -r /var/tmp/made.zip /var/tmp/unzipped
 b=$(ms); tar -c tree | zstd -q | s3 - s3://bundles/tree.tar.zst; took save $b
+b=$(ms); cp -r tree /var/tmp/copied; took copy $b
+rm -r /var/tmp/copied
+b=$(ms); tar -c tree | cat >/dev/null; took read $b
 "#;
 
 /// Restores what [`TOOLS`] saved.
@@ -53,6 +56,12 @@ echo "took restore $(($(date +%s%N) / 1000000 - b))"
 
 /// Runs the rounds and prints what they gave.
 pub(crate) fn run(program: &Path, rounds: usize, mib: u64, report: &mut Report) -> Result<()> {
+    measure(program, rounds, mib)?.tell(report);
+    Ok(())
+}
+
+/// Runs the rounds, with files of `mib` MiB.
+pub(crate) fn measure(program: &Path, rounds: usize, mib: u64) -> Result<Rows> {
     let folder = tempfile::tempdir_in("/var/tmp").context("a temporary folder")?;
     let service = Service::start(program, folder.path(), "")?;
     let mut client = service.client()?;
@@ -69,22 +78,25 @@ pub(crate) fn run(program: &Path, rounds: usize, mib: u64, report: &mut Report) 
     for _ in 0..rounds {
         rows.round(&service, &mut client)?;
     }
-    rows.tell(report);
-    Ok(())
+    Ok(rows)
 }
 
 /// The times of all rounds.
 #[derive(Default)]
-struct Rows {
-    source: Times,
-    fetch_and_unzip: Times,
+pub(crate) struct Rows {
+    pub(crate) source: Times,
+    pub(crate) fetch_and_unzip: Times,
     unzip: Times,
-    artifact: Times,
-    zip_and_upload: Times,
-    save: Times,
-    tool_save: Times,
-    restore: Times,
-    tool_restore: Times,
+    pub(crate) artifact: Times,
+    pub(crate) zip_and_upload: Times,
+    pub(crate) save: Times,
+    pub(crate) tool_save: Times,
+    pub(crate) restore: Times,
+    pub(crate) tool_restore: Times,
+    /// The files copied to where they are unpacked.
+    pub(crate) copy: Times,
+    /// The files read.
+    pub(crate) read: Times,
     packed_bytes: u64,
     saved_bytes: u64,
     restored_bytes: u64,
@@ -129,6 +141,8 @@ impl Rows {
         self.unzip.0.push(unzip);
         self.artifact.0.push(packed.phase("UPLOAD_ARTIFACTS")?);
         self.zip_and_upload.0.push(packed.took("zip")? + packed.took("upload")?);
+        self.copy.0.push(packed.took("copy")?);
+        self.read.0.push(packed.took("read")?);
         self.save.0.push(saved.phase("UPLOAD_ARTIFACTS")?);
         self.tool_save.0.push(packed.took("save")?);
         self.restore.0.push(restored.phase("DOWNLOAD_SOURCE")?);
@@ -171,6 +185,8 @@ impl Rows {
         report.times("cache: restored", &self.restore);
         report.times("  aws s3 cp | zstd -d | tar", &self.tool_restore);
         report.ratio("  / aws s3 cp | zstd -d | tar", &self.restore, &self.tool_restore);
+        report.times("the files copied by cp -r", &self.copy);
+        report.times("the files read by tar", &self.read);
         report.size("the agent at most: source unpacked, artifact zipped", self.packed_bytes);
         report.size("  source unpacked, cache saved", self.saved_bytes);
         report.size("  cache restored", self.restored_bytes);

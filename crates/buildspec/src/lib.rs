@@ -37,7 +37,7 @@ pub use on_failure::OnFailureError;
 pub use problem::{Problem, Severity};
 pub use render::Look;
 pub use rule::Rule;
-pub use runtimes::{Runtime, RuntimeVersion, Runtimes, Selected, Selection};
+pub use runtimes::{Runtime, RuntimeVersion, Runtimes, Selected, Selection, Unselectable};
 pub use secret::{SecretReference, SecretReferenceError};
 pub use summary::{phases_found, unknown_keys_found};
 pub use variables::{expand_variables, merge_variables};

@@ -12,7 +12,7 @@ use crate::outcome::{COMMAND_EXECUTION_ERROR, Stop};
 use crate::run::Build;
 use crate::shell::{Carried, Shell, Succeeding};
 use agent_protocol::{AgentPhase, CommandList, RuntimesOrder};
-use buildspec::{PhaseName, Runtimes, Selected, Selection, expand_variables};
+use buildspec::{PhaseName, Runtimes, Selected, Selection, Unselectable, expand_variables};
 use std::fs;
 use std::io::{ErrorKind, Read};
 
@@ -58,14 +58,14 @@ pub(crate) fn prepare(
         build.journal.line(log::RUNTIMES_SKIPPED);
         return Ok(());
     };
-    let Selection { lines, result } = runtimes.select(asked, |name| shell.variable(name));
+    let Selection { lines, result } = runtimes.select(&wanted);
     build.journal.append(|batch| lines.iter().for_each(|line| batch.line(line)));
-    let selected = result.map_err(|message| {
+    let selected = result.map_err(|refused| {
         let is_of_machine = build.orders.runtimes.is_strict();
-        if is_of_machine && message.starts_with("Unknown runtime version") {
+        if is_of_machine && matches!(refused, Unselectable::Version(_)) {
             build.journal.line(log::NEAREST_VERSION);
         }
-        Stop::yaml(message)
+        Stop::yaml(refused.to_string())
     })?;
     // Also in a buildspec whose commands see nothing of each other.
     let carried = shell.carry(Carried::State);

@@ -5,6 +5,7 @@
 mod api;
 mod contest;
 mod crowd;
+mod files;
 mod lines;
 mod load;
 mod peer;
@@ -40,6 +41,8 @@ pub(crate) enum Group {
     Api,
     /// Memory.
     Memory,
+    /// Sources, artifacts and caches.
+    Files,
 }
 
 /// What is to be raced, and where things are.
@@ -95,6 +98,7 @@ pub(crate) fn run(race: &Race<'_>) -> Result<()> {
                 Group::Log => lines::measure(race)?,
                 Group::Api => api::measure(race)?,
                 Group::Memory => load::measure(race)?,
+                Group::Files => files::measure(race)?,
             };
             race.keep(*group, rows)?;
         }

@@ -5,7 +5,7 @@ mod select;
 mod version;
 
 pub use catalogue::{Runtime, RuntimeVersion, Runtimes};
-pub use select::{Selected, Selection};
+pub use select::{Selected, Selection, Unselectable};
 
 #[cfg(test)]
 mod tests;

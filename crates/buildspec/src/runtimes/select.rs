@@ -5,15 +5,29 @@
 
 use super::catalogue::{Runtime, RuntimeVersion, Runtimes};
 use super::version::{compare, resolve};
-use crate::variables::expand_variables;
+use thiserror::Error;
 
 /// What came of a buildspec's `runtime-versions`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selection {
     /// What the log says, in order, also when it failed.
     pub lines: Vec<String>,
-    /// What is run, in order; or the sentence with which the phase fails.
-    pub result: Result<Vec<Selected>, String>,
+    /// What is run, in order; or why the phase fails.
+    pub result: Result<Vec<Selected>, Unselectable>,
+}
+
+/// Why versions are not to be had, as the sentence with which the phase fails.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Unselectable {
+    /// There is no runtime of that name.
+    #[error("{0}")]
+    Runtime(String),
+    /// The runtime is there, and not in that version.
+    #[error("{0}")]
+    Version(String),
+    /// One runtime needs another version of another one than the one that is asked for.
+    #[error("{0}")]
+    Conflict(String),
 }
 
 /// A version that was selected.
@@ -35,24 +49,19 @@ struct Wanted {
 
 impl Runtimes {
     /// Selects what a buildspec asks for: names of runtimes with texts for versions, in which
-    /// variables are replaced by what `variable` says.
-    pub fn select(
-        &self,
-        asked: &[(String, String)],
-        variable: impl Fn(&str) -> Option<String>,
-    ) -> Selection {
+    /// variables have been replaced.
+    pub fn select(&self, asked: &[(String, String)]) -> Selection {
         let mut lines = Vec::new();
         let mut wanted = Vec::new();
         for (runtime, text) in asked {
-            let text = expand_variables(text, &variable).trim().to_owned();
-            let resolved = self.named(runtime).and_then(|runtime| resolve(runtime, &text));
+            let resolved = self.named(runtime).and_then(|runtime| resolve(runtime, text));
             let version = match resolved {
                 Some(version) => {
                     let to = &version.name;
                     lines.push(format!("Resolved '{runtime}' runtime alias '{text}' to '{to}'."));
                     to.clone()
                 }
-                None => text,
+                None => text.clone(),
             };
             lines.push(format!(
                 "Selecting '{runtime}' runtime version '{version}' based on manual selections..."
@@ -68,7 +77,7 @@ impl Runtimes {
         &self,
         mut wanted: Vec<Wanted>,
         lines: &mut Vec<String>,
-    ) -> Result<Vec<Selected>, String> {
+    ) -> Result<Vec<Selected>, Unselectable> {
         let manual = wanted.len();
         let mut selected = Vec::new();
         let mut at = 0;
@@ -97,11 +106,11 @@ impl Runtimes {
                          selected. Not attempting to override."
                     ));
                 }
-                return Err(format!(
+                return Err(Unselectable::Conflict(format!(
                     "Runtime '{runtime}' version '{version}' cannot be used with version '{other}' \
                      of {needed}. It requires one of the following versions: {}",
                     versions.join(", ")
-                ));
+                )));
             }
             selected.push(found.1);
             at += 1;
@@ -113,13 +122,17 @@ impl Runtimes {
     }
 
     /// The first of the versions that will do and is there.
-    fn dependency(&self, needed: &str, versions: &[String]) -> Result<String, String> {
+    fn dependency(&self, needed: &str, versions: &[String]) -> Result<String, Unselectable> {
         let runtime = self.named(needed).ok_or_else(|| self.unknown_runtime(needed))?;
         let there = versions.iter().find(|version| runtime.version(version).is_some());
         there.cloned().ok_or_else(|| unknown_version(runtime, &versions.join(", ")))
     }
 
-    fn find(&self, runtime: &str, version: &str) -> Result<(&RuntimeVersion, Selected), String> {
+    fn find(
+        &self,
+        runtime: &str,
+        version: &str,
+    ) -> Result<(&RuntimeVersion, Selected), Unselectable> {
         let found = self.named(runtime).ok_or_else(|| self.unknown_runtime(runtime))?;
         let selected = |with: &RuntimeVersion, version: Option<String>| Selected {
             runtime: runtime.to_owned(),
@@ -134,26 +147,26 @@ impl Runtimes {
         Ok((other, selected(other, Some(plain))))
     }
 
-    fn unknown_runtime(&self, name: &str) -> String {
+    fn unknown_runtime(&self, name: &str) -> Unselectable {
         let mut names: Vec<&str> = self.0.iter().map(|runtime| runtime.name.as_str()).collect();
         names.sort_unstable();
         let names = names.join(", ");
-        format!(
+        Unselectable::Runtime(format!(
             "Unknown runtime named '{name}'. This build image has the following runtimes: {names}"
-        )
+        ))
     }
 }
 
-fn unknown_version(runtime: &Runtime, text: &str) -> String {
+fn unknown_version(runtime: &Runtime, text: &str) -> Unselectable {
     let mut names: Vec<&str> = runtime.versions.iter().map(|version| &*version.name).collect();
     names.sort_unstable_by(|a, b| compare(a, b));
     names.dedup();
-    format!(
+    Unselectable::Version(format!(
         "Unknown runtime version named '{text}' of {}. This build image has the following \
          versions: {}",
         runtime.name,
         names.join(", ")
-    )
+    ))
 }
 
 /// The number of a version that has no entry of its own, without a vendor's name: `corretto15` is

@@ -34,8 +34,7 @@ runtimes:
 fn select(asked: &[(&str, &str)]) -> Selection {
     let asked: Vec<_> =
         asked.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
-    let variable = |name: &str| (name == "WHICH").then(|| "3.10".to_owned());
-    Runtimes::parse(FILE).unwrap().select(&asked, variable)
+    Runtimes::parse(FILE).unwrap().select(&asked)
 }
 
 fn check(asked: &[(&str, &str)], expected: &Expect) {
@@ -94,14 +93,6 @@ fn an_x_stands_for_the_greatest_of_its_major_version() {
             java : echo 8
         "#]],
     );
-}
-
-#[test]
-fn variables_are_replaced() {
-    for text in ["$WHICH", "${WHICH}", " $WHICH "] {
-        assert_eq!(select(&[("python", text)]), select(&[("python", "3.10")]));
-    }
-    assert!(select(&[("java", "$NOWHERE")]).result.is_err());
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub(super) fn offer(runtimes: &mut Runtimes, asked: &[(String, String)]) {
 /// Whether a text selects a version that is there.
 fn has(runtime: &Runtime, text: &str) -> bool {
     let asked = [(runtime.name.clone(), text.to_owned())];
-    Runtimes(vec![runtime.clone()]).select(&asked, |_| None).result.is_ok()
+    Runtimes(vec![runtime.clone()]).select(&asked).result.is_ok()
 }
 
 fn nearest<'r>(runtime: &'r Runtime, version: &str) -> Option<&'r RuntimeVersion> {

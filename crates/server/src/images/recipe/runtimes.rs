@@ -111,7 +111,7 @@ mod tests {
         "#]]
         .assert_eq(&text);
         let read = Runtimes::parse(&text).expect("the agent's parser understands it");
-        let selected = read.select(&[("tool".to_owned(), "2".to_owned())], |_| None);
+        let selected = read.select(&[("tool".to_owned(), "2".to_owned())]);
         let commands = &selected.result.expect("it is there")[0].commands;
         assert_eq!(*commands, ["echo \"it: a\"", "export A=\"b\""]);
     }

@@ -4,14 +4,22 @@
 
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use wire::{codebuild, json, logs, query::Form, secretsmanager, ssm};
+#[path = "../../crates/wire/src/tests/mutations/law.rs"]
+#[allow(dead_code, reason = "signatures are another target's")]
+mod law;
 
-fuzz_target!(|bytes: &[u8]| {
-    let _ = json::request::<codebuild::CreateProjectInput>(&codebuild::SERVICE, bytes);
-    let _ = json::request::<logs::PutLogEventsRequest>(&logs::SERVICE, bytes);
-    let _ = json::request::<secretsmanager::PutSecretValueRequest>(&secretsmanager::SERVICE, bytes);
-    let _ = json::request::<ssm::PutParameterRequest>(&ssm::SERVICE, bytes);
-    let form = Form::parse(bytes);
-    let _ = (form.action(), form.get("Version"));
+use libfuzzer_sys::{fuzz_mutator, fuzz_target};
+use wire::{
+    codebuild, json, logs,
+    query::{self, Form},
+    secretsmanager,
+    sigv4::{Payload, Signature},
+    ssm, sts,
+};
+
+fuzz_target!(|bytes: &[u8]| law::read_as_anything(bytes));
+
+fuzz_mutator!(|bytes: &mut [u8], size: usize, size_max: usize, seed: u32| {
+    let new = || fuzz::one_of(law::BODIES, seed);
+    fuzz::mutated(bytes, (size, size_max), seed, new, |_| {})
 });

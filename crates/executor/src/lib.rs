@@ -72,6 +72,15 @@ pub trait Executor: Send + Sync {
     /// Ends and removes the container.
     async fn destroy(&self, id: &ContainerId) -> Result<(), Fault>;
 
+    /// Ends and removes every container, those that are being made at this moment included. For when
+    /// nobody asks for any more: the service that did is gone, and its builds are not to go on.
+    async fn destroy_all(&self) -> Result<(), Fault> {
+        for id in self.list().await? {
+            self.destroy(&id).await?;
+        }
+        Ok(())
+    }
+
     /// The environment variables that an image sets for whatever runs in it, in the image's order.
     async fn image_environment(&self, image: &Image) -> Result<Vec<(String, String)>, LaunchError>;
 

@@ -73,6 +73,7 @@ fn what_stands_before_the_damage_is_read_and_nothing_panics() {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     let mut dice = Dice(u64::from(now.subsec_nanos()) << 20 | 1);
     let until = Instant::now() + Duration::from_secs(seconds);
+    let mut runs = 0_u64;
     while Instant::now() < until {
         let mut bytes = whole(&mut dice);
         let (untouched, ..) = read(&bytes, bytes.len());
@@ -86,5 +87,7 @@ fn what_stands_before_the_damage_is_read_and_nothing_panics() {
         let piece = 1 + dice.below(64);
         let kept = catch_unwind(|| check(&bytes, piece, &untouched, damage));
         assert!(kept.is_ok(), "a promise is broken for pieces of {piece} of {bytes:?}");
+        runs += 1;
     }
+    println!("executions: {runs}");
 }

@@ -78,6 +78,7 @@ fn no_damage_makes_it_panic_or_slow() {
     let seeds = seeds();
     let until = Instant::now() + Duration::from_secs(seconds);
     let mut texts = seeds.clone();
+    let mut runs = 0_u64;
     while Instant::now() < until {
         let (text, other) = (dice.below(texts.len()), dice.below(seeds.len()));
         let text = damaged(&mut dice, &texts[text], &seeds[other]);
@@ -88,5 +89,7 @@ fn no_damage_makes_it_panic_or_slow() {
         let slot = dice.below(texts.len());
         let fresh = dice.below(4) == 0 || text.len() > 20_000;
         texts[slot] = if fresh { seeds[other].clone() } else { text };
+        runs += 1;
     }
+    println!("executions: {runs}");
 }

@@ -285,6 +285,15 @@ impl Executor for Sandbox {
         self.blocking(move |inner| inner.destroy(&id)).await
     }
 
+    async fn destroy_all(&self) -> Result<(), Fault> {
+        // Those too that have not started: whoever makes one has its lock until it has.
+        let mut ended = Ok(());
+        for id in self.blocking(|inner| inner.state.ids()).await? {
+            ended = self.destroy(&id).await.and(ended);
+        }
+        ended
+    }
+
     async fn list(&self) -> Result<Vec<ContainerId>, Fault> {
         self.blocking(|inner| {
             let mut ids = inner.state.ids()?;

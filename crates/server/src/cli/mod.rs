@@ -102,8 +102,12 @@ impl DataArguments {
 
 /// Reads the arguments, does what they say, and gives the exit status.
 pub fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|first| first == build::GUARD_VERB) {
+        return or_two(build::guard_main(arguments));
+    }
     let cli = Cli::parse();
-    let result = match cli.command {
+    or_two(match cli.command {
         Command::Serve(serve) => serve.run(),
         Command::Build(build) => build.run(),
         Command::Buildspec(buildspec) => buildspec.run(),
@@ -114,7 +118,11 @@ pub fn main() -> ExitCode {
         Command::Backup(backup) => backup.run(),
         Command::Restore(restore) => restore.run(),
         Command::Completion { shell } => print_completion(shell),
-    };
+    })
+}
+
+/// The exit status; what went wrong is said, and is two.
+fn or_two(result: anyhow::Result<ExitCode>) -> ExitCode {
     result.unwrap_or_else(|error| {
         // Nobody is left to tell when standard error is closed.
         let _ = writeln!(std::io::stderr(), "buildyard: {error:#}");

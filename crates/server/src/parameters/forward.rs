@@ -1,9 +1,12 @@
 //! What builds read when another Parameter Store answers them.
 
 use super::{ParametersService, desk::Desk};
-use crate::{fault, upstream::Upstream};
+use crate::{
+    fault,
+    upstream::{Upstream, answering},
+};
 use wire::{
-    Caller, Principal, ServiceError, json,
+    Caller, ServiceError, json,
     ssm::{
         self, GetParameterRequest, GetParametersByPathRequest, GetParametersByPathResult,
         GetParametersRequest, SERVICE,
@@ -18,13 +21,9 @@ impl ParametersService {
         operation: &str,
         body: &[u8],
     ) -> Result<Vec<u8>, ServiceError> {
-        match (&self.upstream, &caller.principal) {
-            (Some(upstream), Principal::Build { .. }) => {
-                forward(&self.desk(caller), upstream, operation, body).await
-            }
-            (Some(_), Principal::Root) | (None, _) => {
-                ssm::call(self, caller, operation, body).await
-            }
+        match answering(self.upstream.as_ref(), caller) {
+            Some(upstream) => forward(&self.desk(caller), upstream, operation, body).await,
+            None => ssm::call(self, caller, operation, body).await,
         }
     }
 }

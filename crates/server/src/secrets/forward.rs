@@ -1,9 +1,9 @@
 //! What builds read when another Secrets Manager answers them.
 
 use super::{SecretsService, desk::Desk, names};
-use crate::upstream::Upstream;
+use crate::upstream::{Upstream, answering};
 use wire::{
-    Caller, Principal, ServiceError, json,
+    Caller, ServiceError, json,
     secretsmanager::{
         self, BatchGetSecretValueRequest, DescribeSecretRequest, GetSecretValueRequest, SERVICE,
     },
@@ -17,13 +17,9 @@ impl SecretsService {
         operation: &str,
         body: &[u8],
     ) -> Result<Vec<u8>, ServiceError> {
-        match (&self.upstream, &caller.principal) {
-            (Some(upstream), Principal::Build { .. }) => {
-                forward(&self.desk(caller), upstream, operation, body).await
-            }
-            (Some(_), Principal::Root) | (None, _) => {
-                secretsmanager::call(self, caller, operation, body).await
-            }
+        match answering(self.upstream.as_ref(), caller) {
+            Some(upstream) => forward(&self.desk(caller), upstream, operation, body).await,
+            None => secretsmanager::call(self, caller, operation, body).await,
         }
     }
 }

@@ -8,3 +8,16 @@ mod settings;
 pub(crate) use client::Upstream;
 pub use client::UpstreamError;
 pub use settings::{Endpoint, UpstreamSettings};
+
+use wire::{Caller, Principal};
+
+/// The upstream that answers this caller: what builds ask, it does, and what people ask, we do.
+pub(crate) fn answering<'u>(
+    upstream: Option<&'u Upstream>,
+    caller: &Caller,
+) -> Option<&'u Upstream> {
+    match caller.principal {
+        Principal::Build { .. } => upstream,
+        Principal::Root => None,
+    }
+}

@@ -197,8 +197,9 @@ impl Collector {
         if self.barrier.is_some_and(|barrier| !self.nearer(place, barrier)) {
             return ControlFlow::Break(());
         }
-        self.bytes += frame.message.len() + EVENT_BYTES;
-        self.insert(LogEvent::new(stream, frame));
+        let event = LogEvent::new(stream, frame);
+        self.bytes += event.message.len() + EVENT_BYTES;
+        self.insert(event);
         while self.kept.len() > self.limit || (self.bytes > PAGE_BYTES_MAX && self.kept.len() > 1) {
             let farthest = match self.direction {
                 Direction::Forward => self.kept.pop_back(),

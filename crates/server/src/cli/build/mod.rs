@@ -7,6 +7,7 @@
 mod artifacts;
 mod cache;
 mod request;
+mod scratch;
 mod secrets;
 
 use super::{console::Keyboard, log_to_stderr, progress::Bar, terminal::Terminal};
@@ -23,13 +24,22 @@ use anyhow::Context;
 use build_core::{Build, BuildId, BuildStatus};
 use cache::Caches;
 use request::{phase, secondary_source, variable};
+use scratch::Scratch;
 use secrets::KeptValues;
-use std::{collections::BTreeMap, io::Write, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    io::Write,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
 use store::objects::NewBucket;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::mpsc,
 };
+
+pub(super) use scratch::{GUARD_VERB, guard_main};
 
 /// The bucket that the artifacts go through.
 const BUCKET: &str = "artifacts";
@@ -96,46 +106,71 @@ pub(super) struct BuildHere {
     config: Option<PathBuf>,
 }
 
+/// What is known of a build before anything is made for it.
+struct Prepared {
+    config: Config,
+    secrets: Option<KeptValues>,
+    request: BuildRequest,
+}
+
+/// The configuration that a file gives to builds on the spot.
+fn config(file: Option<&Path>) -> anyhow::Result<Config> {
+    let mut config = match file {
+        Some(file) => Config::read(file)?,
+        None => Config::default(),
+    };
+    if config.images.folder.is_none() {
+        // The machine's own, not one that goes with the build.
+        let kept = config.data_dir.clone().unwrap_or_else(default_data_dir);
+        config.images.folder = Some(kept.join("images"));
+    }
+    // Whoever starts a build here may have any, but there is no use for more than one.
+    config.executors.allowed.clear();
+    Ok(config)
+}
+
 impl BuildHere {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         log_to_stderr("error,s3s=off");
+        let mut prepared = self.prepare()?;
+        let caches = self.caches(&prepared.request)?;
+        if let Some(caches) = &caches {
+            prepared.config.caches.local_folder = Some(caches.folder.clone());
+            prepared.request.project.cache = Some(request::local_cache());
+        }
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(app::worker_threads())
             .enable_all()
             .build()?;
-        runtime.block_on(self.build())
+        let scratch = Scratch::make(&prepared.config, self.config.as_deref());
+        let scratch = runtime.block_on(scratch)?;
+        let ended = runtime.block_on(self.build(prepared, &scratch.data()));
+        // What is left of a build that could not be followed to its end goes when nobody can make
+        // anything more for it, and before another build has its caches.
+        drop(runtime);
+        drop(scratch);
+        drop(caches);
+        ended
     }
 
-    async fn build(self) -> anyhow::Result<ExitCode> {
-        let mut config = match &self.config {
-            Some(file) => Config::read(file)?,
-            None => Config::default(),
-        };
-        if config.images.folder.is_none() {
-            // The machine's own, not one that goes with the build.
-            let kept = config.data_dir.clone().unwrap_or_else(default_data_dir);
-            config.images.folder = Some(kept.join("images"));
-        }
+    fn prepare(&self) -> anyhow::Result<Prepared> {
+        let mut config = config(self.config.as_deref())?;
         if let Some(executor) = self.executor()? {
             config.executors.default = executor;
         }
-        // Whoever starts a build here may have any, but there is no use for more than one.
-        config.executors.allowed.clear();
         let secrets = self.secrets.as_deref().map(KeptValues::read).transpose()?;
-        let mut request = self.request(&config)?;
-        let caches = self.caches(&request)?;
-        if let Some(caches) = &caches {
-            config.caches.local_folder = Some(caches.folder.clone());
-            request.project.cache = Some(request::local_cache());
-        }
+        let request = self.request(&config)?;
+        Ok(Prepared { config, secrets, request })
+    }
+
+    async fn build(self, prepared: Prepared, data_dir: &Path) -> anyhow::Result<ExitCode> {
+        let Prepared { config, secrets, request } = prepared;
         let request = Arc::new(request);
         let keyboard = self.shell_on_failure.then(Keyboard::open).transpose()?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let (observer, observed) = mpsc::unbounded_channel();
-        let scratch = tempfile::Builder::new().prefix("buildyard-").tempdir()?;
-        // A folder of its own, so that what stands beside it goes with it.
-        let app = App::open(config, &scratch.path().join("data"), None, Some(observer)).await?;
+        let app = App::open(config, data_dir, None, Some(observer)).await?;
         if let Some(secrets) = secrets {
             secrets.give(&app, &request).await?;
         }

@@ -344,7 +344,8 @@ fn save_one(connection: &Connection, saved: &Saved) -> rusqlite::Result<()> {
             stats.last_event_at,
             stats.last_ingested_at,
             integer(stats.stored_bytes),
-            stats.source.map(integer),
+            // It comes from the file, which may be damaged in a way that its sums do not tell.
+            stats.source.map(u64::cast_signed),
             marked
         ])
         .map(drop)

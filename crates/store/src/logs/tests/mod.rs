@@ -4,6 +4,7 @@ mod crash;
 mod digests;
 mod files;
 mod groups;
+mod law;
 mod lines;
 mod mutations;
 mod pages;

@@ -1,5 +1,6 @@
 """`buildyard build` that is killed: nothing of its build goes on, and its folder goes."""
 
+import concurrent.futures
 import contextlib
 import os
 import pathlib
@@ -188,3 +189,24 @@ def test_nothing_outlives_a_build_that_nobody_listens_to_any_more(tmp_path):
     process.stdout.close()
     assert process.wait(timeout=30) == 2
     assert not harness.traces(left) and not any(scratch.iterdir())
+
+
+def test_builds_that_begin_and_end_at_once_leave_each_other_s_folders_alone(tmp_path):
+    source = folder(tmp_path / "source", spec("true"))
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+
+    def build(_):
+        done = subprocess.run(
+            [harness.BINARY, "build", source, "--no-cache"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            env=environment(tmp_path, scratch),
+            timeout=60,
+        )
+        return done.returncode, done.stderr
+
+    with concurrent.futures.ThreadPoolExecutor(5) as pool:
+        assert set(pool.map(build, range(9))) == {(0, "")}
+    assert not any(scratch.iterdir())

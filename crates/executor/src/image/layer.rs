@@ -19,7 +19,7 @@ use rustix::{
 use std::{
     ffi::{OsStr, OsString},
     fs::{self, File},
-    io::{self, Read, Write},
+    io::{self, Read, Seek, Write},
     os::{
         fd::{AsFd, OwnedFd},
         unix::ffi::{OsStrExt, OsStringExt},
@@ -36,6 +36,9 @@ pub(super) const OPAQUE: &str = ".wh..wh..opq";
 pub(super) const OPAQUE_ATTRIBUTES: [&str; 2] = ["trusted.overlay.opaque", "user.overlay.opaque"];
 /// How much of a file is written at a time.
 const BUFFER_BYTES: usize = 128 << 10;
+/// A file that says it has more than this, most of it holes, is refused: a few bytes of a layer could
+/// keep a processor busy for years.
+const SPARSE_BYTES_MAX: u64 = 64 << 30;
 
 /// Why a layer was not unpacked.
 #[derive(Debug)]
@@ -161,6 +164,11 @@ impl Layer {
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
         let file = openat(above, name, flags, Mode::RUSR | Mode::WUSR).doing_to("write", name)?;
         let mut file = File::from(file);
+        let is_sparse = entry.header().entry_type() == EntryType::GNUSparse;
+        if is_sparse && entry.size() > SPARSE_BYTES_MAX {
+            let reason = format!("a file of {} bytes, with holes", entry.size());
+            return Err(Unpacking::Layer(reason));
+        }
         loop {
             let read = match entry.read(&mut self.buffer) {
                 Ok(0) => break,
@@ -170,7 +178,17 @@ impl Layer {
                     return Err(Unpacking::Layer(format!("it ends in the middle: {error}")));
                 }
             };
-            file.write_all(&self.buffer[..read]).doing_to("write", name)?;
+            let piece = &self.buffer[..read];
+            if is_sparse && piece.iter().all(|byte| *byte == 0) {
+                // What is a hole in the archive takes nothing of the disk either.
+                file.seek_relative(i64::try_from(read).expect("a buffer is small"))
+                    .doing_to("write", name)?;
+            } else {
+                file.write_all(piece).doing_to("write", name)?;
+            }
+        }
+        if is_sparse {
+            file.set_len(entry.size()).doing_to("write", name)?;
         }
         self.give(above, name, entry)?;
         // After the owner: a change of owner takes the set-user-id bit away.

@@ -9,9 +9,12 @@ mod law;
 use super::unpack;
 use law::{BLOCK, Dice, check, put_sums_right, wild};
 use std::{
+    fs,
+    os::unix::fs::MetadataExt,
     panic::catch_unwind,
     time::{Duration, Instant, SystemTime},
 };
+use tar::{EntryType, Header};
 use tempfile::TempDir;
 
 /// How long the run is when nobody says so.
@@ -54,4 +57,39 @@ fn nothing_outside_is_touched_and_nothing_panics() {
         runs += 1;
     }
     println!("executions: {runs}");
+}
+
+/// A layer of one file, which is a hole of this many bytes and then `end`.
+fn hole(bytes: u64, end: &[u8]) -> Vec<u8> {
+    let mut header = Header::new_gnu();
+    header.set_path("big").unwrap();
+    header.set_mode(0o644);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    header.set_entry_type(EntryType::GNUSparse);
+    header.set_size(end.len() as u64);
+    let size = bytes + end.len() as u64;
+    let gnu = header.as_gnu_mut().unwrap();
+    gnu.set_real_size(size);
+    gnu.sparse[0].set_offset(bytes);
+    gnu.sparse[0].set_length(end.len() as u64);
+    header.set_cksum();
+    let mut layer = header.as_bytes().to_vec();
+    layer.extend_from_slice(end);
+    layer.resize(layer.len().next_multiple_of(BLOCK) + 2 * BLOCK, 0);
+    layer
+}
+
+#[test]
+fn holes_take_nothing_of_the_disk() {
+    let place = TempDir::new().unwrap();
+    let layer = place.path().join("layer");
+    unpack(&hole(64 << 20, b"end")[..], &layer).unwrap();
+    let big = layer.join("big").metadata().unwrap();
+    assert_eq!(big.size(), (64 << 20) + 3);
+    assert!(big.blocks() * 512 < 1 << 20, "{} blocks", big.blocks());
+    assert!(fs::read(layer.join("big")).unwrap().ends_with(b"\0end"));
+    let refused = unpack(&hole(1 << 50, b"")[..], &place.path().join("other"));
+    assert!(format!("{refused:?}").contains("/big: a file of 1125899906842624 bytes, with holes"));
 }

@@ -164,7 +164,19 @@ async fn clear(config: &Config, folder: &Path) -> anyhow::Result<()> {
             executor.destroy_all().await?;
         }
     }
-    executor::remove_tree(folder).with_context(|| format!("failed to remove {}", folder.display()))
+    remove(folder).with_context(|| format!("failed to remove {}", folder.display()))
+}
+
+/// Removes a folder with all that is in it. On its way some of that is moved beside what is removed:
+/// within the folder, or another build would take it for one that nobody has.
+fn remove(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()? {
+        match entry.file_type()?.is_dir() {
+            true => executor::remove_tree(&entry.path())?,
+            false => fs::remove_file(entry.path())?,
+        }
+    }
+    fs::remove_dir(folder)
 }
 
 fn data_in(folder: &Path) -> PathBuf {

@@ -67,6 +67,9 @@ pub(crate) fn wild(dice: &mut Dice) -> Vec<u8> {
         let content = vec![b'x'; dice.below(2_000)];
         header.set_entry_type(KINDS[dice.below(KINDS.len())]);
         header.set_mode(u32::try_from(dice.below(0o10000)).unwrap());
+        header.set_uid(dice.below(2_000) as u64);
+        header.set_gid(dice.below(2_000) as u64);
+        header.set_mtime(dice.below(1 << 31) as u64);
         header.set_size(content.len() as u64);
         for (field, text) in [(0..100, dice.name()), (157..257, dice.name())] {
             header.as_mut_bytes()[field][..text.len()].copy_from_slice(text.as_bytes());

@@ -16,7 +16,7 @@ from harness import spec
 from test_local_build import folder
 from test_rootless import NOBODY, place  # noqa: F401 (a fixture)
 
-SECONDS_MAX = 2
+SECONDS_MAX = 5
 # How long builds sleep that somebody looks for: nobody else sleeps as long.
 SLEEP = 700_000 + os.getpid()
 

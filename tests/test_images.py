@@ -879,6 +879,29 @@ def test_an_archive_that_is_none(own_yard, layout, place):
     assert not list((service.data_dir / "images/layers").iterdir())
 
 
+def test_a_file_with_holes(own_yard, place):
+    """Such as GNU tar packs with `--sparse`."""
+    file = place / "big"
+    with file.open("wb") as big:
+        big.truncate(1 << 30)
+        big.seek(0, os.SEEK_END)
+        big.write(b"end\n")
+    packed = subprocess.run(
+        ["tar", "--sparse", "--owner=0", "--group=0", "-C", place, "-c", "big"],
+        capture_output=True,
+        check=True,
+    )
+    assert len(packed.stdout) < 1 << 20
+    layout = Layout(place / unique("holes"))
+    layout.tag(layout.image([shell(), layout.layer(packed.stdout)]), "holes")
+    service = own_yard().start()
+    assert "imported" in image(service, "import", layout.folder, "--name", "holes:1")
+    ended = run(service, "holes:1", "stat -c %s /big; tail -c 4 /big")
+    assert service.printed(ended) == "1073741828\nend"
+    (unpacked,) = (service.data_dir / "images/layers").glob("**/big")
+    assert unpacked.stat().st_blocks * 512 < 1 << 20
+
+
 def test_podmans_own_images_are_imported(own_yard, layout, place, request):
     if not shutil.which("podman"):
         pytest.skip("podman is not installed")

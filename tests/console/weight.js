@@ -28,7 +28,9 @@ run(async (browser) => {
     cdp.off("Network.requestWillBeSent", begins);
     cdp.off("Network.loadingFinished", ends);
     sizes ??= Object.fromEntries(Object.entries(here).filter(([path]) => !path.endsWith("/lines") && !path.endsWith("/news")));
-    paints.push(await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0].startTime));
+    // What a script has put into the page may not have been painted yet.
+    const paint = await page.waitForFunction(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime);
+    paints.push(await paint.jsonValue());
   }
   return { sizes, bytes: Object.values(sizes).reduce((a, b) => a + b, 0), paints, complaints };
 });

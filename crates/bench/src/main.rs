@@ -173,7 +173,7 @@ fn in_turn(
         }
     }
     let [first_output, no_op, bare, runc_true, runc_shell] = times;
-    report.times("StartBuild to the first output in GetLogEvents", &first_output);
+    report.times("StartBuild to the first output, as who follows the log sees it", &first_output);
     report.times("a no-op build, StartBuild to SUCCEEDED", &no_op);
     report.times("bare: namespaces, overlay, exec, removal", &bare);
     report.times("runc run of /bin/true, same root file system", &runc_true);

@@ -181,6 +181,8 @@ impl Table {
             };
             let limit = row.find(|figure| figure.role == Role::Limit);
             let of = limit.and_then(|(_, limit)| Some(row.times(limit)?.recip()));
+            // What the machine does within its clock's own grain is no measure.
+            let of = of.filter(|of| of.is_finite());
             let ours = row.ours().map_or("not measured".to_owned(), number);
             writeln!(
                 page,

@@ -37,10 +37,11 @@ impl LogStore {
     pub fn digest(&self, id: StreamId) -> Result<StreamDigest, LogError> {
         let stream = self.open_stream(id)?;
         let _alone = stream.digesting.lock().unwrap_or_else(PoisonError::into_inner);
+        // In this order: should the events be removed in between, all of the snapshot is read.
+        let (snapshot, blocks) = stream.snapshot(|_| true);
         let mut progress = stream.lock().digested.clone();
         let from = progress.end;
-        let (snapshot, blocks) = stream.snapshot(|block| block.end > from);
-        for block in &blocks {
+        for block in blocks.iter().filter(|block| block.end > from) {
             let begin = (block, block.offset.max(from));
             snapshot.scan(begin, Direction::Forward, |frame| {
                 progress.sum.update(frame.message);

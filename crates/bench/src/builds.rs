@@ -102,6 +102,13 @@ pub(crate) fn to_success(
     Ok(taken)
 }
 
+/// Waits for a build without taking time from it: whoever follows its log need not ask how it is
+/// before the log tells of the last phase. The log must have been followed before the build began.
+pub(crate) fn wait_following(client: &mut Client, tail: &mut Tail, id: &str) -> Result<()> {
+    tail.until(b"Phase complete: UPLOAD_ARTIFACTS")?;
+    wait(client, id)
+}
+
 fn wait(client: &mut Client, id: &str) -> Result<()> {
     while !succeeded(client, id)? {
         thread::sleep(POLL);

@@ -5,12 +5,15 @@ use serde_json::{Value, json};
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
-    time::SystemTime,
+    time::{Duration, Instant, SystemTime},
 };
 use wire::sigv4::{Credentials, sign};
 
 /// Where everything is.
 pub(crate) const REGION: &str = "eu-central-1";
+
+/// How long what a log is to tell may be waited for.
+const TOLD_WITHIN_MAX: Duration = Duration::from_secs(120);
 
 /// One connection to the service.
 pub(crate) struct Client {
@@ -48,7 +51,11 @@ impl Tail {
 
     /// Reads on until this was told.
     pub(crate) fn until(&mut self, told: &[u8]) -> Result<()> {
-        while !self.more()?.windows(told.len()).any(|part| part == told) {}
+        let began = Instant::now();
+        while !self.more()?.windows(told.len()).any(|part| part == told) {
+            // The service says each second that it is there.
+            ensure!(began.elapsed() < TOLD_WITHIN_MAX, "it is not told for {TOLD_WITHIN_MAX:?}");
+        }
         Ok(())
     }
 }

@@ -13,7 +13,6 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
-    thread,
     time::{Duration, Instant},
 };
 
@@ -108,7 +107,8 @@ impl Crate {
     fn script(&self) -> String {
         let (folder, tools) = (self.folder.display(), self.tools.display());
         format!(
-            "export CARGO_HOME=/tmp/raced CARGO_TARGET_DIR=$(mktemp -d) PATH={tools}/bin:$PATH && \
+            "export CARGO_TARGET_DIR=$(mktemp -d) PATH={tools}/bin:$PATH && \
+             export CARGO_HOME=$CARGO_TARGET_DIR/home && \
              cp -r {folder} $CARGO_TARGET_DIR/raced && cd $CARGO_TARGET_DIR/raced && \
              cargo build --quiet --offline && cd / && rm -r $CARGO_TARGET_DIR"
         )
@@ -127,8 +127,9 @@ pub(super) fn compile(race: &Race<'_>) -> Result<Vec<(Spec, Vec<Figure>)>> {
     let configuration = format!("[host_image]\nfolders = {}\n", json!(more));
     let (service, mut client) = service(race, folder.path(), &configuration)?;
     let buildspec = json!({ "version": "0.2", "phases": { "build": { "commands": [script] } } });
-    let mut contest = Contest::of(7, Duration::from_secs(60));
+    let mut contest = Contest::of(12, Duration::from_secs(60));
     contest.add("Buildyard", Role::Ours, || {
+        let mut tail = builds::follow(&client, builds::NO_OP)?;
         let used = service.processor_time()?;
         let began = Instant::now();
         let asked = json!({
@@ -136,9 +137,7 @@ pub(super) fn compile(race: &Race<'_>) -> Result<Vec<(Spec, Vec<Figure>)>> {
         });
         let started = client.codebuild("StartBuild", &asked)?;
         let id = started["build"]["id"].as_str().context("a build's id")?;
-        while !builds::succeeded(&mut client, id)? {
-            thread::sleep(Duration::from_millis(10));
-        }
+        builds::wait_following(&mut client, &mut tail, id)?;
         let whole = began.elapsed();
         service.settle()?;
         let used = service.processor_time()?.saturating_sub(used);

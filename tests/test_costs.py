@@ -4,6 +4,7 @@
 """
 
 import json
+import pathlib
 import re
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ FILE = harness.ROOT / "tests" / "costs.json"
 LIMITS = json.loads(FILE.read_text())
 BUILDS = 10
 COMMANDS = 100
+LINES = 30
 # Each name of ours is the sum of the kernel's.
 CALLS = {
     "flushes to the disk": ("fsync", "fdatasync", "sync_file_range"),
@@ -75,6 +77,39 @@ def test_a_build_makes_no_more_system_calls_than_it_did(own_yard, tmp_path):
         costs[f"a no-op build: {name}"] = (sums[1] - sums[0]) / BUILDS
         costs[f"a further command: {name}"] = (sums[2] - sums[0]) / COMMANDS
     check(costs)
+
+
+def wakings(yard):
+    """How often the threads of a service that serve have gone to sleep."""
+    count = 0
+    for thread in pathlib.Path(f"/proc/{yard.process.pid}/task").iterdir():
+        status = (thread / "status").read_text()
+        if status.startswith("Name:\ttokio-rt-worker\n"):
+            count += int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)$", status, re.M)[1])
+    return count
+
+
+def test_a_line_wakes_no_more_threads_than_it_did(own_yard):
+    yard = own_yard().start()
+    commands = f"for n in $(seq {LINES}); do sleep 0.02; echo line $n; done"
+    yard.create_project("demo", source={"type": "NO_SOURCE", "buildspec": spec(commands)})
+    client = yard.new_client("logs", inject_host_prefix=False)
+    client.create_log_group(logGroupName="/aws/codebuild/demo")
+    group = f"arn:aws:logs:{harness.REGION}:{harness.ACCOUNT}:log-group:/aws/codebuild/demo"
+    tail = client.start_live_tail(logGroupIdentifiers=[group])["responseStream"]
+    build = yard.start_build("demo")
+    woken = {}
+    # Whoever follows a log asks nothing meanwhile, so that nothing but the lines wakes anybody.
+    for update in tail:
+        for event in update.get("sessionUpdate", {}).get("sessionResults", []):
+            if event["message"] in ("line 1\n", f"line {LINES}\n"):
+                woken[event["message"]] = wakings(yard)
+        if len(woken) == 2:
+            break
+    tail.close()
+    yard.ended(build["id"])
+    first, last = woken.values()
+    check({"a line that is followed: threads woken": (last - first) / (LINES - 1)})
 
 
 def checked_buildspec(folder):

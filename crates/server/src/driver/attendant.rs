@@ -523,8 +523,11 @@ impl Attendant {
             self.grounds.tally.read_to(self.charge.request.id(), follower.offset());
             self.driver.inputs(self.charge.request.id(), inputs).await;
             // Nothing above need ever wait: builds that flood would keep their threads, and all
-            // others, and the API, would wait.
-            yield_now().await;
+            // others, and the API, would wait. A line alone does not pause: to do so wakes another
+            // thread, and whoever follows the log would have to wait for that.
+            if follower.owes_a_pause() {
+                yield_now().await;
+            }
         }
         Ok(finished)
     }

@@ -10,6 +10,8 @@ use thiserror::Error;
 
 /// How much of a journal is read at once.
 const READ_BYTES: usize = 256 * 1024;
+/// After so many bytes others are to have the thread.
+const PAUSE_BYTES: u64 = 16 * 1024;
 
 /// A journal and how far it has been read.
 pub(super) struct Follower {
@@ -19,6 +21,8 @@ pub(super) struct Follower {
     /// When the latest record was written: a clock that is set back puts no line before others.
     latest: Timestamp,
     buffer: Box<[u8]>,
+    /// How far it had been read when others last had the thread.
+    paused_at: u64,
 }
 
 /// What a journal holds next.
@@ -52,6 +56,7 @@ impl Follower {
             lines: Lines::new(logged),
             latest: Timestamp::default(),
             buffer: vec![0; 16 * 1024].into_boxed_slice(),
+            paused_at: 0,
         }
     }
 
@@ -96,6 +101,15 @@ impl Follower {
     /// How far the journal has been read.
     pub(super) fn offset(&self) -> u64 {
         self.reader.offset()
+    }
+
+    /// Whether so much has been read that others should have the thread; it is said once for it.
+    pub(super) fn owes_a_pause(&mut self) -> bool {
+        let owes = self.offset() - self.paused_at >= PAUSE_BYTES;
+        if owes {
+            self.paused_at = self.offset();
+        }
+        owes
     }
 
     /// Whether a line has begun that has not been given yet.

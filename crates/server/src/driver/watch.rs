@@ -1,15 +1,21 @@
 //! Tells when a journal has grown, without asking again and again.
 
 use super::machine::Watched;
-use inotify::{EventMask, EventStream, Inotify, WatchDescriptor, WatchMask, Watches};
+use inotify::{Event, EventMask, Inotify, WatchDescriptor, WatchMask, Watches};
 use std::{
     collections::HashMap,
+    ffi::OsStr,
     io,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
-use tokio::sync::Notify;
-use tokio_stream::StreamExt;
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    sync::Notify,
+};
+
+/// How many bytes of the kernel's events are taken at once.
+const EVENT_BYTES: usize = 4_096;
 
 /// The one inotify instance that follows every journal on this machine.
 #[derive(Clone)]
@@ -31,9 +37,10 @@ struct Guard {
 impl JournalWatch {
     /// Starts to wait for the kernel's word, as a task of the runtime it is called in.
     pub fn start() -> io::Result<Self> {
-        let events = Inotify::init()?.into_event_stream([0; 4_096])?;
+        let inotify = Inotify::init()?;
         let shared =
-            Arc::new(Shared { watches: Mutex::new(events.watches()), waiting: Mutex::default() });
+            Arc::new(Shared { watches: Mutex::new(inotify.watches()), waiting: Mutex::default() });
+        let events = AsyncFd::register_with_interest(inotify, Interest::READABLE)?;
         tokio::spawn(tell(events, Arc::clone(&shared)));
         Ok(Self { shared })
     }
@@ -53,22 +60,32 @@ impl JournalWatch {
 /// Wakes whoever waits for a journal that has grown.
 ///
 /// This is no thread of its own: it would only be woken to wake another one, and each of a build's
-/// lines would be later for it.
-async fn tell(mut events: EventStream<[u8; 4_096]>, shared: Arc<Shared>) {
-    while let Some(event) = events.next().await {
-        let waiting = lock(&shared.waiting);
-        match event {
-            Ok(event) if event.mask.contains(EventMask::Q_OVERFLOW) => {
-                // Nobody knows which ones were not told.
-                waiting.values().for_each(|grown| grown.notify_one());
-            }
-            Ok(event) => waiting.get(&event.wd).into_iter().for_each(|grown| grown.notify_one()),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => {
+/// lines would be later for it. Nor is it the crate's own stream, which wakes itself each time that it
+/// has read everything: the runtime has another thread woken for that, before the journal is read.
+async fn tell(mut events: AsyncFd<Inotify>, shared: Arc<Shared>) {
+    let mut buffer = [0; EVENT_BYTES];
+    loop {
+        let told = events.async_io_mut(Interest::READABLE, |inotify| {
+            let waiting = lock(&shared.waiting);
+            inotify.read_events(&mut buffer)?.for_each(|event| tell_of(&waiting, &event));
+            Ok(())
+        });
+        match told.await {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
                 tracing::error!(%error, "journals are not followed any more");
                 return;
             }
+            _ => {}
         }
+    }
+}
+
+fn tell_of(waiting: &HashMap<WatchDescriptor, Arc<Notify>>, event: &Event<&OsStr>) {
+    if event.mask.contains(EventMask::Q_OVERFLOW) {
+        // Nobody knows which ones were not told.
+        waiting.values().for_each(|grown| grown.notify_one());
+    } else if let Some(grown) = waiting.get(&event.wd) {
+        grown.notify_one();
     }
 }
 

@@ -33,9 +33,8 @@ pub(super) async fn answer(
         return answer(request).await;
     }
     let was_asked_for = Arc::new(AtomicBool::new(false));
-    let request = request.map(|body| {
-        Body::new(Awaited { body, was_asked_for: Arc::clone(&was_asked_for) })
-    });
+    let request =
+        request.map(|body| Body::new(Awaited { body, was_asked_for: Arc::clone(&was_asked_for) }));
     let mut response = answer(request).await;
     if !was_asked_for.load(Ordering::Relaxed) {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

@@ -6,6 +6,7 @@
 mod disk_used;
 mod egress;
 mod fault;
+mod free;
 mod image;
 mod inside;
 mod sandbox;

@@ -40,7 +40,11 @@ impl JournalWatch {
         let inotify = Inotify::init()?;
         let shared =
             Arc::new(Shared { watches: Mutex::new(inotify.watches()), waiting: Mutex::default() });
-        let events = AsyncFd::register_with_interest(inotify, Interest::READABLE)?;
+        #[expect(
+            deprecated,
+            reason = "its successor is unsafe; this descriptor stays the same one"
+        )]
+        let events = AsyncFd::with_interest(inotify, Interest::READABLE)?;
         tokio::spawn(tell(events, Arc::clone(&shared)));
         Ok(Self { shared })
     }
@@ -60,8 +64,8 @@ impl JournalWatch {
 /// Wakes whoever waits for a journal that has grown.
 ///
 /// This is no thread of its own: it would only be woken to wake another one, and each of a build's
-/// lines would be later for it. Nor is it the crate's own stream, which wakes itself each time that it
-/// has read everything: the runtime has another thread woken for that, before the journal is read.
+/// lines would be later for it. Nor is it the crate's own stream, which wakes itself each time that
+/// it has read everything: the runtime wakes another thread for that, before the journal is read.
 async fn tell(mut events: AsyncFd<Inotify>, shared: Arc<Shared>) {
     let mut buffer = [0; EVENT_BYTES];
     loop {

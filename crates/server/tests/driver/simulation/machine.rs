@@ -2,7 +2,7 @@
 //! any call may be the last one of the service that makes it.
 
 use super::{
-    agent::{Act, Plan},
+    agent::{Act, Plan, TIMEOUT_MINUTES},
     dice::Dice,
     history::BUILDS_AT_ONCE,
     laws,
@@ -73,6 +73,10 @@ pub(super) struct Lasting {
     pub(super) passed: u64,
     pub(super) clock_off: i64,
     pub(super) trouble: Option<(u64, u64)>,
+    /// Until when no commit is made.
+    pub(super) stalled_until: u64,
+    /// How many builds of its project there may be when one is started.
+    pub(super) concurrent_max: BTreeMap<BuildId, u32>,
     /// What went against a law.
     pub(super) broken: Option<String>,
 }
@@ -82,6 +86,8 @@ pub(super) struct Lasting {
 pub(super) struct Stored {
     pub(super) row: store::Build,
     pub(super) events: Vec<String>,
+    /// When each was decided, in milliseconds since 1970.
+    pub(super) decided: Vec<i64>,
     /// What the events have made.
     pub(super) told: Option<Build>,
     pub(super) commands: BTreeMap<u64, String>,
@@ -128,6 +134,10 @@ struct Passing {
     calls: u64,
     /// Transactions are made in the order in which they were handed over.
     commits: (u64, u64),
+    /// The builds that these are about.
+    committing: BTreeSet<String>,
+    /// What was asked of the service and has no answer.
+    open: u64,
     dead: bool,
 }
 
@@ -178,6 +188,8 @@ impl Lasting {
             passed: 0,
             clock_off: 0,
             trouble: None,
+            stalled_until: 0,
+            concurrent_max: BTreeMap::new(),
             broken: None,
         }
     }
@@ -187,9 +199,19 @@ impl Lasting {
         self.broken.get_or_insert(law);
     }
 
+    /// Looks whether a law holds.
+    pub(super) fn holds(&mut self, law: impl FnOnce(&mut Self) -> Result<(), String>) {
+        if let Err(law) = law(self) {
+            self.breaks(law);
+        }
+    }
+
     /// A container begins its life at `at`.
     pub(super) fn begin(&mut self, id: &ContainerId, at: u64) {
-        let plan = Plan::of(&mut self.dice, id.as_str(), BEGIN_MILLIS + at);
+        let told = self.builds.iter().find(|(build, _)| build.uuid() == id.as_str());
+        let told = told.and_then(|(_, stored)| stored.told.as_ref());
+        let minutes = told.map_or(TIMEOUT_MINUTES, |build| build.submitted.timeout_minutes);
+        let plan = Plan::of(&mut self.dice, id.as_str(), BEGIN_MILLIS + at, minutes);
         let ran = self.ran.entry(id.as_str().to_owned()).or_insert(Ran {
             times: 0,
             status: plan.status,
@@ -333,6 +355,43 @@ impl Simulated {
         self.turn_ended.notify_waiters();
     }
 
+    /// Something is asked of the service, which has to answer unless it dies.
+    pub(super) fn ask(&self) {
+        self.passing.lock().unwrap().open += 1;
+    }
+
+    /// The service has answered; gives whether it was alive then.
+    pub(super) fn answered(&self) -> bool {
+        let mut passing = self.passing.lock().unwrap();
+        passing.open -= 1;
+        !passing.dead
+    }
+
+    /// How much was asked of the service and has no answer.
+    pub(super) fn open(&self) -> u64 {
+        self.passing.lock().unwrap().open
+    }
+
+    /// These builds' events are handed over: none of them may be in a commit that is under way.
+    fn begin_commits(&self, builds: &[String]) {
+        let mut passing = self.passing.lock().unwrap();
+        for build in builds {
+            if !passing.committing.insert(build.clone()) {
+                self.lock().breaks(format!("{build} is in two commits at once"));
+            }
+        }
+    }
+
+    fn end_commits(&self, builds: &[String]) {
+        let mut passing = self.passing.lock().unwrap();
+        passing.committing.retain(|build| !builds.contains(build));
+    }
+
+    async fn wait_for_a_stall(&self) {
+        let until = self.lock().stalled_until;
+        pause(until.saturating_sub(self.at())).await;
+    }
+
     /// Does what an agent does.
     pub(super) fn act(&self, id: &ContainerId, act: Act) {
         let grown = self.lock().act(id, act);
@@ -474,6 +533,7 @@ impl Machine for Hands {
         let turn = machine.take_turn();
         Box::pin(async move {
             machine.wait_for(turn).await;
+            machine.wait_for_a_stall().await;
             let at = machine.at();
             let apply = |lasting: &mut Lasting| {
                 if lasting.fails(at, "commit", "") {
@@ -501,7 +561,16 @@ impl Machine for Hands {
             self.0.lock().overlaps += 1;
         }
         // The store goes on whether it is waited for or not.
-        let commit = |(changes, durability)| tokio::spawn(self.commit(changes, durability));
+        let commit = |(changes, durability): (Vec<Change>, Durability)| {
+            let (machine, builds) = (Arc::clone(&self.0), builds_of(&changes));
+            machine.begin_commits(&builds);
+            let committed = self.commit(changes, durability);
+            tokio::spawn(async move {
+                let committed = committed.await;
+                machine.end_commits(&builds);
+                committed
+            })
+        };
         let commits = join_all(transactions.into_iter().map(commit).collect::<Vec<_>>());
         Box::pin(async move { commits.await.into_iter().map(Result::unwrap).collect() })
     }
@@ -641,6 +710,20 @@ impl Read for Reading {
     }
 }
 
+/// The builds to which a transaction adds events.
+fn builds_of(changes: &[Change]) -> Vec<String> {
+    let build = |change: &Change| match change {
+        Change::InsertBuild { id, .. } | Change::AppendEvents { id, .. } => Some(id.clone()),
+        Change::PutRecord { .. }
+        | Change::PutCommands { .. }
+        | Change::CountEnded(_)
+        | Change::DeleteRecord { .. }
+        | Change::DeleteBuild { .. }
+        | Change::ForgetEnded { .. } => None,
+    };
+    changes.iter().filter_map(build).collect()
+}
+
 /// What the store does with a transaction.
 fn apply(lasting: &mut Lasting, changes: Vec<Change>) -> Result<(), CommitError> {
     for (which, change) in changes.into_iter().enumerate() {
@@ -699,15 +782,16 @@ fn insert(lasting: &mut Lasting, which: usize, change: Change) -> Result<(), Com
         live,
     };
     let fresh = events.len();
-    let events = events.into_iter().map(|(_, event)| event).collect();
-    let mut stored = Stored { row, events, told: None, commands: BTreeMap::new() };
+    let (decided, events) = events.into_iter().unzip();
+    let mut stored = Stored { row, events, decided, told: None, commands: BTreeMap::new() };
     if let Err(law) = laws::of_a_build(&mut stored, fresh, true) {
         lasting.breaks(law);
     }
-    match lasting.builds.insert(build, stored) {
-        None => Ok(()),
-        Some(_) => Err(CommitError::Conflict { which }),
+    if lasting.builds.insert(build.clone(), stored).is_some() {
+        return Err(CommitError::Conflict { which });
     }
+    lasting.holds(|lasting| laws::of_a_limit(lasting, &build));
+    Ok(())
 }
 
 fn append(lasting: &mut Lasting, which: usize, change: Change) -> Result<(), CommitError> {
@@ -726,7 +810,10 @@ fn append(lasting: &mut Lasting, which: usize, change: Change) -> Result<(), Com
     let was_live = stored.row.live;
     let fresh = events.len();
     stored.row.next_sequence += fresh as u64;
-    stored.events.extend(events.into_iter().map(|(_, event)| event));
+    for (at, event) in events {
+        stored.decided.push(at);
+        stored.events.push(event);
+    }
     stored.row = store::Build { state, journal_offset, live, ..stored.row.clone() };
     if let Err(law) = laws::of_a_build(stored, fresh, was_live) {
         lasting.breaks(law);

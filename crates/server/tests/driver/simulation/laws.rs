@@ -226,7 +226,7 @@ fn of_an_end(
         BuildStatus::Stopped => lasting.stop_asked.contains(id),
         _ if lasting.stopped.contains(id) => false,
         BuildStatus::TimedOut if clock_was_set => true,
-        BuildStatus::TimedOut if ran.is_some() && in_a_hurry(stored, build) => true,
+        BuildStatus::TimedOut if in_a_hurry(stored, build) => true,
         // What it was doing when the power went is lost, unless its journal still says it.
         BuildStatus::Fault if lasting.struck.contains(id.uuid()) => true,
         // It was let in, and the power went before it had a container.

@@ -103,6 +103,27 @@ impl Step {
                 steps.push(Self { at, what: What::Stop { build } });
             }
         }
+        Self::disturb(&mut steps, &mut draw);
+        if hurry {
+            let stall = What::Stall { lasts: draw(STALL_MILLIS, "stall") };
+            steps.push(Self { at: draw(LENGTH_MILLIS / 2, "stall at"), what: stall });
+        }
+        if asked {
+            let within = match (hurry, crowd) {
+                (true, _) => STALL_MILLIS,
+                (false, true) => 2 * CROWD_MILLIS,
+                (false, false) => LENGTH_MILLIS,
+            };
+            for _ in 0..1 + draw(8, "questions") {
+                steps.push(Self { at: draw(within, "asked at"), what: What::Ask });
+            }
+        }
+        steps.sort_by_key(|step| step.at);
+        steps
+    }
+
+    /// The service is killed, or has trouble.
+    fn disturb(steps: &mut Vec<Self>, draw: &mut impl FnMut(u64, &'static str) -> u64) {
         for _ in 0..draw(5, "kills") {
             let what = What::Kill {
                 calls: 1 + draw(40, "calls"),
@@ -132,22 +153,6 @@ impl Step {
                 what: What::ClockStep { seconds },
             });
         }
-        if hurry {
-            let stall = What::Stall { lasts: draw(STALL_MILLIS, "stall") };
-            steps.push(Self { at: draw(LENGTH_MILLIS / 2, "stall at"), what: stall });
-        }
-        if asked {
-            let within = match (hurry, crowd) {
-                (true, _) => STALL_MILLIS,
-                (false, true) => 2 * CROWD_MILLIS,
-                (false, false) => LENGTH_MILLIS,
-            };
-            for _ in 0..1 + draw(8, "questions") {
-                steps.push(Self { at: draw(within, "asked at"), what: What::Ask });
-            }
-        }
-        steps.sort_by_key(|step| step.at);
-        steps
     }
 }
 

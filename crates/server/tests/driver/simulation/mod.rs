@@ -273,25 +273,7 @@ impl Life {
                 let request = request(id.clone(), auto_retry_limit, queued_minutes, bounds.minutes);
                 let concurrent_max = bounds.concurrent_max;
                 machine.lock().concurrent_max.extend(concurrent_max.map(|max| (id.clone(), max)));
-                tokio::spawn(async move {
-                    let submission = Submission { request, concurrent_max, with: Vec::new() };
-                    machine.ask();
-                    let submitted = driver.submit(submission).await;
-                    let alive = machine.answered();
-                    let mut lasting = machine.lock();
-                    match submitted {
-                        Ok(_) => {
-                            lasting.holds(|lasting| laws::of_an_acceptance(lasting, &id));
-                            lasting.accepted.insert(id);
-                        }
-                        Err(error) if alive => {
-                            lasting.holds(|lasting| {
-                                laws::of_a_refusal(lasting, concurrent_max, &error)
-                            });
-                        }
-                        Err(_) => {}
-                    }
-                });
+                tokio::spawn(submit(machine, driver, request, concurrent_max));
             }
             What::Stop { build } => {
                 let ids = [id(build, 0), id(build, 1)];
@@ -304,31 +286,16 @@ impl Life {
                     let alive = machine.answered();
                     let mut lasting = machine.lock();
                     match stopped {
-                        Ok(()) => {
-                            lasting.holds(|lasting| laws::of_a_stop(lasting, &id));
-                        }
+                        Ok(()) => lasting.holds(|lasting| laws::of_a_stop(lasting, &id)),
                         Err(fault) if alive => {
-                            lasting.holds(|lasting| laws::of_a_fault(lasting, &fault))
+                            lasting.holds(|lasting| laws::of_a_fault(lasting, &fault));
                         }
                         Err(_) => {}
                     }
                 });
             }
             What::Ask => {
-                tokio::spawn(async move {
-                    machine.ask();
-                    let counts = driver.counts().await;
-                    if machine.answered() {
-                        let mut lasting = machine.lock();
-                        lasting.holds(|lasting| laws::of_counts(lasting, &counts));
-                    }
-                    machine.ask();
-                    let survey = driver.survey(crate::world::REGION).await;
-                    if machine.answered() {
-                        let mut lasting = machine.lock();
-                        lasting.holds(|lasting| laws::of_a_survey(lasting, &survey));
-                    }
-                });
+                tokio::spawn(ask(machine, driver));
             }
             What::Kill { calls, done, .. } => machine.kill_at(calls, done, Killer::Anybody),
             What::PowerLoss { calls, done } => machine.kill_at(calls, done, Killer::Power),
@@ -337,7 +304,10 @@ impl Life {
                 machine.lock().trouble = Some((in_thousand, until));
             }
             What::ClockStep { seconds } => machine.lock().clock_off += seconds * 1_000,
-            What::Stall { lasts } => machine.lock().stalled_until = machine.at() + lasts,
+            What::Stall { lasts } => {
+                let until = machine.at() + lasts;
+                machine.lock().stalled_until = until;
+            }
         }
     }
 
@@ -360,6 +330,45 @@ impl Life {
             self.machine.lock().breaks(format!("all is over and there are {counts:?}"));
         }
         true
+    }
+}
+
+/// Somebody starts a build.
+async fn submit(
+    machine: Arc<Simulated>,
+    driver: Driver,
+    request: Arc<BuildRequest>,
+    concurrent_max: Option<u32>,
+) {
+    let id = request.id().clone();
+    machine.ask();
+    let submission = Submission { request, concurrent_max, with: Vec::new() };
+    let submitted = driver.submit(submission).await;
+    let alive = machine.answered();
+    let mut lasting = machine.lock();
+    match submitted {
+        Ok(_) => {
+            lasting.holds(|lasting| laws::of_an_acceptance(lasting, &id));
+            lasting.accepted.insert(id);
+        }
+        Err(error) if alive => {
+            lasting.holds(|lasting| laws::of_a_refusal(lasting, concurrent_max, &error));
+        }
+        Err(_) => {}
+    }
+}
+
+/// Somebody asks what is under way.
+async fn ask(machine: Arc<Simulated>, driver: Driver) {
+    machine.ask();
+    let counts = driver.counts().await;
+    if machine.answered() {
+        machine.lock().holds(|lasting| laws::of_counts(lasting, &counts));
+    }
+    machine.ask();
+    let survey = driver.survey(crate::world::REGION).await;
+    if machine.answered() {
+        machine.lock().holds(|lasting| laws::of_a_survey(lasting, &survey));
     }
 }
 

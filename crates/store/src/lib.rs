@@ -16,6 +16,7 @@ mod command;
 mod copy;
 mod ended;
 mod fault;
+mod flushes;
 pub mod logs;
 mod reader;
 mod recent;

@@ -2,9 +2,10 @@
 
 use crate::{
     Change, CommitError, Durability, Fault,
+    flushes::Flushes,
     reader::Readers,
     recent::Recent,
-    sqlite::{Lock, Migration, open_writer},
+    sqlite::{Lock, Migration, log_of, open_writer},
     writer::Writer,
 };
 use std::{path::Path, sync::Arc};
@@ -44,9 +45,10 @@ impl Store {
     pub fn open(path: &Path) -> Result<Self, Fault> {
         let lock = Lock::take(path)?;
         let writer = open_writer(path, MIGRATIONS)?;
-        let readers = Readers::start(path, READERS)?;
+        let flushes = Arc::<Flushes>::default();
+        let readers = Readers::start(path, READERS, Arc::clone(&flushes))?;
         let recent = Arc::<Recent>::default();
-        let writer = Writer::start(writer, lock, Arc::clone(&recent))?;
+        let writer = Writer::start(writer, &log_of(path), lock, (Arc::clone(&recent), flushes))?;
         Ok(Self { parts: Arc::new(Parts { readers, writer, recent }) })
     }
 

@@ -128,6 +128,19 @@ def test_ranges(yard, bucket):
     )
 
 
+def test_puts_that_wait_to_be_told_to_go_on_follow_each_other(yard, bucket):
+    """boto3 waits for `100 Continue` with every body, and takes an answer without one ill."""
+    in_turn = yard.client("s3", max_pool_connections=1, read_timeout=5)
+    absent = {"Bucket": unique("absent"), "Key": "k", "Body": b"x" * 100_000}
+    for content in (b"", b"x", b"", b"", b"y"):
+        in_turn.put_object(Bucket=bucket, Key="k", Body=content)
+        assert body(yard, bucket, "k") == content
+    for content in (b"x", b""):
+        refused(in_turn.put_object, "NoSuchBucket", status=404, **absent)
+        in_turn.put_object(Bucket=bucket, Key="k", Body=content)
+        assert body(yard, bucket, "k") == content
+
+
 def test_conditions_on_reads(yard, bucket):
     made = yard.s3.put_object(Bucket=bucket, Key="k", Body=b"x")
     where = {"Bucket": bucket, "Key": "k"}

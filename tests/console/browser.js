@@ -44,8 +44,18 @@ async function visit(browser, settings = {}) {
   const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, locale: "en-GB", timezoneId: "Europe/Berlin" });
   context.setDefaultTimeout(20_000);
   const page = await context.newPage();
-  // A page that should stand, and moves on its own, says so as an error.
-  if (stands) await page.addInitScript((most) => {
+  if (stands) await watchJumps(page);
+  const complaints = [];
+  page.on("console", (message) => { if (message.type() === "error" || message.type() === "warning") complaints.push(`${page.url()}: ${message.text()}`); });
+  page.on("pageerror", (error) => complaints.push(`${page.url()}: ${error.message}`));
+  page.on("request", (request) => { if (!request.url().startsWith(asked.url)) complaints.push(`${page.url()} asks for ${request.url()}`); });
+  page.on("response", (response) => { if (response.status() >= 400) complaints.push(`${response.url()}: ${response.status()}`); });
+  return { page, complaints };
+}
+
+// A page that should stand, and moves on its own, says so as an error.
+async function watchJumps(page) {
+  await page.addInitScript((most) => {
     new PerformanceObserver((list) => {
       for (const { value, hadRecentInput, sources } of list.getEntries()) {
         if (hadRecentInput || value < most) continue;
@@ -53,12 +63,6 @@ async function visit(browser, settings = {}) {
       }
     }).observe({ type: "layout-shift", buffered: true });
   }, JUMP);
-  const complaints = [];
-  page.on("console", (message) => { if (message.type() === "error" || message.type() === "warning") complaints.push(`${page.url()}: ${message.text()}`); });
-  page.on("pageerror", (error) => complaints.push(`${page.url()}: ${error.message}`));
-  page.on("request", (request) => { if (!request.url().startsWith(asked.url)) complaints.push(`${page.url()} asks for ${request.url()}`); });
-  page.on("response", (response) => { if (response.status() >= 400) complaints.push(`${response.url()}: ${response.status()}`); });
-  return { page, complaints };
 }
 
 // Signs in as a person does.

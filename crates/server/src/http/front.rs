@@ -3,7 +3,7 @@
 
 use super::{
     authenticate::authenticate,
-    commands, console,
+    commands, console, expect,
     own::{self, Origin},
     status,
 };
@@ -111,7 +111,7 @@ async fn service(State(front): State<Arc<Front>>, request: Request) -> Response 
     if is_form || is_presigned_form {
         return front.query(request).await;
     }
-    front.s3.handle(request).await
+    expect::answer(request, async |request| front.s3.handle(request).await).await
 }
 
 fn is_action(parameter: &str) -> bool {

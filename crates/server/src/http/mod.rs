@@ -3,6 +3,7 @@
 mod authenticate;
 mod commands;
 mod console;
+mod expect;
 mod front;
 mod own;
 mod status;

@@ -13,7 +13,7 @@ mod sandbox;
 mod scripted;
 mod spec;
 
-pub use allocator::{give_back_free_memory, share_arenas};
+pub use allocator::give_back_free_memory;
 pub use disk_used::{DiskUsed, disk_used};
 pub use egress::{Destination, DomainPattern, Effect, Egress, EgressRule};
 pub use fault::{Fault, LaunchError};

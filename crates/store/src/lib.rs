@@ -16,7 +16,6 @@ mod command;
 mod copy;
 mod ended;
 mod fault;
-mod flushes;
 pub mod logs;
 mod reader;
 mod recent;

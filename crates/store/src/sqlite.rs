@@ -31,20 +31,13 @@ pub(crate) fn open_writer(path: &Path, migrations: &[Migration]) -> Result<Conne
     Ok(connection)
 }
 
-/// Where SQLite keeps the write-ahead log of the database at `path`.
-pub(crate) fn log_of(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push("-wal");
-    PathBuf::from(name)
-}
-
 /// Opens a connection that only reads. The file exists and is up to date.
 pub(crate) fn open_reader(path: &Path) -> Result<Connection, Fault> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)
         .map_err(Fault::sql("open the database for reading"))?;
     prepare(&connection)?;
-    // Whatever is written empties it: it serves one query.
+    // Whatever is written empties it.
     connection
         .execute_batch("PRAGMA cache_size = -256")
         .map_err(Fault::sql("bound what a connection keeps"))?;

@@ -2,10 +2,9 @@
 
 use crate::{
     Change, CommitError, Durability, Fault,
-    flushes::Flushes,
     reader::Readers,
     recent::Recent,
-    sqlite::{Lock, Migration, log_of, open_writer},
+    sqlite::{Lock, Migration, open_writer},
     writer::Writer,
 };
 use std::{path::Path, sync::Arc};
@@ -45,10 +44,9 @@ impl Store {
     pub fn open(path: &Path) -> Result<Self, Fault> {
         let lock = Lock::take(path)?;
         let writer = open_writer(path, MIGRATIONS)?;
-        let flushes = Arc::<Flushes>::default();
-        let readers = Readers::start(path, READERS, Arc::clone(&flushes))?;
+        let readers = Readers::start(path, READERS)?;
         let recent = Arc::<Recent>::default();
-        let writer = Writer::start(writer, &log_of(path), lock, (Arc::clone(&recent), flushes))?;
+        let writer = Writer::start(writer, lock, Arc::clone(&recent))?;
         Ok(Self { parts: Arc::new(Parts { readers, writer, recent }) })
     }
 

@@ -38,7 +38,6 @@ enum AtStop {
 impl Serve {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         log_to_stderr("info,s3s=off");
-        executor::share_arenas(crate::app::worker_threads());
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(crate::app::worker_threads())
             .enable_all()

@@ -32,6 +32,8 @@ pub(super) enum What {
     Stall { lasts: u64 },
     /// Somebody asks what is under way.
     Ask,
+    /// The builds that have ended leave.
+    Sweep,
 }
 
 /// What a build may take.
@@ -48,7 +50,8 @@ pub(super) struct Bounds {
 pub(super) enum Draws {
     /// Starts, stops, kills, losses of power, trouble, a clock that is set.
     First,
-    /// These, and stalls, questions, limits, builds whose time is over within a commit.
+    /// These, and stalls, questions, limits, builds whose time is over within a commit, and those that
+    /// leave as soon as they have ended.
     All,
 }
 
@@ -75,6 +78,7 @@ impl Step {
         let hurry = has(4, "hurry");
         let limited = has(4, "limited");
         let asked = has(3, "asked");
+        let swept = has(4, "swept");
         let builds = 1 + draw(6, "builds");
         // Those who come at once share turns, or come while others' are being committed.
         let crowd = draw(3, "crowd") == 0;
@@ -116,6 +120,12 @@ impl Step {
             };
             for _ in 0..1 + draw(8, "questions") {
                 steps.push(Self { at: draw(within, "asked at"), what: What::Ask });
+            }
+        }
+        if swept {
+            for _ in 0..1 + draw(8, "sweeps") {
+                let at = draw(LENGTH_MILLIS, "swept at");
+                steps.push(Self { at, what: What::Sweep });
             }
         }
         steps.sort_by_key(|step| step.at);

@@ -61,7 +61,7 @@ fn of_a_view(stored: &Stored, build: &Build) -> Result<(), String> {
 
 /// What holds when the start of a build has been acknowledged: no loss of power takes it back.
 pub(super) fn of_an_acceptance(lasting: &Lasting, id: &BuildId) -> Result<(), String> {
-    match lasting.durable.builds.contains_key(id) {
+    match lasting.durable.builds.contains_key(id) || lasting.left.contains_key(id) {
         true => Ok(()),
         false => Err(format!("the start of {id} was acknowledged and is not on the disk")),
     }
@@ -169,7 +169,7 @@ pub(super) fn at_the_end(
     clock_was_set: bool,
     views: Views,
 ) -> Result<(), String> {
-    if let Some(id) = lasting.accepted.iter().find(|id| !lasting.builds.contains_key(id)) {
+    if let Some(id) = lasting.accepted.iter().find(|id| lasting.build(id).is_none()) {
         return Err(format!("{id} was accepted and is not there"));
     }
     if let Some(id) = lasting.containers.keys().next() {
@@ -180,7 +180,7 @@ pub(super) fn at_the_end(
     }
     let mut numbers = BTreeSet::new();
     let mut ended: BTreeMap<String, EndedCounts> = BTreeMap::new();
-    for (id, stored) in &lasting.builds {
+    for (id, stored) in lasting.all_builds() {
         let build: Build = serde_json::from_str(&stored.row.state).unwrap();
         if !numbers.insert((&stored.row.project, stored.row.number)) {
             return Err(format!("{id} has a number that another one has"));
@@ -292,7 +292,7 @@ fn of_retries(lasting: &Lasting, id: &BuildId, build: &Build) -> Result<(), Stri
     let Some(next) = &build.retried_as else {
         return if due { Err(format!("{id} is not started again")) } else { Ok(()) };
     };
-    let Some(stored) = lasting.builds.get(next).filter(|_| due) else {
+    let Some(stored) = lasting.build(next).filter(|_| due) else {
         return Err(format!("{id} is started again as {next}, which is not there or not due"));
     };
     let request: BuildRequest = serde_json::from_str(&stored.row.request).unwrap();

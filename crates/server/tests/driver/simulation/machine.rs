@@ -43,6 +43,8 @@ pub(super) struct Lasting {
     pub(super) dice: Dice,
     pub(super) records: BTreeMap<(&'static str, String), String>,
     pub(super) builds: BTreeMap<BuildId, Stored>,
+    /// Those that had ended and have left.
+    pub(super) left: BTreeMap<BuildId, Stored>,
     /// How many builds of each project were counted as ended, and what they took.
     pub(super) counts: BTreeMap<String, EndedCounts>,
     pub(super) streams: BTreeMap<String, StreamId>,
@@ -169,6 +171,7 @@ impl Lasting {
             dice: Dice::new(seed),
             records: BTreeMap::new(),
             builds: BTreeMap::new(),
+            left: BTreeMap::new(),
             counts: BTreeMap::new(),
             streams: BTreeMap::new(),
             logs: BTreeMap::new(),
@@ -255,6 +258,29 @@ impl Lasting {
                 None
             }
         }
+    }
+
+    /// All that was committed is on the disk.
+    fn flush(&mut self) {
+        self.durable.records = self.records.clone();
+        self.durable.builds = self.builds.clone();
+        self.durable.counts = self.counts.clone();
+    }
+
+    /// The builds that have ended leave, as by a commit of somebody else than the driver.
+    pub(super) fn sweep(&mut self) {
+        self.left.extend(self.builds.extract_if(.., |_, stored| !stored.row.live));
+        self.flush();
+    }
+
+    /// The builds that are there, and those that have left.
+    pub(super) fn all_builds(&self) -> impl Iterator<Item = (&BuildId, &Stored)> {
+        self.builds.iter().chain(&self.left)
+    }
+
+    /// A build, also one that has left.
+    pub(super) fn build(&self, id: &BuildId) -> Option<&Stored> {
+        self.builds.get(id).or_else(|| self.left.get(id))
     }
 
     /// The machine loses its power. Of what was written and not synced some is there, from its
@@ -518,8 +544,9 @@ impl Machine for Hands {
             if lasting.fails(at, "last number", project) {
                 return Err(broken());
             }
-            let of_project = lasting.builds.values().filter(|stored| stored.row.project == project);
-            Ok(of_project.map(|stored| stored.row.number).max().unwrap_or_default())
+            let all = lasting.all_builds().map(|(_, stored)| &stored.row);
+            let of_project = all.filter(|row| row.project == project);
+            Ok(of_project.map(|row| row.number).max().unwrap_or_default())
         };
         self.0.slow_call("last number", project, read).await
     }
@@ -541,9 +568,7 @@ impl Machine for Hands {
                 }
                 let applied = apply(lasting, changes);
                 if durability == Durability::Machine {
-                    lasting.durable.records = lasting.records.clone();
-                    lasting.durable.builds = lasting.builds.clone();
-                    lasting.durable.counts = lasting.counts.clone();
+                    lasting.flush();
                 }
                 applied
             };

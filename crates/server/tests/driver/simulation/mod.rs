@@ -297,6 +297,7 @@ impl Life {
             What::Ask => {
                 tokio::spawn(ask(machine, driver));
             }
+            What::Sweep => machine.lock().sweep(),
             What::Kill { calls, done, .. } => machine.kill_at(calls, done, Killer::Anybody),
             What::PowerLoss { calls, done } => machine.kill_at(calls, done, Killer::Power),
             What::Trouble { in_thousand, lasts } => {

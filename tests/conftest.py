@@ -21,6 +21,15 @@ def unique(stem):
     return f"{stem}-{WORKER}-{next(COUNTER)}"
 
 
+def pytest_terminal_summary(terminalreporter):
+    """Tells of each test that was tried again what it had failed by."""
+    for report in terminalreporter.stats.get("rerun", []):
+        terminalreporter.write_line(report.longreprtext)
+        message = getattr(report.longrepr, "reprcrash", report.longrepr)
+        message = getattr(message, "message", str(message)).replace("\n", " ")
+        terminalreporter.write_line(f"RERUN {report.nodeid}: {message[:1_000]}")
+
+
 @pytest.fixture(scope="session")
 def workplace():
     """A folder for data folders, short enough for what lives in it, removed at the end."""

@@ -5,6 +5,7 @@ import http.server
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -515,7 +516,9 @@ def test_a_disk_that_is_full(own_yard, workplace, registry, place):
     subprocess.run(mounted, check=True)
     try:
         text = f'[images]\nfolder = "{folder}/disk/images"\n'
-        service = own_yard(arguments=configured(folder, registry.host, text=text)).start()
+        with_no_reserve = text + "[builds]\ndisk_reserve_gib = 0\n"
+        arguments = configured(folder, registry.host, text=with_no_reserve)
+        service = own_yard(arguments=arguments).start()
         message = refused(service, run(service, f"{registry.host}/large:1"))
         assert "No space left on device" in message
         left = [p for p in (folder / "disk/images/parts").iterdir()]
@@ -524,6 +527,10 @@ def test_a_disk_that_is_full(own_yard, workplace, registry, place):
         assert free > 10_000_000, free
         assert run(service, f"{registry.host}/tool:1")["buildStatus"] == "SUCCEEDED"
         service.stop()
+        # As it is when nothing is said of a reserve.
+        service.config = configured(folder, registry.host, text=text)
+        said = image(service, "pull", f"{registry.host}/large:1", status=1)
+        assert re.search(r"1\d MiB of its disk are left, and 1024 MiB are kept in reserve", said)
     finally:
         subprocess.run(["umount", "-l", folder / "disk"], check=True)
 

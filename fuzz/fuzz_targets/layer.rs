@@ -7,12 +7,16 @@
 
 #[path = "../../crates/executor/src/fault.rs"]
 mod fault;
+#[path = "../../crates/executor/src/free.rs"]
+mod free;
 #[path = "../../crates/executor/src/inside.rs"]
 mod inside;
 #[path = "../../crates/executor/src/image/layer/tests/law.rs"]
 mod law;
 #[path = "../../crates/executor/src/image/layer.rs"]
 mod layer;
+#[path = "../../crates/executor/src/image/room.rs"]
+mod room;
 
 use fault::Fault;
 use law::{Dice, check, put_sums_right, wild};

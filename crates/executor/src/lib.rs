@@ -7,6 +7,7 @@ mod allocator;
 mod disk_used;
 mod egress;
 mod fault;
+mod free;
 mod image;
 mod inside;
 mod sandbox;

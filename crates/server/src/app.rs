@@ -245,7 +245,7 @@ fn buckets(objects: &ObjectStore, identity: &Arc<Identity>, account_id: &str) ->
 
 /// The images that this machine has.
 pub(crate) fn images(config: &Config, data_dir: &Path) -> anyhow::Result<Images> {
-    let images = Images::open(config.images.config(data_dir));
+    let images = Images::open(config.images.config(data_dir, &config.builds));
     images.context("failed to prepare the folder for images")
 }
 

@@ -101,7 +101,7 @@ pub struct Builds {
     /// GiB of disk of one build, at most, whatever its compute type has.
     pub disk_gib_max: Option<u64>,
     /// GiB of the data folder's disk that builds leave free: when there are fewer, the build that has
-    /// taken most is ended.
+    /// taken most is ended, and images are refused that are not there yet.
     pub disk_reserve_gib: u64,
     /// Whether builds may be in privileged mode.
     pub privileged: bool,

@@ -4,6 +4,7 @@ use super::{
     Digest, Progress,
     layer::{self, Unpacking},
     manifest::{Blob, Source},
+    room::Room,
 };
 use crate::{Fault, LaunchError, fault::Doing};
 use sha2::{Digest as _, Sha256};
@@ -35,6 +36,8 @@ pub(super) struct Fetch<'a> {
     pub digest: &'a Digest,
     /// Where it is kept until it is whole.
     pub part: &'a File,
+    /// What stays free of the disk, in bytes.
+    pub reserve_bytes: u64,
     /// Who is told how far it is.
     pub progress: &'a Progress,
 }
@@ -76,8 +79,8 @@ impl Fetch<'_> {
     pub(super) fn unpack(&self, into: &Path) -> Result<Arrival, Failed> {
         let (send, pieces) = sync_channel(PIECES_AHEAD);
         let (read, unpacked) = thread::scope(|scope| {
-            let unpacking = scope.spawn(|| unpack(Pieces::new(pieces), into));
-            let read = self.read(send);
+            let unpacking = scope.spawn(|| unpack(Pieces::new(pieces), into, self.reserve_bytes));
+            let read = self.read(send, into.parent().unwrap_or(into));
             (read, unpacking.join().expect("unpacking does not panic"))
         });
         let arrived = match (read, unpacked) {
@@ -115,9 +118,11 @@ impl Fetch<'_> {
         }
     }
 
-    /// Reads what is kept and then what is missing.
-    fn read(&self, send: SyncSender<Vec<u8>>) -> Result<Arrived, Failed> {
-        let mut reading = Reading { fetch: self, send: Some(send), hash: Sha256::new(), at: 0 };
+    /// Reads what is kept and then what is missing, which is kept in a folder.
+    fn read(&self, send: SyncSender<Vec<u8>>, folder: &Path) -> Result<Arrived, Failed> {
+        let room = Room::new(folder, self.reserve_bytes);
+        let (send, hash) = (Some(send), Sha256::new());
+        let mut reading = Reading { fetch: self, send, hash, at: 0, room };
         let kept = if self.source.is_far() { reading.read_kept()? } else { 0 };
         let mut vain = 0;
         while reading.at < self.blob.size {
@@ -155,6 +160,7 @@ struct Reading<'a> {
     send: Option<SyncSender<Vec<u8>>>,
     hash: Sha256,
     at: u64,
+    room: Room,
 }
 
 impl Reading<'_> {
@@ -189,8 +195,11 @@ impl Reading<'_> {
             };
             piece.truncate(length);
             if source.is_far() {
-                part.write_all(&piece)
-                    .doing("keep a layer that is not whole yet")
+                self.room
+                    .take(length as u64)
+                    .and_then(|()| {
+                        part.write_all(&piece).doing("keep a layer that is not whole yet")
+                    })
                     .map_err(|fault| self.fetch.machine(fault))?;
             }
             progress.fetched(length as u64);
@@ -251,23 +260,25 @@ impl BufRead for Pieces {
 }
 
 /// Unpacks what comes, and takes what comes behind the archive's end.
-fn unpack(mut pieces: Pieces, into: &Path) -> Result<(), Unpacking> {
+fn unpack(mut pieces: Pieces, into: &Path, reserve_bytes: u64) -> Result<(), Unpacking> {
     let broken = |error: io::Error| Unpacking::Layer(error.to_string());
     let start = pieces.fill_buf().map_err(broken)?;
     let unpacked = match start {
         [0x1f, 0x8b, ..] => {
             let inflated = flate2::bufread::MultiGzDecoder::new(&mut pieces);
-            layer::unpack(BufReader::with_capacity(PIECE_BYTES, inflated), into)
+            layer::unpack(BufReader::with_capacity(PIECE_BYTES, inflated), into, reserve_bytes)
         }
         [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => {
             match zstd::Decoder::with_buffer(&mut pieces) {
-                Ok(inflated) => {
-                    layer::unpack(BufReader::with_capacity(PIECE_BYTES, inflated), into)
-                }
+                Ok(inflated) => layer::unpack(
+                    BufReader::with_capacity(PIECE_BYTES, inflated),
+                    into,
+                    reserve_bytes,
+                ),
                 Err(error) => Err(broken(error)),
             }
         }
-        _ => layer::unpack(&mut pieces, into),
+        _ => layer::unpack(&mut pieces, into, reserve_bytes),
     };
     if !matches!(unpacked, Err(Unpacking::Machine(_))) {
         io::copy(&mut pieces, &mut io::sink()).map_err(broken)?;

@@ -38,6 +38,8 @@ pub struct ImagesConfig {
     pub layers_at_once_max: usize,
     /// How long a registry may send nothing before it is given up.
     pub stalled: Duration,
+    /// What images leave free of the folder's disk, in bytes: one that would take more is refused.
+    pub reserve_bytes: u64,
 }
 
 /// When a registry is asked whether a tag points to something else than what is in place. What has a
@@ -62,6 +64,7 @@ impl ImagesConfig {
             check: Check::default(),
             layers_at_once_max: 4,
             stalled: Duration::from_secs(60),
+            reserve_bytes: 0,
         }
     }
 }
@@ -124,7 +127,7 @@ impl Images {
         fs::create_dir_all(folder).doing_to("make the folder", folder)?;
         let folder = folder.canonicalize().doing_to("find the folder", folder)?;
         let inner = Inner {
-            layers: LayerStore::open(&folder, config.layers_at_once_max)?,
+            layers: LayerStore::open(&folder, config.layers_at_once_max, config.reserve_bytes)?,
             records: Records::open(&folder)?,
             uses: Uses::open(&folder)?,
             clients: Clients::new(config.registries, config.stalled),

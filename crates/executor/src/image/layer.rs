@@ -6,6 +6,7 @@
 #[cfg(test)]
 mod tests;
 
+use super::room::Room;
 use crate::{Fault, fault::Doing, inside::Inside};
 use rustix::{
     fs::{
@@ -55,8 +56,13 @@ impl From<Fault> for Unpacking {
     }
 }
 
-/// Unpacks an archive into a new folder. A layer that is refused leaves a part of it there.
-pub(super) fn unpack(archive: impl Read, folder: &Path) -> Result<(), Unpacking> {
+/// Unpacks an archive into a new folder, of whose disk a reserve stays free. A layer that is refused
+/// leaves a part of it there.
+pub(super) fn unpack(
+    archive: impl Read,
+    folder: &Path,
+    reserve_bytes: u64,
+) -> Result<(), Unpacking> {
     fs::create_dir(folder).doing_to("make the folder", folder)?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = open(folder, flags, Mode::empty()).doing_to("open", folder)?;
@@ -65,6 +71,7 @@ pub(super) fn unpack(archive: impl Read, folder: &Path) -> Result<(), Unpacking>
         root: Inside(root),
         is_root: geteuid().is_root(),
         folders: Vec::new(),
+        room: Room::new(folder, reserve_bytes),
         buffer: vec![0; BUFFER_BYTES],
     };
     let broken = |error: io::Error| Unpacking::Layer(format!("it is not a whole archive: {error}"));
@@ -86,6 +93,7 @@ struct Layer {
     is_root: bool,
     /// The folders, whose modes and times are set last.
     folders: Vec<(PathBuf, Mode, i64)>,
+    room: Room,
     /// What of a file is on its way.
     buffer: Vec<u8>,
 }
@@ -96,6 +104,7 @@ impl Layer {
         if matches!(kind, EntryType::XGlobalHeader) {
             return Ok(());
         }
+        self.room.take_file()?;
         let Some(name) = path.file_name() else {
             // The root itself.
             return self.note_folder(path, entry);
@@ -184,6 +193,7 @@ impl Layer {
                 file.seek_relative(i64::try_from(read).expect("a buffer is small"))
                     .doing_to("write", name)?;
             } else {
+                self.room.take(read as u64)?;
                 file.write_all(piece).doing_to("write", name)?;
             }
         }

@@ -24,6 +24,7 @@ mod recipe;
 mod record;
 mod reference;
 mod registry;
+mod room;
 mod store;
 
 pub use collect::{Collected, ListedImage};

@@ -33,6 +33,7 @@ pub(super) struct LayerStore {
     /// Layers that are not whole yet, each in the hands of whoever holds its file's lock.
     parts: PathBuf,
     at_once_max: usize,
+    reserve_bytes: u64,
 }
 
 /// How much of a new layer's archive is read at a time.
@@ -76,13 +77,17 @@ impl Read for Hashed<'_> {
 }
 
 impl LayerStore {
-    /// The layers below a folder.
-    pub(super) fn open(folder: &Path, at_once_max: usize) -> Result<Self, Fault> {
+    /// The layers below a folder. They leave a reserve of its disk free.
+    pub(super) fn open(
+        folder: &Path,
+        at_once_max: usize,
+        reserve_bytes: u64,
+    ) -> Result<Self, Fault> {
         let [layers, parts] = ["layers", "parts"].map(|name| folder.join(name));
         for folder in [&layers, &parts] {
             fs::create_dir_all(folder).doing_to("make the folder", folder)?;
         }
-        Ok(Self { layers, parts, at_once_max: at_once_max.max(1) })
+        Ok(Self { layers, parts, at_once_max: at_once_max.max(1), reserve_bytes })
     }
 
     /// A layer's folder.
@@ -193,7 +198,7 @@ impl LayerStore {
         let half = Half(self.spool().with_extension("half"));
         let hashed = Hashed { archive, hash: Sha256::new(), bytes: 0 };
         let mut archive = BufReader::with_capacity(NEW_PIECE_BYTES, hashed);
-        layer::unpack(&mut archive, &half.0)?;
+        layer::unpack(&mut archive, &half.0, self.reserve_bytes)?;
         let broken = |error: io::Error| Unpacking::Layer(error.to_string());
         io::copy(&mut archive, &mut io::sink()).map_err(broken)?;
         let Hashed { hash, bytes, .. } = archive.into_inner();
@@ -229,7 +234,8 @@ impl LayerStore {
             return Ok(());
         };
         let half = self.parts.join(format!("{}.half", digest.short()));
-        let fetch = Fetch { source, blob, digest, part: &part, progress };
+        let reserve_bytes = self.reserve_bytes;
+        let fetch = Fetch { source, blob, digest, part: &part, reserve_bytes, progress };
         let mut done = remove(&half)
             .doing_to("remove", &half)
             .map_err(Failed::from)

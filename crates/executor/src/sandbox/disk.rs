@@ -10,15 +10,12 @@ use super::{
     known::{Known, KnownContainers},
     state::ContainerFolder,
 };
-use crate::{ContainerId, DiskUsed, Exit, Fault, disk_used, fault::Doing};
-use rustix::{
-    fs::statvfs,
-    process::{Pid, Signal, pidfd_send_signal},
-};
+use crate::{ContainerId, DiskUsed, Exit, Fault, disk_used, fault::Doing, free::Free};
+use rustix::process::{Pid, Signal, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, HashSet},
-    fs, io,
+    fs,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -34,10 +31,6 @@ const COUNTED_PART: u64 = 64;
 const SPARED: Duration = Duration::from_secs(5);
 /// A container with less than this part of the reserve is not ended for it: it would be no help.
 const HELPFUL_PART: u64 = 16;
-/// The part of a file system's files that is the reserve of them.
-const FILES_PART: u64 = 100;
-/// What a file costs, when only their number is known.
-const FILE_BYTES: u64 = 4096;
 /// What the kernel calls an overlay's file system.
 const OVERLAY: rustix::fs::FsWord = 0x794c_7630;
 
@@ -176,37 +169,6 @@ impl Drop for DiskWatch {
             // A panic there has been printed, and nobody is left to be told.
             let _ = thread.join();
         }
-    }
-}
-
-/// What is free of a file system.
-#[derive(Clone, Copy, Debug)]
-struct Free {
-    bytes: u64,
-    files: u64,
-    files_in_all: u64,
-}
-
-impl Free {
-    fn of(folder: &Path) -> io::Result<Self> {
-        let found = statvfs(folder)?;
-        Ok(Self {
-            bytes: found.f_bavail * found.f_frsize,
-            files: found.f_favail,
-            files_in_all: found.f_files,
-        })
-    }
-
-    /// How much less it is than before, in bytes.
-    fn fallen_since(&self, before: &Self) -> u64 {
-        let files = before.files.saturating_sub(self.files).saturating_mul(FILE_BYTES);
-        before.bytes.saturating_sub(self.bytes).saturating_add(files)
-    }
-
-    fn is_below(&self, reserve_bytes: u64) -> bool {
-        // Some file systems make files as they are needed, and count none.
-        let few_files = self.files_in_all > 0 && self.files < self.files_in_all / FILES_PART;
-        self.bytes < reserve_bytes || few_files
     }
 }
 

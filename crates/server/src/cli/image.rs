@@ -126,7 +126,7 @@ impl ImageCommand {
 /// The images that a service on the data folder has, or would have.
 pub(super) fn images(data: &DataArguments) -> anyhow::Result<Images> {
     let (config, data_dir) = data.read()?;
-    Ok(Images::open(config.images.config(&data_dir))?)
+    Ok(Images::open(config.images.config(&data_dir, &config.builds))?)
 }
 
 pub(super) fn say(text: &str) -> anyhow::Result<ExitCode> {
@@ -149,7 +149,7 @@ pub(super) fn or_refused<T>(had: Result<T, LaunchError>) -> anyhow::Result<Resul
 impl Pull {
     fn run(&self) -> anyhow::Result<ExitCode> {
         let (config, data_dir) = self.data.read()?;
-        let images = Images::open(config.images.config(&data_dir))?;
+        let images = Images::open(config.images.config(&data_dir, &config.builds))?;
         let asked = match Names::new(config.images.names).meaning(&self.name) {
             Ok(ImageName::Named(asked)) => asked,
             Ok(ImageName::Here(_)) => anyhow::bail!("{} is this machine's own", self.name),
@@ -247,7 +247,7 @@ impl Inspect {
 impl Remove {
     fn run(&self) -> anyhow::Result<ExitCode> {
         let (config, data_dir) = self.data.read()?;
-        let images = Images::open(config.images.config(&data_dir))?;
+        let images = Images::open(config.images.config(&data_dir, &config.builds))?;
         let mut status = ExitCode::SUCCESS;
         for name in &self.names {
             match images.remove(&name.to_string())? {
@@ -266,7 +266,7 @@ impl Remove {
 impl Prune {
     fn run(&self) -> anyhow::Result<ExitCode> {
         let (config, data_dir) = self.data.read()?;
-        let images = Images::open(config.images.config(&data_dir))?;
+        let images = Images::open(config.images.config(&data_dir, &config.builds))?;
         let unused_for = self.unused_days.map(|days| DAY * days);
         let said = say(&gone(&images.prune(unused_for)?));
         collect_in_engine(&config, &images)?;

@@ -1,5 +1,6 @@
 //! What an operator says of images.
 
+use crate::config::Builds;
 use executor::{Check, ImagesConfig, RegistrySettings};
 use serde::Deserialize;
 use std::{
@@ -43,8 +44,9 @@ impl Default for ImagesSettings {
 }
 
 impl ImagesSettings {
-    /// The settings as the executor takes them, for a service with this data folder.
-    pub fn config(&self, data_dir: &Path) -> ImagesConfig {
+    /// The settings as the executor takes them, for a service with this data folder, whose builds leave
+    /// a reserve of its disk free.
+    pub fn config(&self, data_dir: &Path, builds: &Builds) -> ImagesConfig {
         ImagesConfig {
             folder: self.folder.clone().unwrap_or_else(|| data_dir.join("images")),
             registries: self.registries.clone(),
@@ -52,6 +54,7 @@ impl ImagesSettings {
             check: self.check,
             layers_at_once_max: self.layers_at_once_max,
             stalled: Duration::from_secs(u64::from(self.stalled_seconds_max.max(1))),
+            reserve_bytes: builds.disk_reserve_gib << 30,
         }
     }
 }

@@ -6,7 +6,7 @@
 
 mod law;
 
-use super::unpack;
+use super::{Unpacking, unpack};
 use law::{BLOCK, Dice, check, put_sums_right, wild};
 use std::{
     fs,
@@ -85,11 +85,20 @@ fn hole(bytes: u64, end: &[u8]) -> Vec<u8> {
 fn holes_take_nothing_of_the_disk() {
     let place = TempDir::new().unwrap();
     let layer = place.path().join("layer");
-    unpack(&hole(64 << 20, b"end")[..], &layer).unwrap();
+    unpack(&hole(64 << 20, b"end")[..], &layer, 0).unwrap();
     let big = layer.join("big").metadata().unwrap();
     assert_eq!(big.size(), (64 << 20) + 3);
     assert!(big.blocks() * 512 < 1 << 20, "{} blocks", big.blocks());
     assert!(fs::read(layer.join("big")).unwrap().ends_with(b"\0end"));
-    let refused = unpack(&hole(1 << 50, b"")[..], &place.path().join("other"));
+    let refused = unpack(&hole(1 << 50, b"")[..], &place.path().join("other"), 0);
     assert!(format!("{refused:?}").contains("/big: a file of 1125899906842624 bytes, with holes"));
+}
+
+#[test]
+fn a_layer_leaves_the_reserve_of_the_disk_free() {
+    let place = TempDir::new().unwrap();
+    let refused = unpack(&hole(0, b"x")[..], &place.path().join("layer"), u64::MAX);
+    let Err(Unpacking::Machine(fault)) = refused else { panic!("{refused:?}") };
+    assert_eq!(fault.source.kind(), std::io::ErrorKind::StorageFull);
+    assert!(fault.source.to_string().ends_with("MiB are kept in reserve"), "{}", fault.source);
 }

@@ -80,7 +80,7 @@ fn what_is_packed_unpacks_to_the_same() {
     let mut archive = Vec::new();
     pack(&first, &mut archive).expect("an archive");
     assert_eq!(length(&first).expect("a length"), archive.len() as u64);
-    unpack(&archive[..], &second).expect("a layer");
+    unpack(&archive[..], &second, 0).expect("a layer");
     assert_eq!(told(&second), told(&first));
     let attribute = |folder: &Path, name: &str, attribute: &str| {
         let mut value = [0; 64];

@@ -97,7 +97,7 @@ pub(crate) fn check(bytes: &[u8], place: &Path) {
     let (beside, layer) = (place.join(BESIDE), place.join("layer"));
     fs::write(&beside, BESIDE).unwrap();
     let before = traits(&fs::symlink_metadata(&beside).unwrap());
-    let _ = unpack(bytes, &layer);
+    let _ = unpack(bytes, &layer, 0);
     assert_eq!(fs::read_to_string(&beside).unwrap(), BESIDE);
     assert_eq!(traits(&fs::symlink_metadata(&beside).unwrap()), before);
     assert_eq!(fs::read_dir(place).unwrap().count(), 2);

@@ -3,6 +3,7 @@
 //! It knows containers and nothing of projects, builds, AWS shapes or the store. It is the only
 //! package that may touch namespaces, mounts, cgroups and `unsafe` code.
 
+mod allocator;
 mod disk_used;
 mod egress;
 mod fault;
@@ -13,6 +14,7 @@ mod sandbox;
 mod scripted;
 mod spec;
 
+pub use allocator::give_back_free_memory;
 pub use disk_used::{DiskUsed, disk_used};
 pub use egress::{Destination, DomainPattern, Effect, Egress, EgressRule};
 pub use fault::{Fault, LaunchError};

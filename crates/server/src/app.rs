@@ -35,9 +35,14 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
     thread,
+    time::Duration,
 };
 use store::{Store, logs::LogStore, objects::ObjectStore};
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    task::spawn_blocking,
+    time::sleep,
+};
 
 /// The agent, static, as `build.rs` made it.
 static AGENT: &[u8] = include_bytes!(env!("BUILDYARD_AGENT_PATH"));
@@ -55,6 +60,9 @@ pub struct App {
     data_dir: PathBuf,
     _lock: File,
 }
+
+/// How long memory that builds have used is kept for others, before what is free of it goes.
+const MEMORY_KEPT: Duration = Duration::from_secs(20);
 
 /// How many threads serve requests and builds.
 pub fn worker_threads() -> usize {
@@ -193,6 +201,17 @@ fn keep_swept(front: &Arc<Front>, store: &Store, logs: &LogStore) {
     tokio::spawn(sweeper.keep_swept(Arc::clone(&front.grounds)));
     let swept = Arc::clone(front);
     tokio::spawn(async move { swept.secrets.keep_swept().await });
+    tokio::spawn(give_back_memory(Arc::clone(&front.grounds)));
+}
+
+/// Has the memory go that builds have used, a while after something has happened to some.
+async fn give_back_memory(grounds: Arc<Grounds>) {
+    let mut changed = grounds.changed.subscribe();
+    while changed.changed().await.is_ok() {
+        sleep(MEMORY_KEPT).await;
+        changed.mark_unchanged();
+        let _ = spawn_blocking(executor::give_back_free_memory).await;
+    }
 }
 
 /// The address that a service on this folder listened on last, or would by its configuration.

@@ -37,6 +37,10 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection, Fault> {
     let connection = Connection::open_with_flags(path, flags)
         .map_err(Fault::sql("open the database for reading"))?;
     prepare(&connection)?;
+    // Whatever is written empties it.
+    connection
+        .execute_batch("PRAGMA cache_size = -256")
+        .map_err(Fault::sql("bound what a connection keeps"))?;
     Ok(connection)
 }
 

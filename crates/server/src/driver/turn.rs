@@ -169,11 +169,15 @@ impl Turns {
         }
     }
 
-    async fn turn(&mut self, messages: Vec<Message>) {
-        if messages.iter().any(Message::asks_about_all) {
+    async fn turn(&mut self, mut messages: Vec<Message>) {
+        let questions: Vec<_> =
+            messages.extract_if(.., |message| message.asks_about_all()).collect();
+        if !questions.is_empty() {
             while let Some(ended) = self.commits.next().await {
                 self.end_turn(ended);
             }
+            // Before anything is decided that the store does not have.
+            questions.into_iter().for_each(|question| self.answer(question));
         }
         let now = self.grounds.machine.now();
         let mut staged = BTreeMap::new();
@@ -197,13 +201,8 @@ impl Turns {
                 Message::Inputs(id, inputs) => {
                     self.stage_inputs(&mut staged, &id, inputs, now);
                 }
-                Message::Count(reply) => drop(reply.send(self.counts())),
-                Message::Survey(region, reply) => drop(reply.send(self.survey(&region))),
-                Message::Drain(reply) => {
-                    self.draining = true;
-                    let runs = |live: &&Live| live.build.stage != Stage::Queued;
-                    let running = self.live.values().filter(runs);
-                    let _ = reply.send(running.map(|live| live.build.id().clone()).collect());
+                Message::Count(_) | Message::Survey(..) | Message::Drain(_) => {
+                    unreachable!("it was answered above")
                 }
             }
         }

@@ -1,13 +1,29 @@
 //! What is under way, for whoever asks.
 
 use super::Turns;
-use crate::driver::{Counts, Survey};
+use crate::driver::{Counts, Message, Survey};
 use build_core::Stage;
 use std::collections::HashMap;
 
 impl Turns {
+    /// Answers somebody who asks about all builds, while no commit is under way.
+    pub(super) fn answer(&mut self, question: Message) {
+        match question {
+            Message::Count(reply) => drop(reply.send(self.counts())),
+            Message::Survey(region, reply) => drop(reply.send(self.survey(&region))),
+            Message::Drain(reply) => {
+                self.draining = true;
+                let running = self.live.values().filter(|live| live.build.stage != Stage::Queued);
+                let _ = reply.send(running.map(|live| live.build.id().clone()).collect());
+            }
+            Message::Submit(..) | Message::Stop(..) | Message::Inputs(..) => {
+                unreachable!("the caller looked")
+            }
+        }
+    }
+
     /// How many builds are where.
-    pub(super) fn counts(&self) -> Counts {
+    fn counts(&self) -> Counts {
         let mut counts = Counts {
             queued: self.waiting.len(),
             running: self.running.builds(),
@@ -28,7 +44,7 @@ impl Turns {
     }
 
     /// What is under way in a region.
-    pub(super) fn survey(&self, region: &str) -> Survey {
+    fn survey(&self, region: &str) -> Survey {
         let mut live: Vec<_> =
             self.live.values().filter(|live| live.request.region == region).collect();
         live.sort_unstable_by_key(|live| live.order);

@@ -31,6 +31,9 @@ pub(super) struct Plan {
     pub(super) status: BuildStatus,
 }
 
+/// How long a build may take that is in no hurry.
+pub(super) const TIMEOUT_MINUTES: u32 = 60;
+
 /// How an agent ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fate {
@@ -49,9 +52,10 @@ struct Writing<'a> {
 }
 
 impl Plan {
-    /// The plan of a build whose container begins at `at`.
-    pub(super) fn of(dice: &mut Dice, id: &str, at: u64) -> Self {
+    /// The plan of a build whose container begins at `at`. Of those whose time is short, many use it up.
+    pub(super) fn of(dice: &mut Dice, id: &str, at: u64, timeout_minutes: u32) -> Self {
         let fate = match dice.below(12, "fate", id) {
+            0..6 if timeout_minutes < TIMEOUT_MINUTES => Fate::Hangs,
             0..6 => Fate::Well,
             6..9 => Fate::Badly,
             9 => Fate::Killed,

@@ -1,10 +1,17 @@
 //! What must hold, whatever happens: after each thing that is kept, and at the end.
 
-use super::machine::{Lasting, Stored, digest_of};
+use super::{
+    agent::TIMEOUT_MINUTES,
+    machine::{Lasting, Stored, digest_of},
+};
 use build_core::{Build, BuildId, BuildStatus, Event, Phase, Stage};
-use server::{build_request::BuildRequest, codebuild};
+use server::{
+    build_request::BuildRequest,
+    codebuild,
+    driver::{Counts, SubmitError, Survey},
+};
 use std::collections::{BTreeMap, BTreeSet};
-use store::EndedCounts;
+use store::{EndedCounts, Fault};
 
 /// What holds for a build whenever something of it is kept: its last `fresh` events.
 pub(super) fn of_a_build(stored: &mut Stored, fresh: usize, was_live: bool) -> Result<(), String> {
@@ -54,9 +61,81 @@ fn of_a_view(stored: &Stored, build: &Build) -> Result<(), String> {
 
 /// What holds when the start of a build has been acknowledged: no loss of power takes it back.
 pub(super) fn of_an_acceptance(lasting: &Lasting, id: &BuildId) -> Result<(), String> {
-    match lasting.durable.builds.contains_key(id) {
+    match lasting.durable.builds.contains_key(id) || lasting.left.contains_key(id) {
         true => Ok(()),
         false => Err(format!("the start of {id} was acknowledged and is not on the disk")),
+    }
+}
+
+/// What holds when a build comes to be: its project has no more of them than it allows.
+pub(super) fn of_a_limit(lasting: &Lasting, id: &BuildId) -> Result<(), String> {
+    let Some(max) = lasting.concurrent_max.get(id) else { return Ok(()) };
+    let others = lasting.builds.iter().filter(|(other, stored)| {
+        other.project() == id.project() && stored.row.live && *other != id
+    });
+    match others.count() < *max as usize {
+        true => Ok(()),
+        false => Err(format!("{id} is one build of its project too many")),
+    }
+}
+
+/// What holds when somebody is told what is under way: it is what the store has at that moment.
+pub(super) fn of_counts(lasting: &Lasting, counts: &Counts) -> Result<(), String> {
+    let (queued, running) = queued_and_running(lasting);
+    let kept = Counts {
+        queued: queued.len(),
+        running: running.len(),
+        provisioning: running.iter().filter(|build| build.stage == Stage::Provisioning).count(),
+        ending: running.iter().filter(|b| matches!(b.stage, Stage::Ending { .. })).count(),
+        queued_since: queued.iter().map(|build| build.submitted.received_at).min(),
+    };
+    match *counts == kept {
+        true => Ok(()),
+        false => Err(format!("{counts:?} is told and {kept:?} is kept")),
+    }
+}
+
+/// The same of a survey.
+pub(super) fn of_a_survey(lasting: &Lasting, survey: &Survey) -> Result<(), String> {
+    of_counts(lasting, &survey.counts)?;
+    let (queued, running) = queued_and_running(lasting);
+    let ids = |builds: Vec<&Build>| -> BTreeSet<BuildId> {
+        builds.into_iter().map(|build| build.id().clone()).collect()
+    };
+    let told_running: BTreeSet<BuildId> = survey.running.iter().cloned().collect();
+    let told_waiting: BTreeSet<BuildId> = survey.waiting.iter().map(|(id, _)| id.clone()).collect();
+    if (told_running, told_waiting) != (ids(running), ids(queued)) {
+        return Err(format!("{survey:?} is told, which is not what is kept"));
+    }
+    Ok(())
+}
+
+fn queued_and_running(lasting: &Lasting) -> (Vec<&Build>, Vec<&Build>) {
+    let builds = lasting.builds.values().filter_map(|stored| stored.told.as_ref());
+    let live = builds.filter(|build| build.status().is_none());
+    live.partition(|build| build.stage == Stage::Queued)
+}
+
+/// What holds when a build was not started: there is a limit, or the disk is in trouble.
+pub(super) fn of_a_refusal(
+    lasting: &Lasting,
+    concurrent_max: Option<u32>,
+    error: &SubmitError,
+) -> Result<(), String> {
+    match error {
+        SubmitError::ConcurrentLimit(max) if concurrent_max == Some(*max) => Ok(()),
+        SubmitError::Fault(fault) => of_a_fault(lasting, fault),
+        SubmitError::ConcurrentLimit(_) | SubmitError::Conflict | SubmitError::Stopping => {
+            Err(format!("a build is not started: {error}"))
+        }
+    }
+}
+
+/// What holds when somebody is told of a fault: the disk is, or was, in trouble.
+pub(super) fn of_a_fault(lasting: &Lasting, fault: &Fault) -> Result<(), String> {
+    match lasting.trouble {
+        Some(_) => Ok(()),
+        None => Err(format!("a fault of a well machine: {fault}")),
     }
 }
 
@@ -90,7 +169,7 @@ pub(super) fn at_the_end(
     clock_was_set: bool,
     views: Views,
 ) -> Result<(), String> {
-    if let Some(id) = lasting.accepted.iter().find(|id| !lasting.builds.contains_key(id)) {
+    if let Some(id) = lasting.accepted.iter().find(|id| lasting.build(id).is_none()) {
         return Err(format!("{id} was accepted and is not there"));
     }
     if let Some(id) = lasting.containers.keys().next() {
@@ -101,12 +180,12 @@ pub(super) fn at_the_end(
     }
     let mut numbers = BTreeSet::new();
     let mut ended: BTreeMap<String, EndedCounts> = BTreeMap::new();
-    for (id, stored) in &lasting.builds {
+    for (id, stored) in lasting.all_builds() {
         let build: Build = serde_json::from_str(&stored.row.state).unwrap();
         if !numbers.insert((&stored.row.project, stored.row.number)) {
             return Err(format!("{id} has a number that another one has"));
         }
-        of_an_end(lasting, id, &build, clock_was_set)?;
+        of_an_end(lasting, (id, stored), &build, clock_was_set)?;
         ended.entry(stored.row.project.clone()).or_default().add(&counts_of(&build));
         of_a_log(lasting, id, stored)?;
         of_retries(lasting, id, &build)?;
@@ -137,7 +216,7 @@ fn counts_of(build: &Build) -> EndedCounts {
 
 fn of_an_end(
     lasting: &Lasting,
-    id: &BuildId,
+    (id, stored): (&BuildId, &Stored),
     build: &Build,
     clock_was_set: bool,
 ) -> Result<(), String> {
@@ -147,6 +226,7 @@ fn of_an_end(
         BuildStatus::Stopped => lasting.stop_asked.contains(id),
         _ if lasting.stopped.contains(id) => false,
         BuildStatus::TimedOut if clock_was_set => true,
+        BuildStatus::TimedOut if in_a_hurry(stored, build) => true,
         // What it was doing when the power went is lost, unless its journal still says it.
         BuildStatus::Fault if lasting.struck.contains(id.uuid()) => true,
         // It was let in, and the power went before it had a container.
@@ -160,6 +240,18 @@ fn of_an_end(
     }
     let would = ran.map_or("not have run", |ran| ran.status.as_str());
     Err(format!("{id} ended as {} and would {would}", status.as_str()))
+}
+
+/// Whether it was decided that a build ends when its time was over, which only those see that have
+/// little.
+fn in_a_hurry(stored: &Stored, build: &Build) -> bool {
+    let minutes = build.submitted.timeout_minutes;
+    let Some(began) = build.start_of(Phase::Provisioning) else { return false };
+    let due = began.millis() + u64::from(minutes) * 60_000;
+    let ends =
+        |event: &String| matches!(serde_json::from_str(event).unwrap(), Event::Ending { .. });
+    let decided = stored.decided.iter().zip(&stored.events).find(|(_, event)| ends(event));
+    minutes < TIMEOUT_MINUTES && decided.is_some_and(|(at, _)| *at >= due.try_into().unwrap())
 }
 
 fn of_a_log(lasting: &Lasting, id: &BuildId, stored: &Stored) -> Result<(), String> {
@@ -200,7 +292,7 @@ fn of_retries(lasting: &Lasting, id: &BuildId, build: &Build) -> Result<(), Stri
     let Some(next) = &build.retried_as else {
         return if due { Err(format!("{id} is not started again")) } else { Ok(()) };
     };
-    let Some(stored) = lasting.builds.get(next).filter(|_| due) else {
+    let Some(stored) = lasting.build(next).filter(|_| due) else {
         return Err(format!("{id} is started again as {next}, which is not there or not due"));
     };
     let request: BuildRequest = serde_json::from_str(&stored.row.request).unwrap();

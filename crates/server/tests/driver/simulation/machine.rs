@@ -2,7 +2,7 @@
 //! any call may be the last one of the service that makes it.
 
 use super::{
-    agent::{Act, Plan},
+    agent::{Act, Plan, TIMEOUT_MINUTES},
     dice::Dice,
     history::BUILDS_AT_ONCE,
     laws,
@@ -43,6 +43,8 @@ pub(super) struct Lasting {
     pub(super) dice: Dice,
     pub(super) records: BTreeMap<(&'static str, String), String>,
     pub(super) builds: BTreeMap<BuildId, Stored>,
+    /// Those that had ended and have left.
+    pub(super) left: BTreeMap<BuildId, Stored>,
     /// How many builds of each project were counted as ended, and what they took.
     pub(super) counts: BTreeMap<String, EndedCounts>,
     pub(super) streams: BTreeMap<String, StreamId>,
@@ -73,6 +75,10 @@ pub(super) struct Lasting {
     pub(super) passed: u64,
     pub(super) clock_off: i64,
     pub(super) trouble: Option<(u64, u64)>,
+    /// Until when no commit is made.
+    pub(super) stalled_until: u64,
+    /// How many builds of its project there may be when one is started.
+    pub(super) concurrent_max: BTreeMap<BuildId, u32>,
     /// What went against a law.
     pub(super) broken: Option<String>,
 }
@@ -82,6 +88,8 @@ pub(super) struct Lasting {
 pub(super) struct Stored {
     pub(super) row: store::Build,
     pub(super) events: Vec<String>,
+    /// When each was decided, in milliseconds since 1970.
+    pub(super) decided: Vec<i64>,
     /// What the events have made.
     pub(super) told: Option<Build>,
     pub(super) commands: BTreeMap<u64, String>,
@@ -128,6 +136,10 @@ struct Passing {
     calls: u64,
     /// Transactions are made in the order in which they were handed over.
     commits: (u64, u64),
+    /// The builds that these are about.
+    committing: BTreeSet<String>,
+    /// What was asked of the service and has no answer.
+    open: u64,
     dead: bool,
 }
 
@@ -159,6 +171,7 @@ impl Lasting {
             dice: Dice::new(seed),
             records: BTreeMap::new(),
             builds: BTreeMap::new(),
+            left: BTreeMap::new(),
             counts: BTreeMap::new(),
             streams: BTreeMap::new(),
             logs: BTreeMap::new(),
@@ -178,6 +191,8 @@ impl Lasting {
             passed: 0,
             clock_off: 0,
             trouble: None,
+            stalled_until: 0,
+            concurrent_max: BTreeMap::new(),
             broken: None,
         }
     }
@@ -187,9 +202,19 @@ impl Lasting {
         self.broken.get_or_insert(law);
     }
 
+    /// Looks whether a law holds.
+    pub(super) fn holds(&mut self, law: impl FnOnce(&mut Self) -> Result<(), String>) {
+        if let Err(law) = law(self) {
+            self.breaks(law);
+        }
+    }
+
     /// A container begins its life at `at`.
     pub(super) fn begin(&mut self, id: &ContainerId, at: u64) {
-        let plan = Plan::of(&mut self.dice, id.as_str(), BEGIN_MILLIS + at);
+        let told = self.builds.iter().find(|(build, _)| build.uuid() == id.as_str());
+        let told = told.and_then(|(_, stored)| stored.told.as_ref());
+        let minutes = told.map_or(TIMEOUT_MINUTES, |build| build.submitted.timeout_minutes);
+        let plan = Plan::of(&mut self.dice, id.as_str(), BEGIN_MILLIS + at, minutes);
         let ran = self.ran.entry(id.as_str().to_owned()).or_insert(Ran {
             times: 0,
             status: plan.status,
@@ -233,6 +258,29 @@ impl Lasting {
                 None
             }
         }
+    }
+
+    /// All that was committed is on the disk.
+    fn flush(&mut self) {
+        self.durable.records = self.records.clone();
+        self.durable.builds = self.builds.clone();
+        self.durable.counts = self.counts.clone();
+    }
+
+    /// The builds that have ended leave, as by a commit of somebody else than the driver.
+    pub(super) fn sweep(&mut self) {
+        self.left.extend(self.builds.extract_if(.., |_, stored| !stored.row.live));
+        self.flush();
+    }
+
+    /// The builds that are there, and those that have left.
+    pub(super) fn all_builds(&self) -> impl Iterator<Item = (&BuildId, &Stored)> {
+        self.builds.iter().chain(&self.left)
+    }
+
+    /// A build, also one that has left.
+    pub(super) fn build(&self, id: &BuildId) -> Option<&Stored> {
+        self.builds.get(id).or_else(|| self.left.get(id))
     }
 
     /// The machine loses its power. Of what was written and not synced some is there, from its
@@ -331,6 +379,43 @@ impl Simulated {
     fn end_turn(&self) {
         self.passing.lock().unwrap().commits.1 += 1;
         self.turn_ended.notify_waiters();
+    }
+
+    /// Something is asked of the service, which has to answer unless it dies.
+    pub(super) fn ask(&self) {
+        self.passing.lock().unwrap().open += 1;
+    }
+
+    /// The service has answered; gives whether it was alive then.
+    pub(super) fn answered(&self) -> bool {
+        let mut passing = self.passing.lock().unwrap();
+        passing.open -= 1;
+        !passing.dead
+    }
+
+    /// How much was asked of the service and has no answer.
+    pub(super) fn open(&self) -> u64 {
+        self.passing.lock().unwrap().open
+    }
+
+    /// These builds' events are handed over: none of them may be in a commit that is under way.
+    fn begin_commits(&self, builds: &[String]) {
+        let mut passing = self.passing.lock().unwrap();
+        for build in builds {
+            if !passing.committing.insert(build.clone()) {
+                self.lock().breaks(format!("{build} is in two commits at once"));
+            }
+        }
+    }
+
+    fn end_commits(&self, builds: &[String]) {
+        let mut passing = self.passing.lock().unwrap();
+        passing.committing.retain(|build| !builds.contains(build));
+    }
+
+    async fn wait_for_a_stall(&self) {
+        let until = self.lock().stalled_until;
+        pause(until.saturating_sub(self.at())).await;
     }
 
     /// Does what an agent does.
@@ -459,8 +544,9 @@ impl Machine for Hands {
             if lasting.fails(at, "last number", project) {
                 return Err(broken());
             }
-            let of_project = lasting.builds.values().filter(|stored| stored.row.project == project);
-            Ok(of_project.map(|stored| stored.row.number).max().unwrap_or_default())
+            let all = lasting.all_builds().map(|(_, stored)| &stored.row);
+            let of_project = all.filter(|row| row.project == project);
+            Ok(of_project.map(|row| row.number).max().unwrap_or_default())
         };
         self.0.slow_call("last number", project, read).await
     }
@@ -474,6 +560,7 @@ impl Machine for Hands {
         let turn = machine.take_turn();
         Box::pin(async move {
             machine.wait_for(turn).await;
+            machine.wait_for_a_stall().await;
             let at = machine.at();
             let apply = |lasting: &mut Lasting| {
                 if lasting.fails(at, "commit", "") {
@@ -481,9 +568,7 @@ impl Machine for Hands {
                 }
                 let applied = apply(lasting, changes);
                 if durability == Durability::Machine {
-                    lasting.durable.records = lasting.records.clone();
-                    lasting.durable.builds = lasting.builds.clone();
-                    lasting.durable.counts = lasting.counts.clone();
+                    lasting.flush();
                 }
                 applied
             };
@@ -501,7 +586,16 @@ impl Machine for Hands {
             self.0.lock().overlaps += 1;
         }
         // The store goes on whether it is waited for or not.
-        let commit = |(changes, durability)| tokio::spawn(self.commit(changes, durability));
+        let commit = |(changes, durability): (Vec<Change>, Durability)| {
+            let (machine, builds) = (Arc::clone(&self.0), builds_of(&changes));
+            machine.begin_commits(&builds);
+            let committed = self.commit(changes, durability);
+            tokio::spawn(async move {
+                let committed = committed.await;
+                machine.end_commits(&builds);
+                committed
+            })
+        };
         let commits = join_all(transactions.into_iter().map(commit).collect::<Vec<_>>());
         Box::pin(async move { commits.await.into_iter().map(Result::unwrap).collect() })
     }
@@ -641,6 +735,20 @@ impl Read for Reading {
     }
 }
 
+/// The builds to which a transaction adds events.
+fn builds_of(changes: &[Change]) -> Vec<String> {
+    let build = |change: &Change| match change {
+        Change::InsertBuild { id, .. } | Change::AppendEvents { id, .. } => Some(id.clone()),
+        Change::PutRecord { .. }
+        | Change::PutCommands { .. }
+        | Change::CountEnded(_)
+        | Change::DeleteRecord { .. }
+        | Change::DeleteBuild { .. }
+        | Change::ForgetEnded { .. } => None,
+    };
+    changes.iter().filter_map(build).collect()
+}
+
 /// What the store does with a transaction.
 fn apply(lasting: &mut Lasting, changes: Vec<Change>) -> Result<(), CommitError> {
     for (which, change) in changes.into_iter().enumerate() {
@@ -699,15 +807,16 @@ fn insert(lasting: &mut Lasting, which: usize, change: Change) -> Result<(), Com
         live,
     };
     let fresh = events.len();
-    let events = events.into_iter().map(|(_, event)| event).collect();
-    let mut stored = Stored { row, events, told: None, commands: BTreeMap::new() };
+    let (decided, events) = events.into_iter().unzip();
+    let mut stored = Stored { row, events, decided, told: None, commands: BTreeMap::new() };
     if let Err(law) = laws::of_a_build(&mut stored, fresh, true) {
         lasting.breaks(law);
     }
-    match lasting.builds.insert(build, stored) {
-        None => Ok(()),
-        Some(_) => Err(CommitError::Conflict { which }),
+    if lasting.builds.insert(build.clone(), stored).is_some() {
+        return Err(CommitError::Conflict { which });
     }
+    lasting.holds(|lasting| laws::of_a_limit(lasting, &build));
+    Ok(())
 }
 
 fn append(lasting: &mut Lasting, which: usize, change: Change) -> Result<(), CommitError> {
@@ -726,7 +835,10 @@ fn append(lasting: &mut Lasting, which: usize, change: Change) -> Result<(), Com
     let was_live = stored.row.live;
     let fresh = events.len();
     stored.row.next_sequence += fresh as u64;
-    stored.events.extend(events.into_iter().map(|(_, event)| event));
+    for (at, event) in events {
+        stored.decided.push(at);
+        stored.events.push(event);
+    }
     stored.row = store::Build { state, journal_offset, live, ..stored.row.clone() };
     if let Err(law) = laws::of_a_build(stored, fresh, was_live) {
         lasting.breaks(law);

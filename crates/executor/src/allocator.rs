@@ -15,7 +15,8 @@ pub fn give_back_free_memory() {
     };
 }
 
-#[cfg(all(test, target_env = "gnu"))]
+#[cfg(test)]
+#[cfg(target_env = "gnu")]
 mod tests {
     use super::give_back_free_memory;
     use std::{fs, hint::black_box};

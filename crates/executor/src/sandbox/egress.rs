@@ -10,7 +10,7 @@ mod names;
 
 use super::{
     network::WayOut,
-    outside::{OPEN, filter},
+    outside::{OPEN, filter, without},
 };
 use crate::{
     Fault,
@@ -68,8 +68,7 @@ impl Gate {
 
     /// Takes the rules away that a gate on this interface has left.
     pub(super) fn remove(interface: &str) -> Result<(), Fault> {
-        let table = table(interface);
-        filter(&format!("table inet {table}\ndelete table inet {table}\n"))
+        filter(&without(&table(interface)))
     }
 }
 
@@ -110,8 +109,7 @@ fn sockets(host: Ipv4Addr) -> io::Result<(UdpSocket, TcpListener)> {
 fn rules(way_out: &WayOut, egress: &Egress, ports: Ports) -> String {
     let (interface, host) = (&way_out.interface, way_out.host);
     let table = table(interface);
-    let mut text =
-        format!("table inet {table}\ndelete table inet {table}\ntable inet {table} {{\n");
+    let mut text = format!("{}table inet {table} {{\n", without(&table));
     for (number, rule) in egress.rules.iter().enumerate() {
         if let Destination::Names(_) = rule.to {
             let name = set(number);

@@ -289,7 +289,7 @@ impl Outside {
     /// be asked for names wherever they are.
     fn openings(&self, resolvers: &[Ipv4Addr]) -> String {
         let (table, openings) = (&self.openings_table, &self.config.openings);
-        let begin = format!("table inet {table}\ndelete table inet {table}\n");
+        let begin = without(table);
         let resolvers = if self.config.resolvers.is_empty() { &[] } else { resolvers };
         if openings.is_empty() && resolvers.is_empty() {
             return begin;
@@ -374,6 +374,27 @@ fn routes() -> io::Result<Vec<(String, Ipv4Range)>> {
 fn program(name: &str) -> Option<PathBuf> {
     let mut found = FOLDERS.iter().map(|folder| Path::new(folder).join(name));
     found.find(|program| program.exists())
+}
+
+impl Drop for Outside {
+    /// What was opened for this service's containers goes with the last of them. Those that go on keep
+    /// it, and a service that finds them again.
+    fn drop(&mut self) {
+        let is_arranged = matches!(self.ready.get(), Some(Ok(Ready { pasta: None, .. })));
+        let has_none = self.taken.lock().is_ok_and(|taken| taken.is_empty());
+        if is_arranged
+            && has_none
+            && let Err(fault) = filter(&without(&self.openings_table))
+        {
+            let error = &fault as &dyn std::error::Error;
+            tracing::warn!(error, "rules of the packet filter stay that nobody needs");
+        }
+    }
+}
+
+/// The rules by which a table goes, whether it is there or not.
+pub(super) fn without(table: &str) -> String {
+    format!("table inet {table}\ndelete table inet {table}\n")
 }
 
 /// Has the packet filter do what the rules say: all of it or nothing.

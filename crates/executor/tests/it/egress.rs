@@ -2,7 +2,7 @@
 //! outside in which a name server and servers are.
 
 use crate::{
-    outbound::{in_a_network_of_its_own, outside, possible},
+    outbound::{in_a_network_of_its_own, outside, possible, tables},
     world::{World, block_on, config, wait_for_text},
 };
 use executor::{
@@ -149,9 +149,7 @@ pub(crate) fn host() -> ExitCode {
         all_but_what_is_denied(&world).await;
         names_have_an_order(&world).await;
     });
-    let tables = Command::new("nft").args(["list", "tables"]).output().expect("nft runs");
-    let tables = String::from_utf8_lossy(&tables.stdout).into_owned();
-    assert!(!tables.contains("_egress"), "{tables}");
+    assert!(!tables().contains("_egress"), "{}", tables());
     for mut process in processes {
         process.kill().expect("a kill");
         process.wait().expect("an end");

@@ -115,6 +115,12 @@ pub(crate) fn outside() -> [Child; 2] {
     [holder, server]
 }
 
+/// The tables of the packet filter.
+pub(crate) fn tables() -> String {
+    let tables = Command::new("nft").args(["list", "tables"]).output().expect("nft runs");
+    String::from_utf8_lossy(&tables.stdout).into_owned()
+}
+
 /// The test, on a host that has nothing but loopback yet.
 pub(crate) fn host() -> ExitCode {
     let processes = outside();
@@ -173,6 +179,10 @@ pub(crate) fn host() -> ExitCode {
         world.sandbox.destroy(&neighbour.id).await.expect("an end");
         wait_for(|| interfaces().matches("buildyard").count() == 0);
     });
+    assert!(tables().contains("table inet buildyard_"), "{}", tables());
+    drop(world);
+    // What all services share stays.
+    assert_eq!(tables().trim(), "table inet buildyard");
     for mut process in processes {
         process.kill().expect("a kill");
         process.wait().expect("an end");

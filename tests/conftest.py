@@ -41,7 +41,7 @@ def workplace():
 
 
 def nothing_stays(service):
-    """Ends the service; its builds must leave no process, mount, cgroup or folder."""
+    """Ends the service; its builds must leave no process, mount, cgroup, folder or filter."""
     try:
         end_builds(service)
         harness.wait_for(lambda: not harness.traces(service), "traces of builds to vanish", 15)
@@ -50,6 +50,7 @@ def nothing_stays(service):
     assert harness.traces(service) == []
     folders = harness.container_folders(service)
     assert folders == [], f"container folders stay behind: {folders}"
+    assert harness.filter_tables(service) == []
 
 
 def end_builds(service):

@@ -11,6 +11,7 @@ import os
 import pathlib
 import queue
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -363,6 +364,16 @@ def traces(service):
     mounts = pathlib.Path("/proc/self/mountinfo").read_text()
     found += [f"mount {line}" for line in mounts.splitlines() if any(n in line for n in needles)]
     return found
+
+
+def filter_tables(service):
+    """The tables of the packet filter that are this service's alone."""
+    if os.geteuid() != 0 or shutil.which("nft") is None:
+        return []
+    folders = [path.stat() for path in service.data_dir.glob("*") if path.is_dir()]
+    names = {f"buildyard_{folder.st_dev:x}_{folder.st_ino:x}" for folder in folders}
+    listed = subprocess.run(["nft", "list", "tables"], capture_output=True, text=True, check=True)
+    return sorted(names & set(listed.stdout.split()))
 
 
 def owners(word):

@@ -84,6 +84,12 @@ pub trait Executor: Send + Sync {
         Ok(())
     }
 
+    /// Takes away what was set up for containers in general and none of those that are left needs. For
+    /// a service that is about to end, and launches nothing any more.
+    async fn leave(&self) -> Result<(), Fault> {
+        Ok(())
+    }
+
     /// The environment variables that an image sets for whatever runs in it, in the image's order.
     async fn image_environment(&self, image: &Image) -> Result<Vec<(String, String)>, LaunchError>;
 

@@ -159,6 +159,16 @@ impl App {
         axum::serve(listener, router(Arc::clone(&self.front), Origin::Port)).await
     }
 
+    /// Takes away what was set up for builds and none that goes on needs. For the end of the service.
+    pub async fn leave(&self) {
+        for executor in self.front.grounds.workshop.all() {
+            if let Err(fault) = executor.leave().await {
+                let error = &fault as &dyn std::error::Error;
+                tracing::warn!(error, "something that was set up for builds stays");
+            }
+        }
+    }
+
     /// Keeps the address for `buildyard credentials`.
     pub fn note_address(&self, address: SocketAddr) -> std::io::Result<()> {
         fs::write(self.data_dir.join("address"), format!("http://{address}\n"))

@@ -206,6 +206,17 @@ impl Outside {
         }
     }
 
+    /// Takes what was opened for this service's containers away when none of them is left. Those that go
+    /// on keep it, for a service that finds them again.
+    pub(super) fn leave(&self) -> Result<(), Fault> {
+        let has_opened = !(self.config.openings.is_empty() && self.config.resolvers.is_empty());
+        let has_none = self.taken.lock().expect("no holder of this lock panics").is_empty();
+        match has_opened && has_none && geteuid().is_root() {
+            true => filter(&without(&self.openings_table)),
+            false => Ok(()),
+        }
+    }
+
     /// The text of a container's `/etc/resolv.conf`.
     pub(super) fn resolv_conf(way_out: Option<&WayOut>) -> String {
         let resolvers = way_out.map(|way_out| &way_out.resolvers[..]).unwrap_or_default();
@@ -374,22 +385,6 @@ fn routes() -> io::Result<Vec<(String, Ipv4Range)>> {
 fn program(name: &str) -> Option<PathBuf> {
     let mut found = FOLDERS.iter().map(|folder| Path::new(folder).join(name));
     found.find(|program| program.exists())
-}
-
-impl Drop for Outside {
-    /// What was opened for this service's containers goes with the last of them. Those that go on keep
-    /// it, and a service that finds them again.
-    fn drop(&mut self) {
-        let is_arranged = matches!(self.ready.get(), Some(Ok(Ready { pasta: None, .. })));
-        let has_none = self.taken.lock().is_ok_and(|taken| taken.is_empty());
-        if is_arranged
-            && has_none
-            && let Err(fault) = filter(&without(&self.openings_table))
-        {
-            let error = &fault as &dyn std::error::Error;
-            tracing::warn!(error, "rules of the packet filter stay that nobody needs");
-        }
-    }
 }
 
 /// The rules by which a table goes, whether it is there or not.

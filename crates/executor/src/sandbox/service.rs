@@ -294,6 +294,10 @@ impl Executor for Sandbox {
         ended
     }
 
+    async fn leave(&self) -> Result<(), Fault> {
+        self.blocking(|inner| inner.outside.leave()).await
+    }
+
     async fn list(&self) -> Result<Vec<ContainerId>, Fault> {
         self.blocking(|inner| {
             let mut ids = inner.state.ids()?;

@@ -176,11 +176,12 @@ pub(crate) fn host() -> ExitCode {
             assert!(line.contains(expected), "{place}: {line}, not {expected}: {said}");
         }
         wait_for(|| interfaces().matches("buildyard").count() == 1);
+        world.sandbox.leave().await.expect("nothing to take away");
+        assert!(tables().contains("table inet buildyard_"), "{}", tables());
         world.sandbox.destroy(&neighbour.id).await.expect("an end");
         wait_for(|| interfaces().matches("buildyard").count() == 0);
+        world.sandbox.leave().await.expect("a table less");
     });
-    assert!(tables().contains("table inet buildyard_"), "{}", tables());
-    drop(world);
     // What all services share stays.
     assert_eq!(tables().trim(), "table inet buildyard");
     for mut process in processes {

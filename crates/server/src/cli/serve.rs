@@ -76,6 +76,7 @@ impl Serve {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
+        app.leave().await;
         tracing::info!("stopping; what runs goes on");
         Ok(ExitCode::SUCCESS)
     }

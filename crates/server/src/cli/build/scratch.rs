@@ -162,6 +162,7 @@ async fn clear(config: &Config, folder: &Path) -> anyhow::Result<()> {
         let workshop = Workshop::open(&executors, &sandbox, &data.join("executors")).await?;
         for executor in workshop.all() {
             executor.destroy_all().await?;
+            executor.leave().await?;
         }
     }
     remove(folder).with_context(|| format!("failed to remove {}", folder.display()))

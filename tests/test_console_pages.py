@@ -29,7 +29,7 @@ DIFFERS = [
         r"( \d{4})?",
         "MONTH",
     ),
-    (r"just now|\b\d+ (second|minute|hour|day|month|year)s? ago", "AGO"),
+    (r"just now|\b\d+ (second|minute|hour|day)s? ago", "AGO"),
     (r"\b\d+(\.\d+)? (ms|s|min|h|d|B|kB|KiB|MiB|GiB)\b", "MUCH"),
     (r"\bsrc\d+", "srcNUMBER"),
     (r"\b[\d.]+( processors| at once)", r"MANY\g<1>"),

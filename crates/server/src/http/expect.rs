@@ -19,11 +19,12 @@ use std::{
     task::{Context, Poll},
 };
 
-/// Lets `answer` answer. Who waited for a `100 Continue` and was answered without one, because the body is
-/// empty or nobody asked for it, is told that the connection ends.
+/// Lets `answer` answer. Who waited for a `100 Continue` and was answered without one, because the
+/// body is empty or nobody asked for it, is told that the connection ends.
 ///
-/// botocore keeps the status line of such an answer for the next request of the same connection, and then
-/// waits for a minute for what has long come. To boto3 every PUT of an object waits, an empty one too.
+/// botocore keeps the status line of such an answer for the next request of the same connection, and
+/// then waits for a minute for what has long come. With boto3 each PUT of an object waits to be told
+/// to go on, an empty one too.
 pub(super) async fn answer(
     request: Request,
     answer: impl AsyncFnOnce(Request) -> Response,

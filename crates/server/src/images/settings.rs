@@ -44,8 +44,8 @@ impl Default for ImagesSettings {
 }
 
 impl ImagesSettings {
-    /// The settings as the executor takes them, for a service with this data folder, whose builds leave
-    /// a reserve of its disk free.
+    /// The settings as the executor takes them, for a service with this data folder, whose builds
+    /// leave a reserve of its disk free.
     pub fn config(&self, data_dir: &Path, builds: &Builds) -> ImagesConfig {
         ImagesConfig {
             folder: self.folder.clone().unwrap_or_else(|| data_dir.join("images")),
